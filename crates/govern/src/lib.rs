@@ -1,0 +1,1 @@
+//! Says whether a command may happen, and why not.

@@ -1,0 +1,1 @@
+//! System Graph: symbols, calls with reasons, entry points, exposure.

@@ -1,0 +1,1 @@
+//! Lowers source text to IR; never fails, returns a unit and problems.

@@ -1,0 +1,1 @@
+//! Append-only signed history and its sealed objects.

@@ -1,0 +1,1 @@
+//! Parses and checks the data: library models, weaknesses, oracles, payloads.

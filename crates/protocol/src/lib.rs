@@ -1,0 +1,10 @@
+//! Versioned records that leave the process; the only serialised types of our own.
+//!
+//! It does not know how records are stored, signed or shown. Every document carries `schema`, for
+//! example `solvent.scan/v1`; a field is never reused for another meaning, and a reader refuses a
+//! schema it does not know. [`view`] is what people and programs read, [`capsule`] the reproducer
+//! file, [`record`] the ledger's entries.
+
+pub mod capsule;
+pub mod record;
+pub mod view;

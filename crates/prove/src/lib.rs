@@ -1,0 +1,1 @@
+//! Turns a flow into a proof, or says what stopped it.

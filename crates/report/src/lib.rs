@@ -1,0 +1,1 @@
+//! Output formats, each one handler of protocol messages.

@@ -1,0 +1,1 @@
+//! Runs hostile code inside a budget with no way out.

@@ -1,0 +1,1 @@
+//! Flows from sources to sinks, with a verdict and its reason.

@@ -1,0 +1,1 @@
+//! Fixture runner, in-memory System, one conformance suite per trait; development only.
