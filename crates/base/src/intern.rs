@@ -25,7 +25,10 @@ pub struct Interner {
 
 impl Default for Interner {
     fn default() -> Self {
-        Self { hasher: RandomState::new(), shards: std::array::from_fn(|_| RwLock::default()) }
+        Self {
+            hasher: RandomState::new(),
+            shards: std::array::from_fn(|_| RwLock::default()),
+        }
     }
 }
 
@@ -39,12 +42,16 @@ impl Interner {
         let shard_index = (self.hasher.hash_one(text) as usize) % SHARDS;
         let lock = &self.shards[shard_index];
         {
-            let shard = lock.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let shard = lock
+                .read()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
             if let Some(&id) = shard.ids.get(text) {
                 return Name(id);
             }
         }
-        let mut shard = lock.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut shard = lock
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(&id) = shard.ids.get(text) {
             return Name(id);
         }

@@ -23,7 +23,11 @@ impl FilePath {
                 part => parts.push(part),
             }
         }
-        if parts.is_empty() { None } else { Some(Self(parts.join("/").into())) }
+        if parts.is_empty() {
+            None
+        } else {
+            Some(Self(parts.join("/").into()))
+        }
     }
 
     pub fn as_str(&self) -> &str {
@@ -37,7 +41,9 @@ impl FilePath {
 
     /// Text after the last dot of the last segment.
     pub fn extension(&self) -> Option<&str> {
-        self.file_name().rsplit_once('.').map(|(_, extension)| extension)
+        self.file_name()
+            .rsplit_once('.')
+            .map(|(_, extension)| extension)
     }
 
     /// Everything before the last slash, or the empty string.
@@ -66,7 +72,10 @@ mod tests {
     fn a_path_never_leaves_its_root() {
         assert_eq!(FilePath::new("a/../../etc/passwd"), None);
         assert_eq!(FilePath::new("/etc/passwd"), None);
-        assert_eq!(FilePath::new("./a//b.py").map(|p| p.to_string()).as_deref(), Some("a/b.py"));
+        assert_eq!(
+            FilePath::new("./a//b.py").map(|p| p.to_string()).as_deref(),
+            Some("a/b.py")
+        );
         assert_eq!(FilePath::new("."), None);
     }
 }

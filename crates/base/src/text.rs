@@ -37,19 +37,30 @@ impl LineIndex {
     pub fn new(text: &str) -> Self {
         let mut starts = vec![0];
         starts.extend(
-            text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i as u32 + 1),
+            text.bytes()
+                .enumerate()
+                .filter(|(_, b)| *b == b'\n')
+                .map(|(i, _)| i as u32 + 1),
         );
         Self { starts }
     }
 
     pub fn position(&self, offset: u32) -> LineColumn {
         let line = self.starts.partition_point(|&start| start <= offset).max(1);
-        LineColumn { line: line as u32, column: offset - self.starts[line - 1] + 1 }
+        LineColumn {
+            line: line as u32,
+            column: offset - self.starts[line - 1] + 1,
+        }
     }
 
     pub fn location(&self, path: &FilePath, span: Span) -> Location {
         let LineColumn { line, column } = self.position(span.start);
-        Location { path: path.clone(), span, line, column }
+        Location {
+            path: path.clone(),
+            span,
+            line,
+            column,
+        }
     }
 
     /// Byte range of one-based `line`, without its line break's successor; `None` past the end.

@@ -35,10 +35,19 @@ pub enum Transform {
     Prefix(String),
     Suffix(String),
     /// Python slice of the text, negative counts from the end.
-    Slice { lower: Option<i64>, upper: Option<i64> },
+    Slice {
+        lower: Option<i64>,
+        upper: Option<i64>,
+    },
     /// `split(separator)[index]`; whitespace when the separator is `None`.
-    Split { separator: Option<String>, index: i64 },
-    Replace { from: String, to: String },
+    Split {
+        separator: Option<String>,
+        index: i64,
+    },
+    Replace {
+        from: String,
+        to: String,
+    },
     Strip,
     Lower,
     Upper,

@@ -16,11 +16,17 @@ pub enum Tier {
 /// The answer of dynamic proving for one finding.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Outcome {
-    Proven { tier: Tier },
+    Proven {
+        tier: Tier,
+    },
     /// Everything was tried as planned and no effect was seen.
-    NotReproduced { tier: Tier },
+    NotReproduced {
+        tier: Tier,
+    },
     /// It could not be tried as planned.
-    Inconclusive { reason: InconclusiveReason },
+    Inconclusive {
+        reason: InconclusiveReason,
+    },
 }
 
 impl Outcome {

@@ -45,7 +45,10 @@ pub enum NoPathReason {
     /// Every caller is itself without a way in.
     DeadCaller { function: Symbol, caller: Symbol },
     /// A branch that is constant cuts the way.
-    DeadBranch { location: Location, condition: String },
+    DeadBranch {
+        location: Location,
+        condition: String,
+    },
     /// The input is made harmless for this sink.
     Sanitized { location: Location, by: String },
     /// A check on the way lets only harmless values pass.
