@@ -11,6 +11,7 @@ pub const PROVE_SCHEMA: &str = "solvent.prove/v1";
 pub const STATUS_SCHEMA: &str = "solvent.status/v1";
 pub const FINDINGS_SCHEMA: &str = "solvent.findings/v1";
 pub const SHOW_SCHEMA: &str = "solvent.show/v1";
+pub const REPLAY_SCHEMA: &str = "solvent.replay/v1";
 pub const LOG_SCHEMA: &str = "solvent.log/v1";
 
 /// Three values, everywhere: yes, no, and not known, with the reason.
@@ -222,6 +223,26 @@ pub struct ProofView {
     pub evidence: Vec<String>,
     /// Commitment of the sealed capsule.
     pub capsule: Option<String>,
+}
+
+/// A capsule, run again.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct ReplayReport {
+    pub schema: String,
+    pub subject: Subject,
+    pub target: TargetView,
+    pub fingerprint: String,
+    pub weakness: String,
+    /// `proven | not_reproduced | inconclusive`
+    pub outcome: String,
+    /// Why not proven; empty when proven.
+    pub reason: String,
+    pub oracle: String,
+    /// Replays on fresh instances that showed the effect, and how many were run.
+    pub replays_shown: u32,
+    pub replays_run: u32,
+    pub requests: u64,
+    pub seconds: f64,
 }
 
 /// The funnel.
