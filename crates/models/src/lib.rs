@@ -1,1 +1,23 @@
-//! Parses and checks the data: library models, weaknesses, oracles, payloads.
+//! Parses and checks the data: library models, weaknesses and the closed list of kinds.
+//!
+//! It does not know about source text, functions of an analysed program, or requests: it answers what
+//! a dotted path means. Read [`ModelSet`] first (what can be asked), then [`row`] (the answers),
+//! [`port`] (places in a call), [`kind`] (the labels). The files themselves are in `models/` and
+//! `weaknesses/`; how to write one is in CONTRIBUTING.md.
+
+pub mod kind;
+pub mod port;
+mod read;
+pub mod row;
+mod set;
+mod suggest;
+mod toml_row;
+
+pub use kind::{Kind, KindSet, SourceKind};
+pub use port::{ArgSelector, Port, PortRoot, PortStep};
+pub use row::{
+    ByName, Callback, Converter, Effect, EntryRow, EntryShape, Guard, How, Interpreter, KindInfo,
+    Literal, Member, Mutation, RouteSyntax, SinkRow, Source, SourceShape, StepRow, Test, Truth,
+    TypeRef, Weakness, When,
+};
+pub use set::{MemberId, ModelSet};

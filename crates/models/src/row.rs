@@ -1,0 +1,386 @@
+//! Rows: what a model file says about one dotted path, parsed and checked.
+//!
+//! A dotted path is a function (`os.system`), a class (`sqlite3.Cursor`), a member of a class
+//! (`sqlite3.Cursor.execute`, also for its instances), or a module's object (`flask.request`).
+//! Builtins live under `builtins`: `builtins.open`, `builtins.str.split`.
+
+use std::collections::BTreeMap;
+
+use solvent_finding::Severity;
+
+use crate::Kind;
+use crate::kind::{KindSet, SourceKind};
+use crate::port::Port;
+
+/// Everything that the models say about one dotted path. A path that has a member is *modelled*:
+/// what no row passes on is not passed on.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Member {
+    /// As written: `sqlite3.Cursor.execute`.
+    pub path: String,
+    /// The library whose file named it first: `sqlite3`.
+    pub library: String,
+    /// Set when the member may be assumed for a method of this name on a receiver of unknown type.
+    pub by_name: Option<ByName>,
+    pub sources: Vec<Source>,
+    pub sinks: Vec<SinkRow>,
+    pub steps: Vec<StepRow>,
+    pub mutations: Vec<Mutation>,
+    pub guards: Vec<Guard>,
+    pub callbacks: Vec<Callback>,
+    pub entry_points: Vec<EntryRow>,
+    /// Type of the value of a call.
+    pub returns: Option<TypeRef>,
+    /// Type of the object or attribute itself, when it is not called.
+    pub is: Option<TypeRef>,
+    /// Direct bases when the path is a class; calling a class gives its instance.
+    pub class: Option<Vec<String>>,
+    /// The call never returns: `flask.abort`, `sys.exit`.
+    pub stops: bool,
+    /// A decorator or function that lets only identified callers pass: `flask_login.login_required`.
+    pub requires_login: bool,
+}
+
+/// A match by method name alone, on a receiver whose type is not known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ByName {
+    /// Fewest and most arguments (positional and keyword together) that make the match.
+    pub min: u32,
+    pub max: u32,
+}
+
+/// A type: a dotted path, and what its elements or values are when it is a container.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum TypeRef {
+    /// `builtins.list[builtins.str]`: for a mapping the element is the value.
+    Named {
+        path: String,
+        element: Option<Box<TypeRef>>,
+    },
+    /// The type of what stands at this port: `receiver`, `arg[0]`, `receiver[*]`.
+    Same(Port),
+}
+
+/// How attacker values lie inside a source.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum SourceShape {
+    /// The value itself is the attacker's: one text without a name of its own.
+    Text,
+    /// A mapping: the value under key `k` is the input named `k`; its keys carry `names`, if any.
+    /// Where a key holds several values (`getlist`) each of them is that input.
+    Mapping { names: Option<SourceKind> },
+    /// Nested mappings and lists; the input's name is the dotted key (`user.name`).
+    Tree,
+    /// The value is the input whose name this argument gives.
+    Named { name: Port },
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct Source {
+    pub kind: SourceKind,
+    /// `return`, or `param[..]` when a call back hands the value over.
+    pub at: Port,
+    pub shape: SourceShape,
+}
+
+/// One sink. The value at `at` must not be shaped by an attacker.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SinkRow {
+    pub kind: Kind,
+    pub at: Port,
+    /// All must hold. A test of a value that is not known holds.
+    pub when: Vec<When>,
+}
+
+/// A condition on an argument of the same call.
+#[derive(Clone, PartialEq, Debug)]
+pub struct When {
+    pub arg: Port,
+    pub test: Test,
+    /// What the argument is when it is not passed; `None`: then the test fails.
+    pub default: Option<Literal>,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum Test {
+    Equals(Literal),
+    NotEquals(Literal),
+    /// Truthy or not, as the language defines it.
+    Truthy(Truth),
+    /// A text that contains one of these: the mode of `open` and `w`, `a`, `x`, `+`.
+    ContainsAny(Vec<String>),
+    ContainsNone(Vec<String>),
+    /// A text (or bytes), not a list.
+    IsText,
+    /// A list or tuple.
+    IsSequence,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Truth {
+    Yes,
+    No,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum Literal {
+    None,
+    Bool(bool),
+    Int(i64),
+    Str(String),
+}
+
+/// What a step does to the text that it carries.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum How {
+    /// The very value: identity, constants and access paths are kept.
+    Value,
+    /// A text made from it in a way that is not described; what it contained may be in there.
+    Taint,
+    Strip,
+    Lower,
+    Upper,
+    /// Percent decoding; `plus` also turns `+` into a space.
+    UrlDecode,
+    UrlEncode,
+    Base64Decode,
+    Base64Encode,
+    HexDecode,
+    HexEncode,
+    HtmlEscape,
+    HtmlUnescape,
+    JsonEncode,
+    JsonDecode,
+    /// Text to bytes or back in an encoding: content kept.
+    Recode,
+    /// `/`-joined parts of a path; an absolute later part drops what stands before it.
+    PathJoin,
+    /// `.` and `..` are resolved; the result is normal for a guard that compares a prefix.
+    PathNormalize,
+    Quote,
+}
+
+impl How {
+    pub(crate) const WORDS: [(&'static str, Self); 19] = [
+        ("value", Self::Value),
+        ("taint", Self::Taint),
+        ("strip", Self::Strip),
+        ("lower", Self::Lower),
+        ("upper", Self::Upper),
+        ("codec:url-decode", Self::UrlDecode),
+        ("codec:url-encode", Self::UrlEncode),
+        ("codec:base64-decode", Self::Base64Decode),
+        ("codec:base64-encode", Self::Base64Encode),
+        ("codec:hex-decode", Self::HexDecode),
+        ("codec:hex-encode", Self::HexEncode),
+        ("codec:html-escape", Self::HtmlEscape),
+        ("codec:html-unescape", Self::HtmlUnescape),
+        ("codec:json-encode", Self::JsonEncode),
+        ("codec:json-decode", Self::JsonDecode),
+        ("codec:text", Self::Recode),
+        ("path-join", Self::PathJoin),
+        ("path-normalize", Self::PathNormalize),
+        ("quote", Self::Quote),
+    ];
+
+    /// The word in model files.
+    pub fn word(self) -> &'static str {
+        Self::WORDS
+            .iter()
+            .find(|(_, how)| *how == self)
+            .map_or("taint", |(word, _)| word)
+    }
+}
+
+/// Data passes a call from one port to another.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StepRow {
+    pub from: Port,
+    pub to: Port,
+    pub how: How,
+    /// Kinds for which the passed value is harmless (`shlex.quote`: `shell-command`). A sanitizer is a
+    /// step that clears something; empty for the others.
+    pub clears: KindSet,
+}
+
+/// A method that changes its receiver in a way that keeps keys and positions.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mutation {
+    pub effect: Effect,
+    /// `receiver` unless the function changes an argument (`random.shuffle`).
+    pub target: Port,
+    /// Keys from the outside in: `[section, option]`; one for `insert` (the position).
+    pub keys: Vec<Port>,
+    /// What is put in.
+    pub value: Option<Port>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Effect {
+    /// `value` becomes the last element.
+    Append,
+    /// `value` is put at position `keys[0]`, later elements move up.
+    Insert,
+    /// `value` is stored under `keys`.
+    Store,
+    /// `value` is stored under `keys[0]` unless that key is there already.
+    StoreDefault,
+    /// The element under `keys[0]` (the last one without a key) is taken out; later ones move down.
+    /// A step row says that the call gives it back.
+    Remove,
+    /// Every element of `value` is appended in order.
+    Extend,
+    /// Every entry of the mapping `value` is stored.
+    Merge,
+    Clear,
+    Reverse,
+    /// Positions are no longer known: `sort`, `random.shuffle`, removal by value.
+    Scramble,
+}
+
+impl Effect {
+    pub(crate) const WORDS: [(&'static str, Self); 10] = [
+        ("append", Self::Append),
+        ("insert", Self::Insert),
+        ("store", Self::Store),
+        ("store-default", Self::StoreDefault),
+        ("remove", Self::Remove),
+        ("extend", Self::Extend),
+        ("merge", Self::Merge),
+        ("clear", Self::Clear),
+        ("reverse", Self::Reverse),
+        ("scramble", Self::Scramble),
+    ];
+}
+
+/// On the branch where the call's value is as said, the value at `at` is harmless for these kinds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Guard {
+    pub at: Port,
+    pub holds_when: Truth,
+    pub clears: KindSet,
+    /// The value must have passed a step of this sort (a prefix check of a path holds only once the
+    /// path is normal).
+    pub requires: Option<How>,
+    /// The guard holds only if the regular expression at this port lets harmless text pass alone,
+    /// letters, digits and the like.
+    pub pattern: Option<Port>,
+}
+
+/// The function at `function` is called with these values, and gives its result to `returns`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Callback {
+    pub function: Port,
+    /// What its parameters get, in order; `arg[2..]` spreads.
+    pub args: Vec<Port>,
+    /// A sequence whose elements become its parameters (`threading.Thread(args=..)`).
+    pub spread: Option<Port>,
+    /// A mapping whose entries become its keyword parameters.
+    pub keywords: Option<Port>,
+    pub returns: Option<Port>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum EntryShape {
+    /// `@path(..)` (or bare `@path`) over a function or class.
+    Decorator,
+    /// A call that names the handler in an argument.
+    Registrar,
+    /// A class below `path`, whose methods in `method_functions` handle requests.
+    BaseClass,
+    /// The class whose instance is the application: its routes are served.
+    Application,
+    /// A class whose instance holds routes that are served once it is mounted: `Blueprint`.
+    Collection,
+    /// A call that mounts a collection, on its receiver: `register_blueprint`.
+    Mount,
+    /// Code that runs before or after every request: `before_request`, error handlers.
+    Hook,
+}
+
+/// How outside control begins at a path.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EntryRow {
+    pub shape: EntryShape,
+    pub framework: String,
+    /// The route text. `None`: the handler's own code decides (http.server), or the shape has none.
+    pub route: Option<Port>,
+    /// Which methods it answers, when an argument says so.
+    pub methods: Option<Port>,
+    /// Methods when no argument says so.
+    pub default_methods: Vec<String>,
+    /// The handler: a function, a lambda, a class, or the result of `as_view`. `None` for
+    /// decorators and base classes, where it is what is decorated or derived.
+    pub handler: Option<Port>,
+    /// The route prefix: of a collection, an argument of its constructor; of a mount, an argument of
+    /// the mounting call, which replaces the collection's own when it is passed.
+    pub prefix: Option<Port>,
+    /// The mounted collection of routes.
+    pub mounted: Option<Port>,
+    /// For `BaseClass`: method of the class to HTTP methods, `do_GET` to `GET`. A key that ends in
+    /// `*` takes its tail, upper case, as the method.
+    pub method_functions: BTreeMap<String, Vec<String>>,
+    /// For `BaseClass`: the class becomes an entry point only once it is registered by a call of this
+    /// member on it (`as_view`); empty: deriving is enough.
+    pub bound_by: Option<String>,
+    /// How route text is written.
+    pub syntax: RouteSyntax,
+    /// Parameters that the handler gets from the route, by name; what each converter lets through.
+    pub converters: BTreeMap<String, Converter>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum RouteSyntax {
+    /// `/user/<int:id>`: Flask, Werkzeug, Bottle's new style.
+    Angle,
+    /// `/user/{id}`: FastAPI, Falcon, Starlette.
+    Brace,
+}
+
+/// What a route parameter of one converter may contain.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Converter {
+    /// Kinds for which its text is harmless.
+    pub clears: KindSet,
+    /// Characters that can never arrive.
+    pub excludes: Vec<char>,
+}
+
+/// A weakness class: how kinds make it, and how it is worded and proven.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Weakness {
+    /// `CWE-89`.
+    pub id: String,
+    /// `SQL injection`.
+    pub name: String,
+    pub severity: Severity,
+    pub from: Vec<SourceKind>,
+    pub into: KindSet,
+    /// Oracles that may prove it, in the order to try, by name.
+    pub oracles: Vec<String>,
+    /// Characters of which the attacker must be able to deliver at least one; empty: any text will do.
+    /// For a path the separator: without it a value names a file in the same directory.
+    pub needs: Vec<char>,
+    /// Programs that run an argument as code, for sinks that take a list of arguments.
+    pub interpreters: Vec<Interpreter>,
+    /// `docs/weaknesses/CWE-89.md`.
+    pub page: String,
+}
+
+/// `sh -c TEXT`: the argument after `flag` is a sink of `kind`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Interpreter {
+    /// Last segment of the program's path, without `.exe`.
+    pub program: String,
+    pub flag: String,
+    pub kind: Kind,
+}
+
+/// One name of the closed list of sink kinds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KindInfo {
+    /// `sql-text`.
+    pub name: String,
+    /// What stands before `of CALLEE` in a finding's title: `the SQL text`.
+    pub words: String,
+}

@@ -1,0 +1,253 @@
+//! The set of all models, and what can be asked of it.
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::OnceLock;
+
+use solvent_base::{Digest, Problem};
+
+use crate::kind::{Kind, KindSet};
+use crate::read;
+use crate::row::{EntryRow, EntryShape, KindInfo, Member, Weakness};
+
+mod embedded {
+    include!(concat!(env!("OUT_DIR"), "/files.rs"));
+}
+
+/// Index of a [`Member`] in its set; stable within one set, so it may be cached.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct MemberId(pub u32);
+
+/// All models, checked. Cheap to ask from many threads.
+#[derive(Debug, Default)]
+pub struct ModelSet {
+    pub(crate) members: Vec<Member>,
+    pub(crate) by_path: HashMap<String, MemberId>,
+    by_method: HashMap<String, Vec<MemberId>>,
+    /// Other name to the path under which rows are written.
+    pub(crate) aliases: HashMap<String, String>,
+    pub(crate) libraries: BTreeSet<String>,
+    pub(crate) weaknesses: Vec<Weakness>,
+    pub(crate) kinds: Vec<KindInfo>,
+    version: Option<Digest>,
+}
+
+/// Longest chain of base classes or aliases that is followed.
+const MAX_CHAIN: usize = 32;
+
+impl ModelSet {
+    /// The models that are compiled into the program.
+    ///
+    /// A problem in them is a defect that this crate's tests catch; rows with a problem are left out.
+    pub fn builtin() -> &'static Self {
+        static SET: OnceLock<ModelSet> = OnceLock::new();
+        SET.get_or_init(|| Self::parse(embedded::FILES).0)
+    }
+
+    /// Names and texts of the embedded files, in name order, to be passed to [`ModelSet::parse`]
+    /// together with a user's own.
+    pub fn builtin_files() -> &'static [(&'static str, &'static str)] {
+        embedded::FILES
+    }
+
+    /// Reads model and weakness files, given as name (`models/python/flask.toml`) and text. Rows with
+    /// a problem are left out, the rest is kept; each problem names the file, the line and, for a
+    /// misspelt word, the nearest known one. Without a `weaknesses/kinds.toml` the embedded list of
+    /// kinds holds.
+    pub fn parse<N: AsRef<str>, T: AsRef<str>>(files: &[(N, T)]) -> (Self, Vec<Problem>) {
+        let files: Vec<(&str, &str)> = files
+            .iter()
+            .map(|(n, t)| (n.as_ref(), t.as_ref()))
+            .collect();
+        let (mut set, problems) = read::read(&files, embedded::FILES);
+        for (index, member) in set.members.iter().enumerate() {
+            if member.by_name.is_some()
+                && let Some((_, method)) = member.path.rsplit_once('.')
+            {
+                set.by_method
+                    .entry(method.to_owned())
+                    .or_default()
+                    .push(MemberId(index as u32));
+            }
+        }
+        let parts = files
+            .iter()
+            .flat_map(|(name, text)| [name.as_bytes(), text.as_bytes()]);
+        set.version = Some(Digest::of_parts(parts));
+        (set, problems)
+    }
+
+    /// Digest of every file's name and text: two sets with the same version answer alike.
+    pub fn version(&self) -> Digest {
+        self.version.unwrap_or_else(|| Digest::of(b""))
+    }
+
+    /// What the models say about a dotted path, through aliases and base classes: the path of a
+    /// derived class's member finds the base's row.
+    pub fn member(&self, path: &str) -> Option<&Member> {
+        self.member_id(path).map(|id| self.get(id))
+    }
+
+    /// See [`ModelSet::member`].
+    pub fn member_id(&self, path: &str) -> Option<MemberId> {
+        let path = self.canonical(path);
+        if let Some(id) = self.by_path.get(&*path) {
+            return Some(*id);
+        }
+        let (owner, name) = path.rsplit_once('.')?;
+        self.attribute_id(owner, name)
+    }
+
+    /// The member `name` of the class or module `owner`, searched through the class's bases in
+    /// depth-first order.
+    pub fn attribute(&self, owner: &str, name: &str) -> Option<&Member> {
+        self.attribute_id(owner, name).map(|id| self.get(id))
+    }
+
+    /// See [`ModelSet::attribute`].
+    pub fn attribute_id(&self, owner: &str, name: &str) -> Option<MemberId> {
+        self.ancestry(owner).into_iter().find_map(|class| {
+            let path = format!("{class}.{name}");
+            self.by_path.get(&*self.canonical(&path)).copied()
+        })
+    }
+
+    pub fn get(&self, id: MemberId) -> &Member {
+        &self.members[id.0 as usize]
+    }
+
+    /// Members that may be assumed for a method `name` called with `arguments` arguments on a
+    /// receiver whose type is not known, in file order.
+    pub fn methods_named(&self, name: &str, arguments: u32) -> impl Iterator<Item = &Member> {
+        self.by_method
+            .get(name)
+            .into_iter()
+            .flatten()
+            .map(|id| self.get(*id))
+            .filter(move |member| {
+                member
+                    .by_name
+                    .is_some_and(|by| (by.min..=by.max).contains(&arguments))
+            })
+    }
+
+    /// The path under which rows are written: `werkzeug.secure_filename` is
+    /// `werkzeug.utils.secure_filename`, `posixpath.join` is `os.path.join`.
+    pub fn canonical<'a>(&'a self, path: &'a str) -> Cow<'a, str> {
+        let mut current = Cow::Borrowed(path);
+        for _ in 0..MAX_CHAIN {
+            let Some(next) = self.alias_step(&current) else {
+                break;
+            };
+            current = Cow::Owned(next);
+        }
+        current
+    }
+
+    /// One alias applied to the longest aliased prefix.
+    fn alias_step(&self, path: &str) -> Option<String> {
+        let mut end = path.len();
+        loop {
+            let prefix = &path[..end];
+            if let Some(target) = self.aliases.get(prefix) {
+                return Some(format!("{target}{}", &path[end..]));
+            }
+            end = prefix.rfind('.')?;
+        }
+    }
+
+    /// The class itself and its modelled bases, nearest first, canonical; just the path itself when it
+    /// is not a modelled class.
+    pub fn ancestry(&self, class: &str) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        let mut open = vec![self.canonical(class).into_owned()];
+        while let Some(class) = open.pop() {
+            if found.contains(&class) || found.len() >= MAX_CHAIN {
+                continue;
+            }
+            if let Some(id) = self.by_path.get(&class)
+                && let Some(bases) = &self.get(*id).class
+            {
+                open.extend(
+                    bases
+                        .iter()
+                        .rev()
+                        .map(|base| self.canonical(base).into_owned()),
+                );
+            }
+            found.push(class);
+        }
+        found
+    }
+
+    /// Whether `class` is `base` or derives from it, as far as the models know.
+    pub fn derives(&self, class: &str, base: &str) -> bool {
+        let base = self.canonical(base);
+        self.ancestry(class).iter().any(|class| *class == *base)
+    }
+
+    /// Whether the path names a modelled class.
+    pub fn is_class(&self, path: &str) -> bool {
+        self.by_path
+            .get(&*self.canonical(path))
+            .is_some_and(|id| self.get(*id).class.is_some())
+    }
+
+    /// All rows of one entry shape, with the member that has them, in file order.
+    pub fn entry_rows(&self, shape: EntryShape) -> impl Iterator<Item = (&Member, &EntryRow)> {
+        self.members.iter().flat_map(move |member| {
+            let rows = member
+                .entry_points
+                .iter()
+                .filter(move |row| row.shape == shape);
+            rows.map(move |row| (member, row))
+        })
+    }
+
+    /// All members, in file order.
+    pub fn members(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter()
+    }
+
+    /// Whether some model file is about the library whose first module is the path's first segment.
+    /// A call into a library without one is an unmodelled call.
+    pub fn knows_library(&self, path: &str) -> bool {
+        let path = self.canonical(path);
+        let root = path.split('.').next().unwrap_or_default();
+        self.libraries.contains(root)
+    }
+
+    /// In id order.
+    pub fn weaknesses(&self) -> &[Weakness] {
+        &self.weaknesses
+    }
+
+    /// Weaknesses that a sink of this kind makes.
+    pub fn weaknesses_into(&self, kind: Kind) -> impl Iterator<Item = &Weakness> {
+        self.weaknesses
+            .iter()
+            .filter(move |weakness| weakness.into.contains(kind))
+    }
+
+    pub fn weakness(&self, id: &str) -> Option<&Weakness> {
+        self.weaknesses.iter().find(|weakness| weakness.id == id)
+    }
+
+    /// The sink kind of that name.
+    pub fn kind(&self, name: &str) -> Option<Kind> {
+        let index = self.kinds.iter().position(|info| info.name == name)?;
+        u8::try_from(index).ok().map(Kind)
+    }
+
+    pub fn kind_info(&self, kind: Kind) -> &KindInfo {
+        &self.kinds[kind.0 as usize]
+    }
+
+    /// Every kind of the closed list.
+    pub fn kinds(&self) -> KindSet {
+        (0..self.kinds.len())
+            .filter_map(|i| u8::try_from(i).ok())
+            .map(Kind)
+            .collect()
+    }
+}
