@@ -6,6 +6,7 @@
 //! `weaknesses/`; how to write one is in CONTRIBUTING.md.
 
 pub mod kind;
+pub mod pattern;
 pub mod port;
 mod read;
 pub mod row;
@@ -16,8 +17,8 @@ mod toml_row;
 pub use kind::{Kind, KindSet, SourceKind};
 pub use port::{ArgSelector, Port, PortRoot, PortStep};
 pub use row::{
-    ByName, Callback, Converter, Effect, EntryRow, EntryShape, Guard, How, Interpreter, KindInfo,
-    Literal, Member, Mutation, RouteSyntax, SinkRow, Source, SourceShape, StepRow, Test, Truth,
-    TypeRef, Weakness, When,
+    ByName, Callback, Converter, Effect, EntryRow, EntryShape, Guard, GuardSense, Harmful, How,
+    Interpreter, KindInfo, Literal, Member, Mutation, RouteSyntax, SinkRow, Source, SourceShape,
+    StepRow, Test, Truth, TypeRef, Weakness, When,
 };
 pub use set::{MemberId, ModelSet};

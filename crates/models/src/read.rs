@@ -80,9 +80,26 @@ fn with_table(
 fn read_kinds(set: &mut ModelSet, table: &DeTable<'_>, file: &File<'_>) {
     let top = Row::new(table, 0..0, file, &["sink"]);
     for (table, span) in top.tables("sink") {
-        let row = Row::new(table, span, file, &["name", "words", "meaning"]);
+        let row = Row::new(
+            table,
+            span,
+            file,
+            &["name", "words", "meaning", "harmful", "harmless"],
+        );
         let (name, words) = (row.required_text("name"), row.required_text("words"));
         row.required_text("meaning");
+        let chars = |text: Spanned<&str>| text.get_ref().chars().collect();
+        let harmful = match (row.text("harmful"), row.text("harmless")) {
+            (Some(only), None) => Harmful::Only(chars(only)),
+            (None, Some(but)) => Harmful::AllBut(chars(but)),
+            _ => {
+                row.complain(
+                    row.span.clone(),
+                    "a kind has either `harmful` or `harmless` characters",
+                );
+                continue;
+            }
+        };
         let (Some(name), Some(words)) = (name, words) else {
             continue;
         };
@@ -97,6 +114,7 @@ fn read_kinds(set: &mut ModelSet, table: &DeTable<'_>, file: &File<'_>) {
             set.kinds.push(KindInfo {
                 name: (*name.get_ref()).to_owned(),
                 words: (*words.get_ref()).to_owned(),
+                harmful,
             });
         }
     }
@@ -251,14 +269,13 @@ fn truth(row: &Row<'_>, key: &str) -> Option<Truth> {
 }
 
 fn read_weakness(set: &mut ModelSet, table: &DeTable<'_>, file: &File<'_>, stem: &str) {
-    const KNOWN: [&str; 8] = [
+    const KNOWN: [&str; 7] = [
         "id",
         "name",
         "severity",
         "from",
         "into",
         "oracles",
-        "needs",
         "interpreter",
     ];
     let row = Row::new(table, 0..0, file, &KNOWN);
@@ -318,10 +335,7 @@ fn read_weakness(set: &mut ModelSet, table: &DeTable<'_>, file: &File<'_>, stem:
         .iter()
         .map(|text| (*text.get_ref()).to_owned())
         .collect();
-    let needs = row
-        .text("needs")
-        .map(|text| text.get_ref().chars().collect())
-        .unwrap_or_default();
+
     let (Some(id), Some(name), Some(severity)) = (id, name, severity) else {
         return;
     };
@@ -338,7 +352,6 @@ fn read_weakness(set: &mut ModelSet, table: &DeTable<'_>, file: &File<'_>, stem:
         from,
         into,
         oracles,
-        needs,
         interpreters,
         page,
     });
@@ -450,18 +463,22 @@ fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<'_>) {
     let readers: [(&str, &[&str], Reader); 14] = [
         (
             "source",
-            &["kind", "at", "shape", "names", "name"],
+            &["kind", "at", "shape", "names", "name", "input"],
             read_source,
         ),
         ("sink", &["kind", "at", "when"], read_sink),
-        ("step", &["from", "to", "how", "for"], read_step),
-        ("sanitizer", &["at", "for", "from", "how"], read_sanitizer),
+        ("step", &["from", "to", "how", "for", "when"], read_step),
+        (
+            "sanitizer",
+            &["at", "for", "from", "how", "when", "pattern"],
+            read_sanitizer,
+        ),
         (
             "guard",
             &["at", "holds_when", "for", "requires", "pattern"],
             read_guard,
         ),
-        ("neutral", &[], |library, row| library.edit(row, |_| {})),
+        ("neutral", &["whole"], read_neutral),
         ("type", &["returns", "is"], read_type),
         ("class", &["bases"], read_class),
         ("alias", &["names"], read_alias),
@@ -538,6 +555,7 @@ fn merge(into: &mut Member, from: Member) {
         class,
         stops,
         requires_login,
+        whole,
     } = from;
     into.by_name = by_name.or(into.by_name);
     into.sources.extend(sources);
@@ -550,6 +568,7 @@ fn merge(into: &mut Member, from: Member) {
     into.returns = returns.or(into.returns.take());
     into.is = is.or(into.is.take());
     into.class = class.or(into.class.take());
+    into.whole |= whole;
     into.stops |= stops;
     into.requires_login |= requires_login;
 }
@@ -565,27 +584,41 @@ fn read_source(library: &mut Library<'_>, row: &Row<'_>) {
     };
     let names = row.text("names").and_then(|word| source_kind(row, &word));
     let name = port(row, "name");
-    let shapes = [("text", 0), ("mapping", 1), ("tree", 2), ("named", 3)];
-    let shape = choice(row, "shape", &shapes);
-    if !row.has("shape") {
-        row.missing("shape");
-    }
-    if names.is_some() && shape != Some(1) {
-        row.complain(
-            row.span.clone(),
-            "`names` only belongs beside `shape = \"mapping\"`",
-        );
-    }
-    let shape = match (shape, name) {
-        (Some(1), None) => SourceShape::Mapping { names },
-        (Some(2), None) => SourceShape::Tree,
-        (Some(3), Some(name)) => SourceShape::Named { name },
-        (Some(3), None) => return row.missing("name"),
-        (_, None) => SourceShape::Text,
-        (_, Some(_)) => {
-            let message = "`name` only belongs beside `shape = \"named\"`";
-            return row.complain(row.span.clone(), message);
+    let input = row.text("input").map_or("", |text| text.into_inner());
+    let shapes = [
+        ("text", 0),
+        ("mapping", 1),
+        ("tree", 2),
+        ("named", 3),
+        ("of-receiver", 4),
+    ];
+    let Some(shape) = choice(row, "shape", &shapes) else {
+        if !row.has("shape") {
+            row.missing("shape");
         }
+        return;
+    };
+    for (key, belongs, to) in [
+        ("input", 0, "text"),
+        ("names", 1, "mapping"),
+        ("name", 3, "named"),
+    ] {
+        if row.has(key) && shape != belongs {
+            let message = format!("`{key}` only belongs beside `shape = \"{to}\"`");
+            row.complain(row.span.clone(), message);
+        }
+    }
+    let shape = match shape {
+        0 => SourceShape::Text {
+            input: input.to_owned(),
+        },
+        1 => SourceShape::Mapping { names },
+        2 => SourceShape::Tree,
+        3 => match name {
+            Some(name) => SourceShape::Named { name },
+            None => return row.missing("name"),
+        },
+        _ => SourceShape::OfReceiver,
     };
     let (Some(kind), Some(at)) = (kind, at) else {
         return;
@@ -599,30 +632,37 @@ fn read_sink(library: &mut Library<'_>, row: &Row<'_>) {
         .required_text("kind")
         .and_then(|word| library.words.kind(row, &word));
     let at = required_port(row, "at");
-    let mut when = Vec::new();
-    for (table, span) in row.tables("when") {
-        const KNOWN: [&str; 8] = [
-            "arg",
-            "equals",
-            "not_equals",
-            "truthy",
-            "contains_any",
-            "contains_none",
-            "is",
-            "default",
-        ];
-        let inner = Row::new(table, span, row.source, &KNOWN);
-        match read_when(&inner) {
-            Some(condition) if !inner.is_broken() => when.push(condition),
-            // The inner row has complained; without its condition the sink would be too wide.
-            _ => return,
-        }
-    }
+    let Some(when) = conditions(row) else { return };
     let (Some(kind), Some(at)) = (kind, at) else {
         return;
     };
     let sink = SinkRow { kind, at, when };
     library.edit(row, |member| member.sinks.push(sink.clone()));
+}
+
+/// `None` when one of them is broken: without it the row would say too much.
+fn conditions(row: &Row<'_>) -> Option<Vec<When>> {
+    const KNOWN: [&str; 9] = [
+        "arg",
+        "equals",
+        "not_equals",
+        "truthy",
+        "contains_any",
+        "contains_none",
+        "is",
+        "absent",
+        "default",
+    ];
+    let mut when = Vec::new();
+    for (table, span) in row.tables("when") {
+        let inner = Row::new(table, span, row.source, &KNOWN);
+        let condition = read_when(&inner);
+        if inner.is_broken() {
+            return None;
+        }
+        when.extend(condition);
+    }
+    Some(when)
 }
 
 fn read_when(row: &Row<'_>) -> Option<When> {
@@ -652,6 +692,9 @@ fn read_when(row: &Row<'_>) -> Option<When> {
             }
         }),
     );
+    if row.flag("absent") == Some(true) {
+        tests.push(Test::Absent);
+    }
     let default = literal_key(row, "default");
     if tests.len() != 1 {
         row.complain(row.span.clone(), "a condition has exactly one test");
@@ -681,16 +724,19 @@ fn read_step(library: &mut Library<'_>, row: &Row<'_>) {
     };
     let how = how(row, How::Taint);
     let clears = library.words.kinds(row, "for");
-    let (Some(to), Some(how)) = (to, how) else {
+    let (Some(to), Some(how), Some(when)) = (to, how, conditions(row)) else {
         return;
     };
     library.edit(row, |member| {
         for from in &from {
+            let (from, to, when) = (from.clone(), to.clone(), when.clone());
             member.steps.push(StepRow {
-                from: from.clone(),
-                to: to.clone(),
+                from,
+                to,
                 how,
                 clears,
+                when,
+                pattern: None,
             });
         }
     });
@@ -712,24 +758,40 @@ fn read_sanitizer(library: &mut Library<'_>, row: &Row<'_>) {
         row.missing("for");
     }
     let clears = library.words.kinds(row, "for");
+    let pattern = port(row, "pattern");
     let (Some(to), Some(from), Some(how)) = (to, from, how) else {
         return;
     };
+    let Some(when) = conditions(row) else { return };
     let step = StepRow {
         from,
         to,
         how,
         clears,
+        when,
+        pattern,
     };
     library.edit(row, |member| member.steps.push(step.clone()));
 }
 
 fn read_guard(library: &mut Library<'_>, row: &Row<'_>) {
     let at = required_port(row, "at");
-    let holds_when = truth(row, "holds_when");
-    if holds_when.is_none() {
-        row.missing("holds_when");
-    }
+    let senses = [
+        ("true", GuardSense::True),
+        ("false", GuardSense::False),
+        ("equal", GuardSense::Equal),
+        ("not-equal", GuardSense::NotEqual),
+        ("returns", GuardSense::Returns),
+    ];
+    let holds_when = match row.get("holds_when").map(Spanned::get_ref) {
+        Some(DeValue::Boolean(true)) => Some(GuardSense::True),
+        Some(DeValue::Boolean(false)) => Some(GuardSense::False),
+        Some(_) => choice(row, "holds_when", &senses),
+        None => {
+            row.missing("holds_when");
+            None
+        }
+    };
     if !row.has("for") {
         row.missing("for");
     }
@@ -747,6 +809,11 @@ fn read_guard(library: &mut Library<'_>, row: &Row<'_>) {
         pattern,
     };
     library.edit(row, |member| member.guards.push(guard.clone()));
+}
+
+fn read_neutral(library: &mut Library<'_>, row: &Row<'_>) {
+    let whole = row.flag("whole") == Some(true);
+    library.edit(row, |member| member.whole |= whole);
 }
 
 fn read_type(library: &mut Library<'_>, row: &Row<'_>) {

@@ -37,6 +37,9 @@ pub struct Member {
     pub class: Option<Vec<String>>,
     /// The call never returns: `flask.abort`, `sys.exit`.
     pub stops: bool,
+    /// Everything below this path without a member of its own is modelled as this member is: a module
+    /// of functions whose results carry nothing on (`random`, `logging`).
+    pub whole: bool,
     /// A decorator or function that lets only identified callers pass: `flask_login.login_required`.
     pub requires_login: bool,
 }
@@ -64,8 +67,9 @@ pub enum TypeRef {
 /// How attacker values lie inside a source.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum SourceShape {
-    /// The value itself is the attacker's: one text without a name of its own.
-    Text,
+    /// The value itself is the attacker's. `input` is its name: `Host` for a header that has an
+    /// attribute of its own, empty for raw carriers.
+    Text { input: String },
     /// A mapping: the value under key `k` is the input named `k`; its keys carry `names`, if any.
     /// Where a key holds several values (`getlist`) each of them is that input.
     Mapping { names: Option<SourceKind> },
@@ -73,6 +77,8 @@ pub enum SourceShape {
     Tree,
     /// The value is the input whose name this argument gives.
     Named { name: Port },
+    /// The input has the name of the receiver's own input: `request.files["f"].filename`.
+    OfReceiver,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -114,6 +120,8 @@ pub enum Test {
     IsText,
     /// A list or tuple.
     IsSequence,
+    /// The argument is not passed.
+    Absent,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -153,6 +161,17 @@ pub enum How {
     JsonDecode,
     /// Text to bytes or back in an encoding: content kept.
     Recode,
+    /// The query component of a URL or request target: a raw path becomes the raw query.
+    UrlQuery,
+    /// The path component of a URL or request target.
+    UrlPath,
+    /// A query string or form body to a mapping of names to values (lists of them): a raw query becomes
+    /// query parameters by name, a raw body form fields by name.
+    QueryParse,
+    /// The same to a list of pairs of name and value.
+    QueryPairs,
+    /// A `Cookie` header to a mapping of names to values.
+    CookieParse,
     /// `/`-joined parts of a path; an absolute later part drops what stands before it.
     PathJoin,
     /// `.` and `..` are resolved; the result is normal for a guard that compares a prefix.
@@ -161,7 +180,7 @@ pub enum How {
 }
 
 impl How {
-    pub(crate) const WORDS: [(&'static str, Self); 19] = [
+    pub(crate) const WORDS: [(&'static str, Self); 24] = [
         ("value", Self::Value),
         ("taint", Self::Taint),
         ("strip", Self::Strip),
@@ -178,6 +197,11 @@ impl How {
         ("codec:json-encode", Self::JsonEncode),
         ("codec:json-decode", Self::JsonDecode),
         ("codec:text", Self::Recode),
+        ("codec:url-query", Self::UrlQuery),
+        ("codec:url-path", Self::UrlPath),
+        ("codec:query-parse", Self::QueryParse),
+        ("codec:query-pairs", Self::QueryPairs),
+        ("codec:cookie-parse", Self::CookieParse),
         ("path-join", Self::PathJoin),
         ("path-normalize", Self::PathNormalize),
         ("quote", Self::Quote),
@@ -192,8 +216,8 @@ impl How {
     }
 }
 
-/// Data passes a call from one port to another.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// Data passes a call from one port to another. For an attribute, from `receiver` to `return`.
+#[derive(Clone, PartialEq, Debug)]
 pub struct StepRow {
     pub from: Port,
     pub to: Port,
@@ -201,6 +225,11 @@ pub struct StepRow {
     /// Kinds for which the passed value is harmless (`shlex.quote`: `shell-command`). A sanitizer is a
     /// step that clears something; empty for the others.
     pub clears: KindSet,
+    /// All must hold for the step to be taken.
+    pub when: Vec<When>,
+    /// It clears only if replacing this regular expression by the empty text leaves nothing harmful:
+    /// `re.sub("[^0-9]", "", x)`. See [`crate::pattern::left_by_removing`].
+    pub pattern: Option<Port>,
 }
 
 /// A method that changes its receiver in a way that keeps keys and positions.
@@ -257,14 +286,27 @@ impl Effect {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Guard {
     pub at: Port,
-    pub holds_when: Truth,
+    pub holds_when: GuardSense,
     pub clears: KindSet,
     /// The value must have passed a step of this sort (a prefix check of a path holds only once the
     /// path is normal).
     pub requires: Option<How>,
-    /// The guard holds only if the regular expression at this port lets harmless text pass alone,
-    /// letters, digits and the like.
+    /// The guard holds only if a text that matches the regular expression at this port has nothing
+    /// harmful in it. See [`crate::pattern::allowed_by_match`].
     pub pattern: Option<Port>,
+}
+
+/// What the call must have done for its guard to hold.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum GuardSense {
+    /// Its value is truthy.
+    True,
+    False,
+    /// Its value was compared with something and found equal: `os.path.commonpath([a, b]) == a`.
+    Equal,
+    NotEqual,
+    /// It came back at all, instead of raising: `path.relative_to(base)`.
+    Returns,
 }
 
 /// The function at `function` is called with these values, and gives its result to `returns`.
@@ -358,9 +400,6 @@ pub struct Weakness {
     pub into: KindSet,
     /// Oracles that may prove it, in the order to try, by name.
     pub oracles: Vec<String>,
-    /// Characters of which the attacker must be able to deliver at least one; empty: any text will do.
-    /// For a path the separator: without it a value names a file in the same directory.
-    pub needs: Vec<char>,
     /// Programs that run an argument as code, for sinks that take a list of arguments.
     pub interpreters: Vec<Interpreter>,
     /// `docs/weaknesses/CWE-89.md`.
@@ -383,4 +422,23 @@ pub struct KindInfo {
     pub name: String,
     /// What stands before `of CALLEE` in a finding's title: `the SQL text`.
     pub words: String,
+    /// Characters without which a value does no harm there.
+    pub harmful: Harmful,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Harmful {
+    /// Just these: `/` for a path, without which a value names a file in the same directory.
+    Only(Vec<char>),
+    /// Everything but letters, digits, the underscore and these.
+    AllBut(Vec<char>),
+}
+
+impl Harmful {
+    pub fn contains(&self, c: char) -> bool {
+        match self {
+            Self::Only(list) => list.contains(&c),
+            Self::AllBut(list) => !(c.is_alphanumeric() || c == '_' || list.contains(&c)),
+        }
+    }
 }

@@ -96,6 +96,21 @@ impl ModelSet {
         }
         let (owner, name) = path.rsplit_once('.')?;
         self.attribute_id(owner, name)
+            .or_else(|| self.whole_above(&path))
+    }
+
+    /// The nearest enclosing path that is modelled as a whole.
+    fn whole_above(&self, path: &str) -> Option<MemberId> {
+        let mut rest = path;
+        while let Some((above, _)) = rest.rsplit_once('.') {
+            if let Some(id) = self.by_path.get(above)
+                && self.get(*id).whole
+            {
+                return Some(*id);
+            }
+            rest = above;
+        }
+        None
     }
 
     /// The member `name` of the class or module `owner`, searched through the class's bases in
