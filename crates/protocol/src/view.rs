@@ -199,8 +199,13 @@ pub struct TargetView {
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct ProofView {
+    /// Empty when an entry point was attacked whatever static analysis says about it.
     pub id: String,
     pub fingerprint: String,
+    /// `CWE-89`
+    pub weakness: String,
+    /// `POST /user/login`
+    pub entry: String,
     /// `proven | not_reproduced | inconclusive`
     pub outcome: String,
     /// Why not proven; empty when proven.
@@ -218,6 +223,9 @@ pub struct ProofView {
     pub replays_run: u32,
     /// Requests sent for this finding, twins and verification included.
     pub requests: u64,
+    /// Attacks among them, while probing. Zero means that it was never attacked, which is not a case
+    /// survived.
+    pub attacks: u64,
     pub seconds: f64,
     /// Evidence for people, free of secrets and of working payloads: parent chain, file written.
     pub evidence: Vec<String>,
