@@ -12,7 +12,14 @@
 //! takes part in the condition is rebound to an [`Op::Refine`] of itself, so that a check kills or
 //! keeps taint on exactly the code it dominates.
 
+mod check;
+mod display;
+mod operands;
+
 use solvent_base::{FilePath, Name, Problem, Span};
+
+pub use check::check;
+pub use display::{display, display_function};
 
 /// Index of a value, which is the instruction that defines it, in its function.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -74,8 +81,11 @@ pub struct Function {
     /// The class whose body directly contains this method.
     pub class: Option<ClassIndex>,
     pub params: Vec<Param>,
-    /// Values in the parent function, in source order (applied last to first).
+    /// Values in the parent function, in source order (applied last to first). The parent also holds
+    /// the calls that apply them: the name is bound to what the outermost one returns.
     pub decorators: Vec<Value>,
+    /// The return annotation, a value in the parent function.
+    pub returns: Option<Value>,
     /// Instructions of all blocks; a block owns a contiguous range.
     pub insts: Vec<Inst>,
     pub blocks: Vec<BlockData>,
@@ -141,7 +151,11 @@ pub struct BlockData {
 #[derive(Clone, Debug)]
 pub enum Terminator {
     Jump(Block),
-    Branch { condition: Value, then: Block, otherwise: Block },
+    Branch {
+        condition: Value,
+        then: Block,
+        otherwise: Block,
+    },
     Return(Option<Value>),
     Raise(Option<Value>),
     /// Control cannot get past this block.
@@ -163,17 +177,41 @@ pub enum Const {
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum BinaryOp {
-    Add, Sub, Mul, Div, FloorDiv, Mod, Pow, MatMul, BitAnd, BitOr, BitXor, ShiftLeft, ShiftRight,
+    Add,
+    Sub,
+    Mul,
+    Div,
+    FloorDiv,
+    Mod,
+    Pow,
+    MatMul,
+    BitAnd,
+    BitOr,
+    BitXor,
+    ShiftLeft,
+    ShiftRight,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum UnaryOp {
-    Not, Minus, Plus, Invert,
+    Not,
+    Minus,
+    Plus,
+    Invert,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum CompareOp {
-    Eq, NotEq, Lt, LtEq, Gt, GtEq, Is, IsNot, In, NotIn,
+    Eq,
+    NotEq,
+    Lt,
+    LtEq,
+    Gt,
+    GtEq,
+    Is,
+    IsNot,
+    In,
+    NotIn,
 }
 
 /// One argument of a call.
@@ -199,7 +237,11 @@ impl Arg {
 pub enum FormatPart {
     Literal(Name),
     /// `conversion` is `r`, `s` or `a` when written; `spec` the constant format specification.
-    Value { value: Value, conversion: Option<char>, spec: Option<Name> },
+    Value {
+        value: Value,
+        conversion: Option<char>,
+        spec: Option<Name>,
+    },
 }
 
 /// An element of a list, tuple or set display.
@@ -220,7 +262,9 @@ pub enum Entry {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SequenceKind {
-    List, Tuple, Set,
+    List,
+    Tuple,
+    Set,
 }
 
 /// What an instruction computes. Values refer to instructions of the same function.
@@ -230,48 +274,109 @@ pub enum Op {
     /// The parameter of that index.
     Param(u32),
     /// A variable of an enclosing function, at any time: joins all its [`Op::StoreName`]s there.
-    Captured { function: FnIndex, name: Name },
+    Captured {
+        function: FnIndex,
+        name: Name,
+    },
     /// A name of the module or, failing that, a builtin.
     Global(Name),
     /// `import a.b` binds module `a.b` when written with `as`, else `a`; `from m import n` has
     /// `member: Some(n)`. `level` is the number of leading dots.
-    Import { module: Name, member: Option<Name>, level: u32 },
+    Import {
+        module: Name,
+        member: Option<Name>,
+        level: u32,
+    },
     /// `from m import *`; what it binds is not known here.
-    ImportAll { module: Name, level: u32 },
+    ImportAll {
+        module: Name,
+        level: u32,
+    },
     /// Makes a value visible outside the flow of this function: to other functions of the module
     /// (module body), to methods and instances (class body), or to closures (captured variables).
     /// `global x` in a function stores with `scope: Module`.
-    StoreName { scope: Scope, name: Name, value: Value },
+    StoreName {
+        scope: Scope,
+        name: Name,
+        value: Value,
+    },
 
-    Attr { base: Value, name: Name },
+    Attr {
+        base: Value,
+        name: Name,
+    },
     /// New version of `base`.
-    SetAttr { base: Value, name: Name, value: Value },
-    Index { base: Value, key: Value },
+    SetAttr {
+        base: Value,
+        name: Name,
+        value: Value,
+    },
+    Index {
+        base: Value,
+        key: Value,
+    },
     /// New version of `base`.
-    SetIndex { base: Value, key: Value, value: Value },
+    SetIndex {
+        base: Value,
+        key: Value,
+        value: Value,
+    },
     /// New version of `base` without that key.
-    DelIndex { base: Value, key: Value },
-    Slice { base: Value, lower: Option<Value>, upper: Option<Value>, step: Option<Value> },
+    DelIndex {
+        base: Value,
+        key: Value,
+    },
+    Slice {
+        base: Value,
+        lower: Option<Value>,
+        upper: Option<Value>,
+        step: Option<Value>,
+    },
 
-    Call { callee: Value, args: Vec<Arg> },
+    Call {
+        callee: Value,
+        args: Vec<Arg>,
+    },
     /// The version of `object` after `call` ran, where `object` is the receiver of the called method
     /// or an argument that is bound to a variable: `items.append(x)` rebinds `items` to it.
-    After { call: Value, object: Value },
+    After {
+        call: Value,
+        object: Value,
+    },
 
-    Binary { op: BinaryOp, left: Value, right: Value },
-    Unary { op: UnaryOp, operand: Value },
-    Compare { op: CompareOp, left: Value, right: Value },
+    Binary {
+        op: BinaryOp,
+        left: Value,
+        right: Value,
+    },
+    Unary {
+        op: UnaryOp,
+        operand: Value,
+    },
+    Compare {
+        op: CompareOp,
+        left: Value,
+        right: Value,
+    },
     /// An f-string, parts kept in order.
     Format(Vec<FormatPart>),
-    Sequence { kind: SequenceKind, items: Vec<Item> },
+    Sequence {
+        kind: SequenceKind,
+        items: Vec<Item>,
+    },
     Dict(Vec<Entry>),
     /// The function object of a `def`, `lambda` or comprehension, before decorators.
     Function(FnIndex),
     Class(ClassIndex),
-    /// One value per predecessor block that reaches it.
+    /// One value per predecessor block that reaches it; none for a predecessor on whose way the
+    /// variable is not bound.
     Phi(Vec<(Block, Value)>),
     /// `value`, knowing that `condition` was `holds` on the way here.
-    Refine { value: Value, condition: Value, holds: bool },
+    Refine {
+        value: Value,
+        condition: Value,
+        holds: bool,
+    },
     /// One element of an iterable, any of them.
     Element(Value),
     /// The result of entering a context manager (`with`).
