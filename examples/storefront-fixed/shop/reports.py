@@ -11,7 +11,6 @@ from flask import current_app
 
 from . import orders
 
-
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,39}")
 
 
@@ -38,7 +37,14 @@ def sales_archive(month, label):
             check=True,
         )
         subprocess.run(
-            ["tar", "-czf", "report.tar.gz", "--transform", f"s,^,{label}/,", "sales.csv"],
+            [
+                "tar",
+                "-czf",
+                "report.tar.gz",
+                "--transform",
+                f"s,^,{label}/,",
+                "sales.csv",
+            ],
             cwd=folder,
             check=True,
         )

@@ -30,7 +30,14 @@ def test_guides_come_from_the_guide_folder_only(client, name):
 
 @pytest.mark.parametrize(
     "label",
-    ["x; touch {mark}", "$(touch {mark})", "`touch {mark}`", "x\ntouch {mark}", "-x", "a/b"],
+    [
+        "x; touch {mark}",
+        "$(touch {mark})",
+        "`touch {mark}`",
+        "x\ntouch {mark}",
+        "-x",
+        "a/b",
+    ],
 )
 def test_a_report_label_is_a_name_and_never_a_command(admin, tmp_path, label):
     mark = tmp_path / "mark"

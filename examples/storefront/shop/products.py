@@ -93,9 +93,7 @@ def below_stock_level(level, category):
 
 def set_stock(product_id, stock):
     database = get_db()
-    database.execute(
-        "UPDATE products SET stock = ? WHERE id = ?", (stock, product_id)
-    )
+    database.execute("UPDATE products SET stock = ? WHERE id = ?", (stock, product_id))
     database.commit()
 
 
