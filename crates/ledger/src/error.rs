@@ -40,6 +40,30 @@ pub enum LedgerError {
 }
 
 impl LedgerError {
+    /// What a person can do about it.
+    pub fn next_step(&self) -> &'static str {
+        match self {
+            Self::Absent(_) => "run `solvent init`",
+            Self::Exists(_) => "open it instead, or choose another folder",
+            Self::Held { .. } => "wait for that process, or end it",
+            Self::Damaged { .. } | Self::BrokenObject(_) => {
+                "run `solvent ledger verify`, then restore the folder from a copy"
+            }
+            Self::KeyMode { .. } => "if nobody else could read the key, make it 0600",
+            Self::Record(_) => "this is a defect of the caller",
+            Self::NoRecord { .. } => "`solvent log` lists the records",
+            Self::NoObject(_) | Self::NoObjectKey(_) => {
+                "restore `objects` and `keys/wrapped` from a copy, or see the record of its erasure"
+            }
+            Self::ObjectTooLarge(_) => "split the content",
+            Self::Poisoned => "run the command again",
+            Self::Io { source, .. } if full(source) => {
+                "free some space and run the command again, nothing acknowledged was lost"
+            }
+            Self::Io { .. } => "see that the folder is there and can be written",
+        }
+    }
+
     /// Whether the disk (or a quota on it) is full.
     pub fn disk_full(&self) -> bool {
         matches!(self, Self::Io { source, .. } if full(source))
@@ -75,19 +99,19 @@ impl fmt::Display for LedgerError {
             Self::Held { holder: Some(pid) } => {
                 write!(
                     f,
-                    "the ledger is in use by process {pid}; wait for it or end it"
+                    "the ledger is in use by process {pid}"
                 )
             }
             Self::Held { holder: None } => {
-                f.write_str("the ledger is in use by another process; wait for it or end it")
+                f.write_str("the ledger is in use by another process")
             }
             Self::Damaged { place, what } => write!(
                 f,
-                "the ledger is damaged at `{place}`: {what}; verify it and restore it from a copy"
+                "the ledger is damaged at `{place}`: {what}"
             ),
             Self::KeyMode { path, mode } => write!(
                 f,
-                "private key `{}` has mode {mode:04o}; make it 0600 if nobody else could read it",
+                "private key `{}` has mode {mode:04o}",
                 path.display()
             ),
             Self::Record(error) => write!(f, "cannot record this: {error}"),
@@ -110,10 +134,10 @@ impl fmt::Display for LedgerError {
                 crate::MAX_OBJECT_BYTES
             ),
             Self::Poisoned => {
-                f.write_str("an earlier write failed half way; open the ledger again")
+                f.write_str("an earlier write failed half way and could not be taken back")
             }
             Self::Io { doing, source } if full(source) => {
-                write!(f, "disk full while {doing}; free some space and try again")
+                write!(f, "disk full while {doing}")
             }
             Self::Io { doing, source } => write!(f, "failed while {doing}: {source}"),
         }

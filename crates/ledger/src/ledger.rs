@@ -73,6 +73,12 @@ pub struct InclusionProof {
 }
 
 impl Ledger {
+    /// Whether `folder` holds a ledger, or the remains of one. A folder in which a creation was cut
+    /// short holds none.
+    pub fn exists(folder: &Path) -> bool {
+        folder.join("checkpoint").exists() || holds_history(folder)
+    }
+
     /// Starts a ledger in `folder`, which is made if need be, with fresh keys from `world`.
     pub fn create(folder: &Path, world: &dyn System) -> Result<Self, LedgerError> {
         Self::create_on(folder, world, Box::new(RealDisk))
@@ -91,7 +97,7 @@ impl Ledger {
     ) -> Result<Self, LedgerError> {
         make_dirs(disk.as_ref(), folder)?;
         let lock = lock(folder)?;
-        if folder.join("checkpoint").exists() || holds_history(folder) {
+        if Self::exists(folder) {
             return Err(LedgerError::Exists(folder.to_owned()));
         }
         for name in [
@@ -141,7 +147,7 @@ impl Ledger {
 
     /// [`Self::open`] with writes going through `disk`.
     pub fn open_on(folder: &Path, disk: Box<dyn Disk>) -> Result<Self, LedgerError> {
-        if !folder.join("checkpoint").exists() && !holds_history(folder) {
+        if !Self::exists(folder) {
             return Err(LedgerError::Absent(folder.to_owned()));
         }
         let lock = lock(folder)?;
