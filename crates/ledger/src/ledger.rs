@@ -297,7 +297,7 @@ impl Ledger {
 
     /// The record at `index`.
     pub fn record(&self, index: u64) -> Result<Record, LedgerError> {
-        let mut found = self.entries(index..index.saturating_add(1))?;
+        let mut found = self.entries(index..index.saturating_add(1));
         match found.next() {
             Some(record) => record,
             None => Err(LedgerError::NoRecord {
@@ -311,12 +311,12 @@ impl Ledger {
     pub fn entries(
         &self,
         range: Range<u64>,
-    ) -> Result<impl Iterator<Item = Result<Record, LedgerError>> + '_, LedgerError> {
+    ) -> impl Iterator<Item = Result<Record, LedgerError>> + '_ {
         let on_disk = self.tree.on_disk();
         let end = range.end.min(self.size());
         let mut at = range.start;
         let mut bundle: Option<(u64, Vec<Vec<u8>>)> = None;
-        Ok(std::iter::from_fn(move || {
+        std::iter::from_fn(move || {
             if at >= end {
                 return None;
             }
@@ -347,7 +347,7 @@ impl Ledger {
                     Ok(record) => Ok(record),
                 },
             })
-        }))
+        })
     }
 
     /// Shows that the record at `index` is in the history that [`Self::checkpoint`] signs.
