@@ -357,10 +357,11 @@ fn read_weakness(set: &mut ModelSet, table: &DeTable<'_>, file: &File<'_>, stem:
     });
 }
 
-const LIBRARY_KEYS: [&str; 17] = [
+const LIBRARY_KEYS: [&str; 18] = [
     "library",
     "language",
     "about",
+    "converters",
     "source",
     "sink",
     "step",
@@ -384,6 +385,8 @@ struct Library<'s> {
     members: Vec<Member>,
     by_path: HashMap<String, usize>,
     aliases: Vec<(String, String)>,
+    /// What the route parameters of this library's entry points may contain.
+    converters: BTreeMap<String, Converter>,
 }
 
 impl Library<'_> {
@@ -458,7 +461,9 @@ fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<'_>) {
         members: Vec::new(),
         by_path: HashMap::new(),
         aliases: Vec::new(),
+        converters: BTreeMap::new(),
     };
+    library.converters = read_converters(&library.words, &top);
     type Reader = fn(&mut Library<'_>, &Row<'_>);
     let readers: [(&str, &[&str], Reader); 14] = [
         (
@@ -913,7 +918,7 @@ fn read_callback(library: &mut Library<'_>, row: &Row<'_>) {
     library.edit(row, |member| member.callbacks.push(callback.clone()));
 }
 
-const ENTRY_KEYS: [&str; 12] = [
+const ENTRY_KEYS: [&str; 11] = [
     "shape",
     "framework",
     "route",
@@ -925,8 +930,25 @@ const ENTRY_KEYS: [&str; 12] = [
     "method_functions",
     "bound_by",
     "syntax",
-    "converters",
 ];
+
+fn read_converters(words: &Words<'_>, row: &Row<'_>) -> BTreeMap<String, Converter> {
+    let mut converters = BTreeMap::new();
+    for (name, value) in row.map("converters") {
+        let DeValue::Table(table) = value.get_ref() else {
+            row.complain(value.span(), "a table was expected");
+            continue;
+        };
+        let inner = Row::new(table, value.span(), row.source, &["for", "excludes"]);
+        let excludes = inner
+            .text("excludes")
+            .map(|t| t.get_ref().chars().collect())
+            .unwrap_or_default();
+        let clears = words.kinds(&inner, "for");
+        converters.insert(name.to_owned(), Converter { clears, excludes });
+    }
+    converters
+}
 
 fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
     let shapes = [
@@ -969,20 +991,6 @@ fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
         };
         method_functions.insert(name.to_owned(), methods);
     }
-    let mut converters = BTreeMap::new();
-    for (name, value) in row.map("converters") {
-        let DeValue::Table(table) = value.get_ref() else {
-            row.complain(value.span(), "a table was expected");
-            continue;
-        };
-        let inner = Row::new(table, value.span(), row.source, &["for", "excludes"]);
-        let excludes = inner
-            .text("excludes")
-            .map(|t| t.get_ref().chars().collect())
-            .unwrap_or_default();
-        let clears = library.words.kinds(&inner, "for");
-        converters.insert(name.to_owned(), Converter { clears, excludes });
-    }
     let syntaxes = [("angle", RouteSyntax::Angle), ("brace", RouteSyntax::Brace)];
     let entry = EntryRow {
         shape,
@@ -1004,7 +1012,7 @@ fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
             .text("bound_by")
             .and_then(|text| dotted_path(row, &text)),
         syntax: choice(row, "syntax", &syntaxes).unwrap_or(RouteSyntax::Angle),
-        converters,
+        converters: library.converters.clone(),
     };
     library.edit(row, |member| member.entry_points.push(entry.clone()));
 }

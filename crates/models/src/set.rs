@@ -266,3 +266,244 @@ impl ModelSet {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn messages(problems: &[Problem]) -> Vec<String> {
+        let name = |p: &Problem| {
+            p.path
+                .as_ref()
+                .map_or_else(String::new, ToString::to_string)
+        };
+        problems
+            .iter()
+            .map(|p| format!("{}: {}", name(p), p.message))
+            .collect()
+    }
+
+    fn complaints(text: &str) -> Vec<String> {
+        messages(&ModelSet::parse(&[("models/python/x.toml", text)]).1)
+    }
+
+    #[test]
+    fn every_embedded_file_is_read_without_a_problem() {
+        let (set, problems) = ModelSet::parse(embedded::FILES);
+        assert!(problems.is_empty(), "{}", messages(&problems).join("\n"));
+        assert!(set.members.len() > 500, "{}", set.members.len());
+        let ids: Vec<&str> = set.weaknesses.iter().map(|w| &*w.id).collect();
+        assert_eq!(ids, ["CWE-22", "CWE-78", "CWE-89"]);
+    }
+
+    #[test]
+    fn every_kind_that_a_weakness_names_has_a_sink_row() {
+        let set = ModelSet::builtin();
+        let rows: KindSet = set
+            .members()
+            .flat_map(|m| &m.sinks)
+            .map(|sink| sink.kind)
+            .collect();
+        for weakness in set.weaknesses() {
+            assert!(weakness.into.minus(rows).is_empty(), "{}", weakness.id);
+            assert!(!weakness.oracles.is_empty(), "{}", weakness.id);
+        }
+    }
+
+    #[test]
+    fn types_aliases_and_bases_that_rows_name_are_modelled() {
+        let set = ModelSet::builtin();
+        let mut unknown = BTreeSet::new();
+        let mut check = |path: &str| {
+            if set.member_id(path).is_none() {
+                unknown.insert(path.to_owned());
+            }
+        };
+        for member in set.members() {
+            member.class.iter().flatten().for_each(|base| check(base));
+            for mut named in [&member.returns, &member.is].into_iter().flatten() {
+                while let crate::TypeRef::Named { path, element } = named {
+                    check(path);
+                    let Some(inner) = element else { break };
+                    named = inner;
+                }
+            }
+            for entry in &member.entry_points {
+                entry.bound_by.iter().for_each(|path| check(path));
+            }
+        }
+        let members: BTreeSet<&str> = set
+            .members()
+            .flat_map(|m| {
+                m.path
+                    .match_indices('.')
+                    .map(|(at, _)| &m.path[..at])
+                    .chain([&*m.path])
+            })
+            .collect();
+        unknown.extend(
+            set.aliases
+                .values()
+                .filter(|to| !members.contains(&***to))
+                .cloned(),
+        );
+        assert_eq!(unknown, BTreeSet::new());
+    }
+
+    #[test]
+    fn an_alias_leads_to_the_row_also_when_it_renames_a_module() {
+        let set = ModelSet::builtin();
+        assert_eq!(set.canonical("posixpath.join"), "os.path.join");
+        assert_eq!(set.canonical("flask.escape"), "markupsafe.escape");
+        assert!(set.member("io.open").is_some_and(|m| !m.sinks.is_empty()));
+        assert_eq!(set.canonical("os.pathological"), "os.pathological");
+    }
+
+    #[test]
+    fn a_method_is_found_in_the_bases_of_its_class() {
+        let set = ModelSet::builtin();
+        let path = |owner: &str, name: &str| set.attribute(owner, name).map(|m| &*m.path);
+        assert_eq!(
+            path("sqlite3.Cursor", "execute"),
+            Some("dbapi.Cursor.execute")
+        );
+        assert_eq!(
+            path("flask.Request", "args"),
+            Some("werkzeug.wrappers.Request.args")
+        );
+        assert_eq!(
+            path("werkzeug.datastructures.Headers", "get"),
+            Some("werkzeug.datastructures.MultiDict.get")
+        );
+        assert_eq!(
+            path("werkzeug.datastructures.Headers", "values"),
+            Some("builtins.dict.values")
+        );
+        assert_eq!(path("sqlite3.Cursor", "nonsense"), None);
+        assert!(set.derives("flask.Blueprint", "flask.scaffold.Scaffold"));
+    }
+
+    #[test]
+    fn a_whole_module_is_modelled_by_one_row_and_its_neighbours_are_not() {
+        let set = ModelSet::builtin();
+        assert!(
+            set.member("random.Random.choice")
+                .is_some_and(|m| m.steps.is_empty())
+        );
+        assert!(set.member("randomly.choice").is_none());
+        assert!(set.knows_library("random.choice"));
+        assert!(!set.knows_library("numpy.linalg.inv") || set.member("numpy.linalg.inv").is_none());
+    }
+
+    #[test]
+    fn a_method_name_matches_only_with_its_number_of_arguments() {
+        let set = ModelSet::builtin();
+        let sinks = |n| {
+            set.methods_named("execute", n)
+                .filter(|m| !m.sinks.is_empty())
+                .count()
+        };
+        assert_eq!((sinks(0), sinks(1), sinks(3), sinks(4)), (0, 1, 1, 0));
+        assert_eq!(set.methods_named("no_such_method", 1).count(), 0);
+    }
+
+    #[test]
+    fn a_misspelt_word_is_answered_with_its_line_and_its_neighbour() {
+        let head = "library = \"x\"\nlanguage = \"python\"\n";
+        for (row, expected) in [
+            (
+                "soruce = []",
+                "line 3: unknown key `soruce`; did you mean `source`?",
+            ),
+            (
+                "sink = [{ path = \"x.f\", at = \"arg[0]\", kind = \"sql-txet\" }]",
+                "line 3: unknown sink kind `sql-txet`; did you mean `sql-text`?",
+            ),
+            (
+                "source = [{ path = \"x.f\", kind = \"http-qurey\", shape = \"text\" }]",
+                "line 3: unknown source kind `http-qurey`; did you mean `http-query`?",
+            ),
+            (
+                "sink = [\n  { path = \"x.f\", att = \"arg[0]\", kind = \"sql-text\" }]",
+                "line 4: unknown key `att`; did you mean `at`?",
+            ),
+            (
+                "step = [{ path = \"x.f\", from = \"arg[0\" }]",
+                "line 3: no `]` closes the argument in `0`",
+            ),
+            (
+                "step = [{ path = \"x.f\", from = \"arg[0]\", how = \"codec:url-decod\" }]",
+                "line 3: unknown `how` `codec:url-decod`; did you mean `codec:url-decode`?",
+            ),
+            (
+                "entry_point = [{ path = \"x.f\", shape = \"decorater\" }]",
+                "line 3: unknown `shape` `decorater`; did you mean `decorator`?",
+            ),
+            (
+                "stop = [{ path = \"x..f\" }]",
+                "line 3: `x..f` is not a dotted path",
+            ),
+            ("stop = [{ }]", "line 3: key `path` is missing"),
+            (
+                "stop = 3",
+                "line 3: `stop` is an integer, expected a table or a list of tables",
+            ),
+            (
+                "mutation = [{ path = \"x.f\", effect = \"append\" }]",
+                "line 3: key `value` is missing",
+            ),
+        ] {
+            let found = complaints(&format!("{head}{row}\n"));
+            assert!(
+                found.contains(&format!("models/python/x.toml: {expected}")),
+                "{row}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_row_with_a_problem_is_left_out_and_its_neighbours_are_kept() {
+        let text = "library = \"x\"\nlanguage = \"python\"\nsink = [\n\
+            { path = \"x.f\", at = \"arg[0]\", kind = \"sql-text\", when = [{ arg = \"arg[1]\" }] },\n\
+            { path = \"x.g\", at = \"arg[0]\", kind = \"sql-text\" },\n]";
+        let (set, problems) = ModelSet::parse(&[("models/python/x.toml", text)]);
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(set.member("x.f").is_none());
+        assert!(set.member("x.g").is_some());
+    }
+
+    #[test]
+    fn hostile_data_gives_problems_and_no_panic() {
+        for text in [
+            "\u{0}".to_owned(),
+            "library = [".to_owned(),
+            format!("x = {}1{}", "[".repeat(100_000), "]".repeat(100_000)),
+            "a".repeat(2 << 20),
+            "library = \"x\"\nlanguage = \"cobol\"".to_owned(),
+            "library = \"x\"\nlanguage = \"python\"\nalias = [{ path = \"a\", names = 7 }]"
+                .to_owned(),
+        ] {
+            assert!(!complaints(&text).is_empty());
+        }
+        let circle = "library = \"x\"\nlanguage = \"python\"\n\
+            class = [{ path = \"x.A\", bases = [\"x.B\"] }, { path = \"x.B\", bases = [\"x.A\"] }]\n\
+            alias = [{ path = \"x.p\", names = [\"x.q\"] }, { path = \"x.q\", names = [\"x.p\"] }]";
+        let (set, _) = ModelSet::parse(&[("models/python/x.toml", circle)]);
+        assert!(set.member("x.A.nothing").is_none());
+        assert!(set.member("x.p").is_none());
+    }
+
+    #[test]
+    fn the_version_changes_with_one_byte() {
+        let with = |text: &str| {
+            ModelSet::parse(&[("models/python/x.toml", text)])
+                .0
+                .version()
+        };
+        assert_ne!(with("library = \"x\""), with("library = \"y\""));
+        assert_eq!(
+            ModelSet::builtin().version(),
+            ModelSet::parse(embedded::FILES).0.version()
+        );
+    }
+}
