@@ -1,0 +1,260 @@
+//! Words and figures that every format shares.
+
+use solvent_protocol::view::{FindingState, Place, ProofView, Subject};
+
+/// What is known about a finding, in the order in which people act on it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Standing {
+    /// The effect happened in the running target.
+    Proven,
+    /// Attacked, but not as planned.
+    Inconclusive,
+    /// Reachable, never attacked.
+    NotAttempted,
+    /// The search could not finish, and it was not attacked.
+    Undecided,
+    /// Attacked as planned without an effect.
+    NotReproduced,
+    /// The search finished: nothing leads there.
+    NoPath,
+}
+
+impl Standing {
+    pub const ALL: [Self; 6] = [
+        Self::Proven,
+        Self::Inconclusive,
+        Self::NotAttempted,
+        Self::Undecided,
+        Self::NotReproduced,
+        Self::NoPath,
+    ];
+
+    /// A word this program does not know counts as undecided: unknown is never safe.
+    pub fn of(verdict: &str, proof: Option<&ProofView>) -> Self {
+        match (proof.map(|p| p.outcome.as_str()), verdict) {
+            (Some("proven"), _) => Self::Proven,
+            (_, "no_path") => Self::NoPath,
+            (Some("not_reproduced"), _) => Self::NotReproduced,
+            (Some("inconclusive"), _) => Self::Inconclusive,
+            (_, "reachable") => Self::NotAttempted,
+            _ => Self::Undecided,
+        }
+    }
+
+    pub fn of_state(state: &FindingState) -> Self {
+        Self::of(&state.finding.verdict.word, state.proof.as_ref())
+    }
+
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Proven => "proven",
+            Self::Inconclusive => "inconclusive",
+            Self::NotAttempted => "reachable, not attacked",
+            Self::Undecided => "undecided",
+            Self::NotReproduced => "not reproduced",
+            Self::NoPath => "no path",
+        }
+    }
+}
+
+/// Larger is worse; an unknown word is between high and medium, so that it is not overlooked.
+pub fn severity_rank(word: &str) -> u8 {
+    match word {
+        "critical" => 4,
+        "high" => 3,
+        "medium" => 1,
+        "low" => 0,
+        _ => 2,
+    }
+}
+
+/// Finding states in the order in which people act on them.
+pub fn by_urgency(findings: &[FindingState]) -> Vec<&FindingState> {
+    let mut sorted: Vec<_> = findings.iter().collect();
+    sorted.sort_by_key(|s| {
+        (
+            Standing::of_state(s),
+            std::cmp::Reverse(severity_rank(&s.finding.severity)),
+            &s.finding.sink.place.path,
+            s.finding.sink.place.line,
+            &s.finding.fingerprint,
+        )
+    });
+    sorted
+}
+
+/// `shop/reports.py:41`
+pub fn place(place: &Place) -> String {
+    format!("{}:{}", place.path, place.line)
+}
+
+/// The weakness in plain words; empty when it is not one of ours.
+pub fn weakness_name(id: &str) -> &'static str {
+    match id {
+        "CWE-22" => "path traversal",
+        "CWE-78" => "command injection",
+        "CWE-79" => "cross-site scripting",
+        "CWE-89" => "SQL injection",
+        "CWE-94" => "code injection",
+        "CWE-502" => "unsafe deserialisation",
+        "CWE-601" => "open redirect",
+        "CWE-611" => "XML external entities",
+        "CWE-918" => "server-side request forgery",
+        _ => "",
+    }
+}
+
+/// `CWE-78 command injection`
+pub fn weakness(id: &str) -> String {
+    match weakness_name(id) {
+        "" => id.to_owned(),
+        name => format!("{id} {name}"),
+    }
+}
+
+/// `storefront at 3f2a91c0d2` and what is uncommitted.
+pub fn subject(subject: &Subject) -> String {
+    let mut words = subject.name.clone();
+    if let Some(revision) = &subject.revision {
+        words.push_str(" at ");
+        words.push_str(short(revision));
+    }
+    if subject.dirty {
+        words.push_str(", with changes that are not committed");
+    } else if subject.revision.is_none() {
+        words.push_str(", not a git checkout");
+    }
+    words
+}
+
+/// The first twelve characters of a digest or commit, without its `sha256:`.
+pub fn short(digest: &str) -> &str {
+    let hex = digest.strip_prefix("sha256:").unwrap_or(digest);
+    hex.char_indices()
+        .nth(12)
+        .map_or(hex, |(end, _)| &hex[..end])
+}
+
+/// `12,345`
+pub fn number(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// `1 file`, `3 files`
+pub fn count(n: u64, one: &str, many: &str) -> String {
+    format!("{} {}", number(n), if n == 1 { one } else { many })
+}
+
+/// `214 ms`, `3.2 s`, `2 min 5 s`
+pub fn duration(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        _ => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1_000),
+    }
+}
+
+/// `2026-11-23 01:40`, UTC. Howard Hinnant's `civil_from_days`.
+pub fn time(ms: i64) -> String {
+    let minutes = ms.div_euclid(60_000);
+    let days = minutes.div_euclid(1_440);
+    let of_day = minutes.rem_euclid(1_440);
+    let z = days + 719_468;
+    let era = z.div_euclid(146_097);
+    let doe = z.rem_euclid(146_097);
+    let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
+    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    let mp = (5 * doy + 2) / 153;
+    let day = doy - (153 * mp + 2) / 5 + 1;
+    let month = if mp < 10 { mp + 3 } else { mp - 9 };
+    let year = yoe + era * 400 + i64::from(month <= 2);
+    format!(
+        "{year:04}-{month:02}-{day:02} {:02}:{:02}",
+        of_day / 60,
+        of_day % 60
+    )
+}
+
+/// One in how many: `at most 1 in 2^48`, from its base-two logarithm.
+pub fn luck(log2: i32) -> String {
+    if log2 >= 0 {
+        "not bounded".to_owned()
+    } else {
+        format!("at most 1 in 2^{}", log2.unsigned_abs())
+    }
+}
+
+/// The oracle in words for a reader who has never seen its name.
+pub fn oracle(name: &str) -> String {
+    match name {
+        "canary-program" => "a canary program was executed by the target".to_owned(),
+        "planted-secret" => "a secret from a planted file came back".to_owned(),
+        "sql-structure" => "the SQL statement that was executed had another structure".to_owned(),
+        "bit-prediction" => "secret random bits decided how the target answered".to_owned(),
+        "" => String::new(),
+        other => other.to_owned(),
+    }
+}
+
+/// `P0` and what it means.
+pub fn tier(word: &str) -> &'static str {
+    match word {
+        "P0" => "effect through a real entry point, deliverable by the stated attacker",
+        "P1" => "effect, but the carrier needs privilege or is not deliverable by a browser",
+        "P2" => "the sink was reached with changed structure, without an effect",
+        "P3" => "the sink was not reached",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Standing, duration, luck, number, short, time};
+
+    #[test]
+    fn times_are_civil_and_utc() {
+        assert_eq!(time(0), "1970-01-01 00:00");
+        assert_eq!(time(951_782_399_999), "2000-02-28 23:59");
+        assert_eq!(time(951_782_400_000), "2000-02-29 00:00");
+        assert_eq!(time(1_795_398_000_000), "2026-11-23 01:40");
+        assert_eq!(time(-1), "1969-12-31 23:59");
+    }
+
+    #[test]
+    fn extreme_times_do_not_panic() {
+        let _ = time(i64::MAX);
+        let _ = time(i64::MIN);
+    }
+
+    #[test]
+    fn figures_are_grouped() {
+        assert_eq!(number(0), "0");
+        assert_eq!(number(999), "999");
+        assert_eq!(number(1_000), "1,000");
+        assert_eq!(number(1_234_567), "1,234,567");
+        assert_eq!(duration(999), "999 ms");
+        assert_eq!(duration(3_290), "3.2 s");
+        assert_eq!(duration(125_000), "2 min 5 s");
+        assert_eq!(luck(-48), "at most 1 in 2^48");
+    }
+
+    #[test]
+    fn digests_are_cut_on_a_character() {
+        assert_eq!(short("sha256:0123456789abcdef"), "0123456789ab");
+        assert_eq!(short("äöüäöüäöüäöüäöü"), "äöüäöüäöüäöü");
+        assert_eq!(short("abc"), "abc");
+    }
+
+    #[test]
+    fn an_unknown_word_is_undecided_and_never_no_path() {
+        assert_eq!(Standing::of("fine", None), Standing::Undecided);
+    }
+}
