@@ -16,7 +16,7 @@ pub(crate) fn nearest<'a>(
 }
 
 /// `; did you mean `x`?`, or the whole list when nothing is near.
-pub(crate) fn hint<'a>(word: &str, candidates: &[&'a str]) -> String {
+pub(crate) fn hint(word: &str, candidates: &[&str]) -> String {
     match nearest(word, candidates.iter().copied()) {
         Some(near) => format!("; did you mean `{near}`?"),
         None => format!("; known: {}", candidates.join(", ")),

@@ -1,0 +1,675 @@
+//! `models/<language>/<library>.toml`, one function per sort of row.
+
+use std::collections::{BTreeMap, HashMap};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{
+    Words, as_port, choice, dotted_path, literal_key, port, ports, required_port, source_kind,
+    truth, type_ref,
+};
+use crate::port::Port;
+use crate::row::*;
+use crate::set::{MemberId, ModelSet};
+use crate::toml_row::{Row, Source as File};
+
+const LIBRARY_KEYS: [&str; 18] = [
+    "library",
+    "language",
+    "about",
+    "converters",
+    "source",
+    "sink",
+    "step",
+    "sanitizer",
+    "guard",
+    "neutral",
+    "type",
+    "class",
+    "alias",
+    "mutation",
+    "callback",
+    "entry_point",
+    "stop",
+    "login",
+];
+
+/// Rows of a file, gathered by path before they join the set.
+struct Library<'s> {
+    name: String,
+    words: Words<'s>,
+    members: Vec<Member>,
+    by_path: HashMap<String, usize>,
+    aliases: Vec<(String, String)>,
+    /// What the route parameters of this library's entry points may contain.
+    converters: BTreeMap<String, Converter>,
+}
+
+impl Library<'_> {
+    /// Calls `edit` for the member of every path of the row.
+    fn edit(&mut self, row: &Row<'_>, edit: impl Fn(&mut Member)) {
+        let paths = row.texts("path");
+        if paths.is_empty() && !row.is_broken() {
+            row.missing("path");
+        }
+        let by_name = by_name(row);
+        let paths: Vec<String> = paths
+            .iter()
+            .filter_map(|text| dotted_path(row, text))
+            .collect();
+        if row.is_broken() {
+            return;
+        }
+        for path in paths {
+            let index = *self.by_path.entry(path.clone()).or_insert_with(|| {
+                self.members.push(Member {
+                    path,
+                    library: self.name.clone(),
+                    ..Member::default()
+                });
+                self.members.len() - 1
+            });
+            let member = &mut self.members[index];
+            if by_name.is_some() {
+                member.by_name = by_name;
+            }
+            edit(member);
+        }
+    }
+}
+
+fn by_name(row: &Row<'_>) -> Option<ByName> {
+    let arity = row.numbers("arity");
+    let matches = row.flag("method_name_match");
+    match (matches, arity.as_slice()) {
+        (Some(true), []) => Some(ByName { min: 0, max: 255 }),
+        (Some(true), [min, max]) if min <= max => Some(ByName {
+            min: *min,
+            max: *max,
+        }),
+        (_, []) => None,
+        (Some(true), _) => {
+            row.complain(row.span.clone(), "`arity` must be `[fewest, most]`");
+            None
+        }
+        _ => {
+            row.complain(
+                row.span.clone(),
+                "`arity` only belongs beside `method_name_match = true`",
+            );
+            None
+        }
+    }
+}
+
+pub(super) fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<'_>) {
+    let top = Row::new(table, 0..0, file, &LIBRARY_KEYS);
+    choice(&top, "language", &[("python", ())]);
+    if !top.has("language") {
+        top.missing("language");
+    }
+    let Some(name) = top.required_text("library") else {
+        return;
+    };
+    let mut library = Library {
+        name: (*name.get_ref()).to_owned(),
+        words: Words { kinds: &set.kinds },
+        members: Vec::new(),
+        by_path: HashMap::new(),
+        aliases: Vec::new(),
+        converters: BTreeMap::new(),
+    };
+    library.converters = read_converters(&library.words, &top);
+    type Reader = fn(&mut Library<'_>, &Row<'_>);
+    let readers: [(&str, &[&str], Reader); 14] = [
+        (
+            "source",
+            &["kind", "at", "shape", "names", "name", "input"],
+            read_source,
+        ),
+        ("sink", &["kind", "at", "when"], read_sink),
+        ("step", &["from", "to", "how", "for", "when"], read_step),
+        (
+            "sanitizer",
+            &["at", "for", "from", "how", "when", "pattern"],
+            read_sanitizer,
+        ),
+        (
+            "guard",
+            &["at", "holds_when", "for", "requires", "pattern"],
+            read_guard,
+        ),
+        ("neutral", &["whole"], read_neutral),
+        ("type", &["returns", "is"], read_type),
+        ("class", &["bases"], read_class),
+        ("alias", &["names"], read_alias),
+        (
+            "mutation",
+            &["effect", "target", "keys", "value"],
+            read_mutation,
+        ),
+        (
+            "callback",
+            &["function", "args", "spread", "keywords", "returns"],
+            read_callback,
+        ),
+        ("entry_point", &ENTRY_KEYS, read_entry),
+        ("stop", &[], |library, row| {
+            library.edit(row, |member| member.stops = true)
+        }),
+        ("login", &[], |library, row| {
+            library.edit(row, |member| member.requires_login = true)
+        }),
+    ];
+    for (key, keys, reader) in readers {
+        let known: Vec<&str> = ["path", "method_name_match", "arity"]
+            .iter()
+            .chain(keys)
+            .copied()
+            .collect();
+        for (table, span) in top.tables(key) {
+            let row = Row::new(table, span, file, &known);
+            reader(&mut library, &row);
+        }
+    }
+    let Library {
+        name,
+        members,
+        aliases,
+        ..
+    } = library;
+    set.libraries.extend(
+        members
+            .iter()
+            .filter_map(|m| m.path.split('.').next())
+            .map(str::to_owned),
+    );
+    set.libraries.insert(name);
+    set.aliases.extend(aliases);
+    for member in members {
+        match set.by_path.get(&member.path) {
+            Some(id) => merge(&mut set.members[id.0 as usize], member),
+            None => {
+                let id = MemberId(u32::try_from(set.members.len()).unwrap_or(u32::MAX));
+                set.by_path.insert(member.path.clone(), id);
+                set.members.push(member);
+            }
+        }
+    }
+}
+
+/// Rows of a later file join those of an earlier one; single values are replaced.
+fn merge(into: &mut Member, from: Member) {
+    let Member {
+        path: _,
+        library: _,
+        by_name,
+        sources,
+        sinks,
+        steps,
+        mutations,
+        guards,
+        callbacks,
+        entry_points,
+        returns,
+        is,
+        class,
+        stops,
+        requires_login,
+        whole,
+    } = from;
+    into.by_name = by_name.or(into.by_name);
+    into.sources.extend(sources);
+    into.sinks.extend(sinks);
+    into.steps.extend(steps);
+    into.mutations.extend(mutations);
+    into.guards.extend(guards);
+    into.callbacks.extend(callbacks);
+    into.entry_points.extend(entry_points);
+    into.returns = returns.or(into.returns.take());
+    into.is = is.or(into.is.take());
+    into.class = class.or(into.class.take());
+    into.whole |= whole;
+    into.stops |= stops;
+    into.requires_login |= requires_login;
+}
+
+fn read_source(library: &mut Library<'_>, row: &Row<'_>) {
+    let kind = row
+        .required_text("kind")
+        .and_then(|word| source_kind(row, &word));
+    let at = if row.has("at") {
+        port(row, "at")
+    } else {
+        Some(Port::RETURN)
+    };
+    let names = row.text("names").and_then(|word| source_kind(row, &word));
+    let name = port(row, "name");
+    let input = row.text("input").map_or("", |text| text.into_inner());
+    let shapes = [
+        ("text", 0),
+        ("mapping", 1),
+        ("tree", 2),
+        ("named", 3),
+        ("of-receiver", 4),
+    ];
+    let Some(shape) = choice(row, "shape", &shapes) else {
+        if !row.has("shape") {
+            row.missing("shape");
+        }
+        return;
+    };
+    for (key, belongs, to) in [
+        ("input", 0, "text"),
+        ("names", 1, "mapping"),
+        ("name", 3, "named"),
+    ] {
+        if row.has(key) && shape != belongs {
+            let message = format!("`{key}` only belongs beside `shape = \"{to}\"`");
+            row.complain(row.span.clone(), message);
+        }
+    }
+    let shape = match shape {
+        0 => SourceShape::Text {
+            input: input.to_owned(),
+        },
+        1 => SourceShape::Mapping { names },
+        2 => SourceShape::Tree,
+        3 => match name {
+            Some(name) => SourceShape::Named { name },
+            None => return row.missing("name"),
+        },
+        _ => SourceShape::OfReceiver,
+    };
+    let (Some(kind), Some(at)) = (kind, at) else {
+        return;
+    };
+    let source = Source { kind, at, shape };
+    library.edit(row, |member| member.sources.push(source.clone()));
+}
+
+fn read_sink(library: &mut Library<'_>, row: &Row<'_>) {
+    let kind = row
+        .required_text("kind")
+        .and_then(|word| library.words.kind(row, &word));
+    let at = required_port(row, "at");
+    let Some(when) = conditions(row) else { return };
+    let (Some(kind), Some(at)) = (kind, at) else {
+        return;
+    };
+    let sink = SinkRow { kind, at, when };
+    library.edit(row, |member| member.sinks.push(sink.clone()));
+}
+
+/// `None` when one of them is broken: without it the row would say too much.
+fn conditions(row: &Row<'_>) -> Option<Vec<When>> {
+    const KNOWN: [&str; 9] = [
+        "arg",
+        "equals",
+        "not_equals",
+        "truthy",
+        "contains_any",
+        "contains_none",
+        "is",
+        "absent",
+        "default",
+    ];
+    let mut when = Vec::new();
+    for (table, span) in row.tables("when") {
+        let inner = Row::new(table, span, row.source, &KNOWN);
+        let condition = read_when(&inner);
+        if inner.is_broken() {
+            return None;
+        }
+        when.extend(condition);
+    }
+    Some(when)
+}
+
+fn read_when(row: &Row<'_>) -> Option<When> {
+    let arg = required_port(row, "arg")?;
+    let strings = |key: &str| {
+        row.texts(key)
+            .iter()
+            .map(|text| (*text.get_ref()).to_owned())
+            .collect()
+    };
+    let mut tests: Vec<Test> = Vec::new();
+    tests.extend(literal_key(row, "equals").map(Test::Equals));
+    tests.extend(literal_key(row, "not_equals").map(Test::NotEquals));
+    tests.extend(truth(row, "truthy").map(Test::Truthy));
+    if row.has("contains_any") {
+        tests.push(Test::ContainsAny(strings("contains_any")));
+    }
+    if row.has("contains_none") {
+        tests.push(Test::ContainsNone(strings("contains_none")));
+    }
+    tests.extend(
+        choice(row, "is", &[("text", true), ("sequence", false)]).map(|is_text| {
+            if is_text {
+                Test::IsText
+            } else {
+                Test::IsSequence
+            }
+        }),
+    );
+    if row.flag("absent") == Some(true) {
+        tests.push(Test::Absent);
+    }
+    let default = literal_key(row, "default");
+    if tests.len() != 1 {
+        row.complain(row.span.clone(), "a condition has exactly one test");
+        return None;
+    }
+    tests.pop().map(|test| When { arg, test, default })
+}
+
+fn how(row: &Row<'_>, otherwise: How) -> Option<How> {
+    if row.has("how") {
+        choice(row, "how", &How::WORDS)
+    } else {
+        Some(otherwise)
+    }
+}
+
+fn read_step(library: &mut Library<'_>, row: &Row<'_>) {
+    let from = row.texts("from");
+    if from.is_empty() {
+        row.missing("from");
+    }
+    let from: Vec<Port> = from.iter().filter_map(|text| as_port(row, text)).collect();
+    let to = if row.has("to") {
+        port(row, "to")
+    } else {
+        Some(Port::RETURN)
+    };
+    let how = how(row, How::Taint);
+    let clears = library.words.kinds(row, "for");
+    let (Some(to), Some(how), Some(when)) = (to, how, conditions(row)) else {
+        return;
+    };
+    library.edit(row, |member| {
+        for from in &from {
+            let (from, to, when) = (from.clone(), to.clone(), when.clone());
+            member.steps.push(StepRow {
+                from,
+                to,
+                how,
+                clears,
+                when,
+                pattern: None,
+            });
+        }
+    });
+}
+
+fn read_sanitizer(library: &mut Library<'_>, row: &Row<'_>) {
+    let to = if row.has("at") {
+        port(row, "at")
+    } else {
+        Some(Port::RETURN)
+    };
+    let from = if row.has("from") {
+        port(row, "from")
+    } else {
+        Some(Port::arg(0))
+    };
+    let how = how(row, How::Taint);
+    if !row.has("for") {
+        row.missing("for");
+    }
+    let clears = library.words.kinds(row, "for");
+    let pattern = port(row, "pattern");
+    let (Some(to), Some(from), Some(how)) = (to, from, how) else {
+        return;
+    };
+    let Some(when) = conditions(row) else { return };
+    let step = StepRow {
+        from,
+        to,
+        how,
+        clears,
+        when,
+        pattern,
+    };
+    library.edit(row, |member| member.steps.push(step.clone()));
+}
+
+fn read_guard(library: &mut Library<'_>, row: &Row<'_>) {
+    let at = required_port(row, "at");
+    let senses = [
+        ("true", GuardSense::True),
+        ("false", GuardSense::False),
+        ("equal", GuardSense::Equal),
+        ("not-equal", GuardSense::NotEqual),
+        ("returns", GuardSense::Returns),
+    ];
+    let holds_when = match row.get("holds_when").map(Spanned::get_ref) {
+        Some(DeValue::Boolean(true)) => Some(GuardSense::True),
+        Some(DeValue::Boolean(false)) => Some(GuardSense::False),
+        Some(_) => choice(row, "holds_when", &senses),
+        None => {
+            row.missing("holds_when");
+            None
+        }
+    };
+    if !row.has("for") {
+        row.missing("for");
+    }
+    let clears = library.words.kinds(row, "for");
+    let requires = choice(row, "requires", &How::WORDS);
+    let pattern = port(row, "pattern");
+    let (Some(at), Some(holds_when)) = (at, holds_when) else {
+        return;
+    };
+    let guard = Guard {
+        at,
+        holds_when,
+        clears,
+        requires,
+        pattern,
+    };
+    library.edit(row, |member| member.guards.push(guard.clone()));
+}
+
+fn read_neutral(library: &mut Library<'_>, row: &Row<'_>) {
+    let whole = row.flag("whole") == Some(true);
+    library.edit(row, |member| member.whole |= whole);
+}
+
+fn read_type(library: &mut Library<'_>, row: &Row<'_>) {
+    let (returns, is) = (type_ref(row, "returns"), type_ref(row, "is"));
+    if returns.is_none() && is.is_none() && !row.is_broken() {
+        row.missing("returns");
+    }
+    library.edit(row, |member| {
+        if returns.is_some() {
+            member.returns.clone_from(&returns);
+        }
+        if is.is_some() {
+            member.is.clone_from(&is);
+        }
+    });
+}
+
+fn read_class(library: &mut Library<'_>, row: &Row<'_>) {
+    let bases: Vec<String> = row
+        .texts("bases")
+        .iter()
+        .filter_map(|text| dotted_path(row, text))
+        .collect();
+    library.edit(row, |member| member.class = Some(bases.clone()));
+}
+
+fn read_alias(library: &mut Library<'_>, row: &Row<'_>) {
+    let target = row
+        .required_text("path")
+        .and_then(|text| dotted_path(row, &text));
+    let names = row.texts("names");
+    if names.is_empty() {
+        row.missing("names");
+    }
+    let Some(target) = target else { return };
+    for name in names {
+        if let Some(name) = dotted_path(row, &name)
+            && name != target
+        {
+            library.aliases.push((name, target.clone()));
+        }
+    }
+}
+
+fn read_mutation(library: &mut Library<'_>, row: &Row<'_>) {
+    let effect = choice(row, "effect", &Effect::WORDS);
+    if !row.has("effect") {
+        row.missing("effect");
+    }
+    let target = if row.has("target") {
+        port(row, "target")
+    } else {
+        Some(Port::RECEIVER)
+    };
+    let keys = ports(row, "keys");
+    let value = port(row, "value");
+    let (Some(effect), Some(target)) = (effect, target) else {
+        return;
+    };
+    let wants_value = matches!(
+        effect,
+        Effect::Append
+            | Effect::Insert
+            | Effect::Store
+            | Effect::StoreDefault
+            | Effect::Extend
+            | Effect::Merge
+    );
+    if wants_value && value.is_none() {
+        return row.missing("value");
+    }
+    let wants_keys = matches!(
+        effect,
+        Effect::Insert | Effect::Store | Effect::StoreDefault
+    );
+    if wants_keys && keys.is_empty() {
+        return row.missing("keys");
+    }
+    let mutation = Mutation {
+        effect,
+        target,
+        keys,
+        value,
+    };
+    library.edit(row, |member| member.mutations.push(mutation.clone()));
+}
+
+fn read_callback(library: &mut Library<'_>, row: &Row<'_>) {
+    let function = required_port(row, "function");
+    let callback = Callback {
+        function: function.unwrap_or(Port::RETURN),
+        args: ports(row, "args"),
+        spread: port(row, "spread"),
+        keywords: port(row, "keywords"),
+        returns: port(row, "returns"),
+    };
+    library.edit(row, |member| member.callbacks.push(callback.clone()));
+}
+
+const ENTRY_KEYS: [&str; 11] = [
+    "shape",
+    "framework",
+    "route",
+    "methods",
+    "default_methods",
+    "handler",
+    "prefix",
+    "mounted",
+    "method_functions",
+    "bound_by",
+    "syntax",
+];
+
+fn read_converters(words: &Words<'_>, row: &Row<'_>) -> BTreeMap<String, Converter> {
+    let mut converters = BTreeMap::new();
+    for (name, value) in row.map("converters") {
+        let DeValue::Table(table) = value.get_ref() else {
+            row.complain(value.span(), "a table was expected");
+            continue;
+        };
+        let inner = Row::new(table, value.span(), row.source, &["for", "excludes"]);
+        let excludes = inner
+            .text("excludes")
+            .map(|t| t.get_ref().chars().collect())
+            .unwrap_or_default();
+        let clears = words.kinds(&inner, "for");
+        converters.insert(name.to_owned(), Converter { clears, excludes });
+    }
+    converters
+}
+
+fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
+    let shapes = [
+        ("decorator", EntryShape::Decorator),
+        ("registrar", EntryShape::Registrar),
+        ("base_class", EntryShape::BaseClass),
+        ("application", EntryShape::Application),
+        ("collection", EntryShape::Collection),
+        ("mount", EntryShape::Mount),
+        ("hook", EntryShape::Hook),
+    ];
+    let shape = choice(row, "shape", &shapes);
+    if !row.has("shape") {
+        row.missing("shape");
+    }
+    let Some(shape) = shape else { return };
+    for (wanted, key) in [
+        (matches!(shape, EntryShape::Registrar), "handler"),
+        (matches!(shape, EntryShape::Registrar), "route"),
+        (matches!(shape, EntryShape::Mount), "mounted"),
+        (matches!(shape, EntryShape::BaseClass), "method_functions"),
+    ] {
+        if wanted && !row.has(key) {
+            row.missing(key);
+        }
+    }
+    let mut method_functions = BTreeMap::new();
+    for (name, value) in row.map("method_functions") {
+        let methods: Vec<String> = match value.get_ref() {
+            DeValue::String(text) => vec![text.to_string()],
+            DeValue::Array(items) => items
+                .iter()
+                .filter_map(|i| i.get_ref().as_str())
+                .map(str::to_owned)
+                .collect(),
+            _ => {
+                row.complain(value.span(), "a method or a list of methods was expected");
+                continue;
+            }
+        };
+        method_functions.insert(name.to_owned(), methods);
+    }
+    let syntaxes = [("angle", RouteSyntax::Angle), ("brace", RouteSyntax::Brace)];
+    let entry = EntryRow {
+        shape,
+        framework: row
+            .text("framework")
+            .map_or_else(|| library.name.clone(), |text| (*text.get_ref()).to_owned()),
+        route: port(row, "route"),
+        methods: port(row, "methods"),
+        default_methods: row
+            .texts("default_methods")
+            .iter()
+            .map(|text| (*text.get_ref()).to_owned())
+            .collect(),
+        handler: port(row, "handler"),
+        prefix: port(row, "prefix"),
+        mounted: port(row, "mounted"),
+        method_functions,
+        bound_by: row
+            .text("bound_by")
+            .and_then(|text| dotted_path(row, &text)),
+        syntax: choice(row, "syntax", &syntaxes).unwrap_or(RouteSyntax::Angle),
+        converters: library.converters.clone(),
+    };
+    library.edit(row, |member| member.entry_points.push(entry.clone()));
+}

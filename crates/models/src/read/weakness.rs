@@ -1,0 +1,100 @@
+//! `weaknesses/CWE-*.toml`.
+
+use toml::de::DeTable;
+
+use solvent_finding::Severity;
+
+use super::{Words, choice, source_kind};
+use crate::kind::SourceKind;
+use crate::row::{Interpreter, Weakness};
+use crate::set::ModelSet;
+use crate::toml_row::{Row, Source as File};
+
+pub(super) fn read_weakness(set: &mut ModelSet, table: &DeTable<'_>, file: &File<'_>, stem: &str) {
+    const KNOWN: [&str; 7] = [
+        "id",
+        "name",
+        "severity",
+        "from",
+        "into",
+        "oracles",
+        "interpreter",
+    ];
+    let row = Row::new(table, 0..0, file, &KNOWN);
+    let words = Words { kinds: &set.kinds };
+    for key in ["from", "into", "severity"] {
+        if !row.has(key) {
+            row.missing(key);
+        }
+    }
+    let id = row.required_text("id");
+    if let Some(id) = &id
+        && stem.strip_suffix(".toml") != Some(*id.get_ref())
+    {
+        row.complain(
+            id.span(),
+            format!("`id` is `{id}` but the file is `{stem}`"),
+        );
+    }
+    let severities = [
+        ("low", Severity::Low),
+        ("medium", Severity::Medium),
+        ("high", Severity::High),
+        ("critical", Severity::Critical),
+    ];
+    let from_words = row.texts("from");
+    let from = if from_words.iter().any(|word| *word.get_ref() == "*") {
+        SourceKind::ALL.to_vec()
+    } else {
+        from_words
+            .iter()
+            .filter_map(|word| source_kind(&row, word))
+            .collect()
+    };
+    let mut interpreters = Vec::new();
+    for (table, span) in row.tables("interpreter") {
+        let row = Row::new(table, span, file, &["program", "flag", "kind"]);
+        let flags = row.texts("flag");
+        let kind = row
+            .required_text("kind")
+            .and_then(|word| words.kind(&row, &word));
+        let Some(kind) = kind else { continue };
+        for program in row.texts("program") {
+            for flag in &flags {
+                interpreters.push(Interpreter {
+                    program: (*program.get_ref()).to_owned(),
+                    flag: (*flag.get_ref()).to_owned(),
+                    kind,
+                });
+            }
+        }
+    }
+    let name = row.required_text("name");
+    let severity = choice(&row, "severity", &severities);
+    let into = words.kinds(&row, "into");
+    let oracles = row
+        .texts("oracles")
+        .iter()
+        .map(|text| (*text.get_ref()).to_owned())
+        .collect();
+
+    let (Some(id), Some(name), Some(severity)) = (id, name, severity) else {
+        return;
+    };
+    if row.is_broken() {
+        return;
+    }
+    let id = (*id.get_ref()).to_owned();
+    let page = format!("docs/weaknesses/{id}.md");
+    let name = (*name.get_ref()).to_owned();
+    set.weaknesses.push(Weakness {
+        id,
+        name,
+        severity,
+        from,
+        into,
+        oracles,
+        interpreters,
+        page,
+    });
+}
