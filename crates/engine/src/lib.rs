@@ -1,1 +1,22 @@
 //! The loop, and the one door.
+//!
+//! It does not know about arguments, colours or exit codes; those are the binary's. Every command that
+//! changes or attacks anything goes through [`Engine::submit`]: decide, record the intent, act, record
+//! the result, fold the records into the projections. Read [`command`] (what can be asked), [`door`]
+//! (the one door), then [`repo`] (what is looked at), [`scan`], [`prove`], [`read`] (answers that change nothing).
+
+pub mod command;
+pub mod door;
+pub mod error;
+pub mod outside;
+pub mod progress;
+pub mod prove;
+pub mod read;
+pub mod repo;
+pub mod scan;
+
+pub use command::{Actor, ActorKind, Answer, Command};
+pub use door::{Engine, Options};
+pub use error::{EngineError, Failure};
+pub use outside::{curl, verify};
+pub use progress::{Progress, Quiet};

@@ -1,1 +1,43 @@
-fn main() {}
+//! Arguments in, words and exit code out.
+//!
+//! It does not know how anything is found, proven or recorded; it asks `engine` and prints what comes
+//! back. Read [`args`], then [`commands`] (one function per command), [`exit`] (codes), [`demo`].
+
+mod args;
+mod commands;
+mod demo;
+mod exit;
+mod out;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::Cli;
+use crate::exit::Exit;
+
+fn main() -> ExitCode {
+    // A sandbox is launched by running this program again, before anything else has happened in it.
+    solvent_sandbox::reexec_hook();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Clean };
+            return ExitCode::from(exit.code());
+        }
+    };
+    let common = cli.common.clone();
+    let terminal = progress::Terminal::new(common.quiet);
+    let done = commands::run(cli, &terminal);
+    terminal.finish();
+    let exit = match done {
+        Ok(done) => {
+            out::print(&done.text(common.json));
+            done.exit
+        }
+        Err(error) => out::error(&error, common.json),
+    };
+    ExitCode::from(exit.code())
+}

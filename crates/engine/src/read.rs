@@ -1,0 +1,83 @@
+//! Answers that change nothing and need no record.
+
+use solvent_base::System as _;
+use solvent_protocol::view::{
+    FindingList, FindingState, FullReport, LedgerHead, LogReport, ShowReport, StatusReport,
+};
+use solvent_store::{Filter, LogFilter, Presence, Store as _, StoreError};
+
+use crate::door::{Engine, ledger_error};
+use crate::error::EngineError;
+
+impl Engine {
+    /// The funnel of this repository.
+    pub fn status(&mut self) -> Result<StatusReport, EngineError> {
+        let name = self.repo.name();
+        self.store.status(Some(&name)).map_err(|e| store_error(&e))
+    }
+
+    /// Findings of the newest scan, the ones to act on first.
+    pub fn findings(&mut self) -> Result<FindingList, EngineError> {
+        let filter = Filter { subject: Some(self.repo.name()), presence: Presence::Newest, ..Filter::present() };
+        self.store.findings(&filter).map_err(|e| store_error(&e))
+    }
+
+    /// One finding by its id or the start of it.
+    pub fn show(&mut self, id: &str) -> Result<ShowReport, EngineError> {
+        let name = self.repo.name();
+        self.store.show(Some(&name), id).map_err(|e| store_error(&e))
+    }
+
+    pub(crate) fn finding(&mut self, id: &str) -> Result<FindingState, EngineError> {
+        self.show(id).map(|shown| shown.state)
+    }
+
+    /// The newest records.
+    pub fn log(&mut self, last: u64) -> Result<LogReport, EngineError> {
+        let filter = LogFilter { action: None, actor: None, from: 0, last };
+        self.store.log(&filter).map_err(|e| store_error(&e))
+    }
+
+    /// Everything that a report shows.
+    pub fn full_report(&mut self) -> Result<FullReport, EngineError> {
+        let name = self.repo.name();
+        let scan = self
+            .store
+            .latest_scan(Some(&name))
+            .map_err(|e| store_error(&e))?
+            .ok_or_else(|| EngineError::usage("nothing was scanned here yet", "run `solvent scan` or `solvent prove` first"))?;
+        Ok(FullReport {
+            status: self.status()?,
+            scan,
+            prove: self.store.latest_prove(Some(&name)).map_err(|e| store_error(&e))?,
+            findings: self.findings()?.findings,
+            generated_ms: self.host.now().0,
+            ledger: Some(self.head()?),
+        })
+    }
+
+    /// Size and root of the ledger.
+    pub fn head(&self) -> Result<LedgerHead, EngineError> {
+        let head = self.ledger.head().map_err(|e| ledger_error(&e))?;
+        Ok(LedgerHead { size: head.size, root: solvent_base::digest::hex(&head.root.0) })
+    }
+
+    /// The key to keep outside this machine, as verifiers take it.
+    pub fn trusted_key(&self) -> &str {
+        self.ledger.trusted_key().text()
+    }
+
+    /// The newest signed checkpoint, to keep outside this machine.
+    pub fn checkpoint(&self) -> String {
+        self.ledger.checkpoint()
+    }
+}
+
+fn store_error(error: &StoreError) -> EngineError {
+    match error {
+        StoreError::NoFinding(_) | StoreError::Ambiguous { .. } => {
+            EngineError::usage(error.to_string(), "see `solvent findings --all`")
+        }
+        _ => EngineError::unfinished(error.to_string(), "run `solvent ledger rebuild`"),
+    }
+}

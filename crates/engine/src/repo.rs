@@ -1,0 +1,179 @@
+//! The tree that is looked at: finding its root, its revision, and copies of it without its secrets.
+//!
+//! Git is the command line program, run without hooks, monitors, pagers or prompts, because a checkout
+//! under test is hostile input.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::error::EngineError;
+
+/// Name of the state folder below the root; never part of what is analysed or attacked.
+pub const STATE_FOLDER: &str = ".solvent";
+
+/// Whether a folder has to be a checkout.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Git {
+    Required,
+    /// A plain folder is taken as it is; its revision is unknown.
+    NotNeeded,
+}
+
+/// A tree on disk.
+#[derive(Clone, Debug)]
+pub struct Repo {
+    /// Absolute.
+    pub root: PathBuf,
+    /// Full commit id of HEAD.
+    pub revision: Option<String>,
+    /// Differs from HEAD.
+    pub dirty: bool,
+    pub is_git: bool,
+}
+
+impl Repo {
+    /// Opens the tree at `path`. With [`Git::Required`] a folder that is not a checkout, or one without
+    /// a commit, is an error that says what to do.
+    pub fn open(path: &Path, git: Git) -> Result<Self, EngineError> {
+        let shown = path.display();
+        let root = path.canonicalize().map_err(|e| {
+            EngineError::usage(format!("cannot open `{shown}`: {e}"), "give the folder of a repository")
+        })?;
+        if !root.is_dir() {
+            return Err(EngineError::usage(
+                format!("`{shown}` is not a folder"),
+                "give the folder that holds the repository",
+            ));
+        }
+        let inside = git_out(&root, ["rev-parse", "--is-inside-work-tree"]);
+        let is_git = matches!(&inside, Ok(out) if out.trim() == "true");
+        if !is_git {
+            if git == Git::NotNeeded {
+                return Ok(Self { root, revision: None, dirty: false, is_git: false });
+            }
+            if let Err(message) = &inside
+                && message.contains("dubious ownership")
+            {
+                return Err(EngineError::unfinished(
+                    format!("git refuses to read `{shown}`: it belongs to another user"),
+                    "run as its owner, or add it to git's `safe.directory` if you trust it",
+                ));
+            }
+            return Err(EngineError::usage(
+                format!("`{shown}` is not a git repository"),
+                "run `git init` and commit, or add `--no-git` to take the folder as it is, without a revision",
+            ));
+        }
+        let revision = git_out(&root, ["rev-parse", "--verify", "HEAD"]).ok().map(|s| s.trim().to_owned());
+        if revision.is_none() && git == Git::Required {
+            return Err(EngineError::usage(
+                format!("`{shown}` is an empty git repository: it has no commit"),
+                "commit something first, or add `--no-git` to take the files as they are",
+            ));
+        }
+        let status = git_out(&root, ["status", "--porcelain", "--untracked-files=normal", "--", "."])
+            .unwrap_or_default();
+        let dirty = status
+            .lines()
+            .any(|line| !line.get(3..).is_some_and(|p| p.trim_matches('"').starts_with(STATE_FOLDER)));
+        Ok(Self { root, revision, dirty, is_git: true })
+    }
+
+    /// Name of the root folder.
+    pub fn name(&self) -> String {
+        self.root.file_name().and_then(OsStr::to_str).unwrap_or("repository").to_owned()
+    }
+
+    /// Writes the tree of `revision` to `into` without touching the checkout, its index or its worktree
+    /// list. Returns the full commit id and the folder that corresponds to this root.
+    pub fn export_revision(&self, revision: &str, into: &Path) -> Result<(String, PathBuf), EngineError> {
+        if !self.is_git {
+            return Err(EngineError::usage(
+                "a revision can only be taken from a git repository",
+                "leave `--rev` away to use the folder as it is",
+            ));
+        }
+        let wanted = format!("{revision}^{{commit}}");
+        let commit = git_out(&self.root, ["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted])
+            .map_err(|_| {
+                EngineError::usage(
+                    format!("no commit `{revision}` in this repository"),
+                    "see `git log --oneline`",
+                )
+            })?;
+        let commit = commit.trim().to_owned();
+        let index = into.with_extension("index");
+        let mut prefix = into.as_os_str().to_owned();
+        prefix.push("/");
+        let failed = |e: String| {
+            EngineError::unfinished(format!("cannot write the tree of `{revision}`: {e}"), "is the disk full?")
+        };
+        fs::create_dir_all(into).map_err(|e| failed(e.to_string()))?;
+        let result = run_git(git(&self.root, ["read-tree", &commit]).env("GIT_INDEX_FILE", &index)).and_then(
+            |_| {
+                run_git(
+                    git(&self.root, ["checkout-index", "--all", "--quiet"])
+                        .arg({
+                            let mut arg = std::ffi::OsString::from("--prefix=");
+                            arg.push(&prefix);
+                            arg
+                        })
+                        .env("GIT_INDEX_FILE", &index),
+                )
+            },
+        );
+        let _ = fs::remove_file(&index);
+        result.map_err(failed)?;
+        let prefix = git_out(&self.root, ["rev-parse", "--show-prefix"]).unwrap_or_default();
+        let root = into.join(prefix.trim_end_matches('\n'));
+        if !root.is_dir() {
+            return Err(EngineError::usage(
+                format!("this folder does not exist in `{revision}`"),
+                "replay from the root of the repository",
+            ));
+        }
+        Ok((commit, root))
+    }
+}
+
+fn git<'a>(root: &Path, args: impl IntoIterator<Item = &'a str>) -> Command {
+    let mut command = Command::new("git");
+    command
+        .arg("-C")
+        .arg(root)
+        .args(["--no-pager", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"])
+        .args(args)
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("LC_ALL", "C")
+        .env_remove("GIT_DIR")
+        .env_remove("GIT_WORK_TREE")
+        .env_remove("GIT_INDEX_FILE")
+        .stdin(Stdio::null());
+    command
+}
+
+fn run_git(command: &mut Command) -> Result<Vec<u8>, String> {
+    let output = command.output().map_err(|e| {
+        if e.kind() == std::io::ErrorKind::NotFound {
+            "git is not installed".to_owned()
+        } else {
+            format!("cannot start git: {e}")
+        }
+    })?;
+    if output.status.success() {
+        Ok(output.stdout)
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
+    }
+}
+
+fn git_bytes<'a>(root: &Path, args: impl IntoIterator<Item = &'a str>) -> Result<Vec<u8>, String> {
+    run_git(&mut git(root, args))
+}
+
+/// Standard output of a git command as text, or its error text.
+pub fn git_out<'a>(root: &Path, args: impl IntoIterator<Item = &'a str>) -> Result<String, String> {
+    git_bytes(root, args).map(|out| String::from_utf8_lossy(&out).into_owned())
+}

@@ -1,0 +1,207 @@
+//! From a tree to a scan report: walk, lower, link, search.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use rayon::prelude::*;
+use solvent_base::{Digest, FilePath, Interner, Problem, ProblemKind, ReadError, System};
+use solvent_finding::{EntryPoint, Finding, Verdict};
+use solvent_models::ModelSet;
+use solvent_protocol::view::{
+    Coverage, EntryPointView, FindingView, SCAN_SCHEMA, ScanReport, Subject, Tool, Unmeasured,
+};
+
+use crate::progress::Progress;
+use crate::repo::Repo;
+
+/// A finished scan: the domain's own values for proving, and the report for everyone else.
+pub struct Scan {
+    pub findings: Vec<Finding>,
+    pub entry_points: Vec<EntryPoint>,
+    pub report: ScanReport,
+}
+
+/// Extensions of languages that carry code but have no front end yet: a repository of only these must
+/// not look clean.
+const NOT_MODELLED: &[(&str, &str)] = &[
+    ("js", "JavaScript"), ("mjs", "JavaScript"), ("cjs", "JavaScript"), ("jsx", "JavaScript"),
+    ("ts", "TypeScript"), ("tsx", "TypeScript"), ("java", "Java"), ("kt", "Kotlin"), ("go", "Go"),
+    ("rb", "Ruby"), ("php", "PHP"), ("cs", "C#"), ("rs", "Rust"), ("c", "C"), ("cc", "C++"),
+    ("cpp", "C++"), ("scala", "Scala"), ("swift", "Swift"), ("pl", "Perl"), ("sh", "shell"),
+    ("pyx", "Cython"), ("ex", "Elixir"), ("vue", "Vue"), ("jsp", "JSP"),
+];
+
+/// Scans the tree behind `system`. Never fails: what could not be read or finished is in the report's
+/// `unmeasured`.
+pub fn scan(repo: &Repo, system: &dyn System, progress: &dyn Progress) -> Scan {
+    let started = Instant::now();
+    let started_ms = system.now().0;
+    progress.stage("walking the tree");
+    let walk = system.walk();
+    let mut problems = walk.problems;
+    let mut not_modelled: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut sources: Vec<FilePath> = Vec::new();
+    for file in &walk.files {
+        if solvent_lang::language_of(&file.path).is_some() {
+            sources.push(file.path.clone());
+        } else if let Some(language) = file
+            .path
+            .extension()
+            .and_then(|e| NOT_MODELLED.iter().find(|(known, _)| *known == e))
+            .map(|(_, language)| *language)
+        {
+            *not_modelled.entry(language).or_default() += 1;
+        }
+    }
+
+    progress.stage(&format!("reading {} files", sources.len()));
+    let names = Interner::new();
+    let lowered: Vec<Result<(solvent_ir::Unit, Digest), Problem>> = sources
+        .par_iter()
+        .map(|path| {
+            let bytes = system
+                .read(path, solvent_lang::MAX_SOURCE_BYTES)
+                .map_err(|error| read_problem(path, &error))?;
+            Ok((solvent_lang::lower(path, &bytes, &names), Digest::of(&bytes)))
+        })
+        .collect();
+    let mut units = Vec::with_capacity(lowered.len());
+    let mut tree: Vec<Vec<u8>> = Vec::new();
+    for (path, result) in sources.iter().zip(lowered) {
+        match result {
+            Ok((unit, digest)) => {
+                problems.extend(unit.problems.iter().cloned());
+                tree.push(path.as_str().as_bytes().to_vec());
+                tree.push(digest.as_bytes().to_vec());
+                units.push(unit);
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    let lines: u64 = units.iter().map(|u| u64::from(u.lines)).sum();
+    let files_analysed = units.len() as u64;
+
+    progress.stage(&format!("linking {files_analysed} files, {lines} lines"));
+    let models = ModelSet::builtin();
+    let graph = solvent_graph::build(units, models, &names);
+    progress.stage("following inputs to sinks");
+    let text = |path: &FilePath| {
+        system
+            .read(path, solvent_lang::MAX_SOURCE_BYTES)
+            .ok()
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let reach = solvent_taint::reach(&graph, models, &names, &text, &solvent_taint::Limits::standard());
+    problems.extend(reach.problems);
+
+    let mut findings = reach.findings;
+    findings.sort_by_key(|f| {
+        (rank(&f.verdict), std::cmp::Reverse(f.severity), f.sink.location.clone(), f.fingerprint)
+    });
+    let unmeasured = unmeasured(&problems, &not_modelled, files_analysed, reach.entry_points.len(), &findings);
+    let report = ScanReport {
+        schema: SCAN_SCHEMA.to_owned(),
+        tool: tool(),
+        subject: Subject {
+            name: repo.name(),
+            revision: repo.revision.clone(),
+            dirty: repo.dirty,
+            tree: Digest::of_parts(tree.iter().map(Vec::as_slice)).to_string(),
+        },
+        started_ms,
+        duration_ms: started.elapsed().as_millis() as u64,
+        coverage: Coverage {
+            files_seen: walk.files.len() as u64,
+            files_analysed,
+            files_not_modelled: not_modelled.iter().map(|(l, n)| ((*l).to_owned(), *n)).collect(),
+            lines,
+            functions: reach.stats.functions,
+            calls_resolved: reach.stats.calls_resolved,
+            calls_unresolved: reach.stats.calls_unresolved,
+            constant_sinks: reach.stats.constant_sinks,
+        },
+        entry_points: reach.entry_points.iter().map(EntryPointView::from).collect(),
+        findings: findings.iter().map(FindingView::from).collect(),
+        unmeasured,
+    };
+    Scan { findings, entry_points: reach.entry_points, report }
+}
+
+/// Name, version and model digest of this build.
+pub fn tool() -> Tool {
+    Tool {
+        name: "solvent".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        models: ModelSet::builtin().version().to_string(),
+    }
+}
+
+fn rank(verdict: &Verdict) -> u8 {
+    match verdict {
+        Verdict::Reachable { .. } => 0,
+        Verdict::Undecided { .. } => 1,
+        Verdict::NoPath { .. } => 2,
+    }
+}
+
+fn read_problem(path: &FilePath, error: &ReadError) -> Problem {
+    let (kind, message) = match error {
+        ReadError::NotFound => (ProblemKind::Unreadable, "went away while it was read".to_owned()),
+        ReadError::TooLarge(size) => (
+            ProblemKind::TooLarge,
+            format!(
+                "has {} MiB, more than the cap of {} MiB for source files",
+                size >> 20,
+                solvent_lang::MAX_SOURCE_BYTES >> 20
+            ),
+        ),
+        ReadError::Other(words) => (ProblemKind::Unreadable, words.clone()),
+    };
+    Problem { kind, path: Some(path.clone()), span: None, message }
+}
+
+fn unmeasured(
+    problems: &[Problem],
+    not_modelled: &BTreeMap<&str, u64>,
+    files_analysed: u64,
+    entry_points: usize,
+    findings: &[Finding],
+) -> Vec<Unmeasured> {
+    let mut out = Vec::new();
+    if files_analysed == 0 {
+        out.push(Unmeasured {
+            what: "the whole repository".to_owned(),
+            why: "no file in a modelled language (Python) could be read".to_owned(),
+        });
+    } else if entry_points == 0 {
+        out.push(Unmeasured {
+            what: "reachability from outside".to_owned(),
+            why: "no entry point was found: routes of Flask and of http.server are modelled; a library \
+                  has none, an application on another framework is not measured"
+                .to_owned(),
+        });
+    }
+    for (language, count) in not_modelled {
+        out.push(Unmeasured {
+            what: format!("{count} {language} file{}", if *count == 1 { "" } else { "s" }),
+            why: format!("{language} is not modelled yet"),
+        });
+    }
+    let mut gaps: Vec<&Problem> = problems.iter().collect();
+    gaps.sort();
+    gaps.dedup();
+    for problem in gaps {
+        out.push(Unmeasured {
+            what: problem.path.as_ref().map_or_else(|| "part of the analysis".to_owned(), |p| format!("file {p}")),
+            why: problem.message.clone(),
+        });
+    }
+    let undecided = findings.iter().filter(|f| matches!(f.verdict, Verdict::Undecided { .. })).count();
+    if undecided > 0 {
+        out.push(Unmeasured {
+            what: format!("the verdict of {undecided} finding{}", if undecided == 1 { "" } else { "s" }),
+            why: "the search could not finish; each finding names what stopped it".to_owned(),
+        });
+    }
+    out
+}

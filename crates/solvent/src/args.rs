@@ -1,0 +1,202 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Finds what an attacker can reach in your code, proves it in a sandbox, and keeps the evidence
+#[derive(Parser, Debug)]
+#[command(name = "solvent", version, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub command: Cmd,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct Common {
+    /// Print one JSON document with a versioned schema instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// No progress on standard error
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Who is acting: `human:NAME` or `agent:NAME` (an agent is held to less)
+    #[arg(long, global = true, value_name = "KIND:NAME", env = "SOLVENT_ACTOR")]
+    pub actor: Option<String>,
+}
+
+/// The repository a command works on.
+#[derive(Args, Debug, Clone)]
+pub struct Where {
+    /// Folder of the repository
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
+    /// Take a folder that is not a git repository as it is
+    #[arg(long)]
+    pub no_git: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Cmd {
+    /// See the whole loop on a small shop that is made for it
+    Demo(DemoArgs),
+    /// Prepare this repository: state folder, ledger, a first solvent.toml
+    Init(InitArgs),
+    /// Say what this machine can prove, and what not
+    Doctor,
+    /// Work out which inputs reach dangerous places
+    Scan(Where),
+    /// Attack the running application in a sandbox, and keep what is proven
+    Prove(ProveArgs),
+    /// Run a capsule again, on this tree or on another revision
+    Replay(ReplayArgs),
+    /// The funnel: found, reachable, proven, unmeasured
+    Status(Where),
+    /// List findings, the ones to act on first
+    Findings(FindingsArgs),
+    /// One finding on one screen: flow, proof, reproducer
+    Show(ShowArgs),
+    /// What was done, by whom
+    Log(LogArgs),
+    /// Write a page or a SARIF file for others
+    Report(ReportArgs),
+    /// Check or rebuild the record
+    Ledger(LedgerArgs),
+}
+
+#[derive(Args, Debug)]
+pub struct DemoArgs {
+    /// Where to make the shop and its evidence
+    #[arg(long, default_value = "solvent-demo")]
+    pub dir: PathBuf,
+    /// The repaired twin instead: nothing may be reachable, nothing proven
+    #[arg(long)]
+    pub fixed: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct InitArgs {
+    #[command(flatten)]
+    pub place: Where,
+}
+
+#[derive(Args, Debug)]
+pub struct ProveArgs {
+    #[command(flatten)]
+    pub place: Where,
+    /// Only this finding (its id, or the start of it); may be repeated
+    #[arg(long = "finding", value_name = "ID")]
+    pub findings: Vec<String>,
+    /// What to attack
+    #[arg(long, value_enum, default_value_t = AttackArg::Reachable)]
+    pub attack: AttackArg,
+    /// With `--attack everything`: only routes that contain this text; may be repeated
+    #[arg(long = "route", value_name = "TEXT")]
+    pub routes: Vec<String>,
+    /// Stop after this many seconds; what was not attacked by then is unmeasured
+    #[arg(long, default_value_t = 3_600, value_name = "N")]
+    pub max_seconds: u64,
+    /// Give up on one finding after this many requests
+    #[arg(long, default_value_t = 400, value_name = "N")]
+    pub max_requests: u32,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AttackArg {
+    /// Findings that are reachable or undecided
+    Reachable,
+    /// Every input of every route with every payload, whatever static analysis says
+    Everything,
+}
+
+#[derive(Args, Debug)]
+pub struct ReplayArgs {
+    /// A capsule file, or the id of a proven finding
+    pub capsule: String,
+    #[command(flatten)]
+    pub place: ReplayWhere,
+    /// Another revision of this repository
+    #[arg(long, value_name = "REV")]
+    pub rev: Option<String>,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct ReplayWhere {
+    /// Folder of the repository
+    #[arg(long = "repo", default_value = ".", value_name = "PATH")]
+    pub path: PathBuf,
+    /// Take a folder that is not a git repository as it is
+    #[arg(long)]
+    pub no_git: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct FindingsArgs {
+    #[command(flatten)]
+    pub place: Where,
+    /// Also those that nothing can reach
+    #[arg(long)]
+    pub all: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct ShowArgs {
+    /// The finding's id, or the start of it
+    pub finding: String,
+    #[command(flatten)]
+    pub place: ReplayWhere,
+    /// Open the sealed capsule and show the reproducer; the access is recorded
+    #[arg(long)]
+    pub open: bool,
+    /// Write the opened capsule to this file
+    #[arg(long, value_name = "FILE", requires = "open")]
+    pub save: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct LogArgs {
+    #[command(flatten)]
+    pub place: Where,
+    /// The newest this many records
+    #[arg(long, default_value_t = 50)]
+    pub last: usize,
+}
+
+#[derive(Args, Debug)]
+pub struct ReportArgs {
+    #[command(flatten)]
+    pub place: Where,
+    /// One self-contained page
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// SARIF 2.1.0
+    #[arg(long, value_name = "FILE")]
+    pub sarif: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct LedgerArgs {
+    #[command(subcommand)]
+    pub command: LedgerCmd,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum LedgerCmd {
+    /// Check a ledger folder, or a copy of one, offline
+    Verify {
+        /// The ledger folder
+        dir: PathBuf,
+        /// The trusted key, as `solvent init` printed it (text or file)
+        #[arg(long)]
+        key: String,
+        /// The last checkpoint known from outside the folder
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Option<PathBuf>,
+    },
+    /// Rebuild the projections from the ledger
+    Rebuild(Where),
+    /// Print the trusted key and the newest checkpoint, to keep elsewhere
+    Head(Where),
+}

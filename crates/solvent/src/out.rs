@@ -1,0 +1,74 @@
+//! Words on standard output and standard error. Every print of the program is here, so that a closed
+//! pipe ends it quietly and colour follows the terminal.
+
+use std::io::Write as _;
+
+use serde_json::json;
+use solvent_engine::{EngineError, Failure};
+
+use crate::exit::Exit;
+
+/// What a command has to say.
+pub struct Done {
+    pub exit: Exit,
+    /// For a person; may carry ANSI styles, which are dropped where the output is not a terminal.
+    pub human: String,
+    pub json: serde_json::Value,
+}
+
+impl Done {
+    pub fn text(&self, json: bool) -> String {
+        if json {
+            let mut text = serde_json::to_string_pretty(&self.json).unwrap_or_default();
+            text.push('\n');
+            text
+        } else {
+            self.human.clone()
+        }
+    }
+}
+
+/// Writes to standard output. A reader that went away is not an error.
+pub fn print(text: &str) {
+    let mut out = anstream::stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
+}
+
+/// Prints a failure with its next step, and says which exit code it is.
+pub fn error(error: &EngineError, json: bool) -> Exit {
+    let exit = match error.failure {
+        Failure::Usage => Exit::Usage,
+        Failure::Unfinished => Exit::Unfinished,
+        Failure::Refused => Exit::Refused,
+    };
+    if json {
+        let document = json!({
+            "schema": "solvent.error/v1",
+            "error": error.message,
+            "hint": error.hint,
+            "exit": exit.code(),
+        });
+        print(&format!("{document:#}\n"));
+    }
+    let red = anstyle::AnsiColor::Red.on_default().bold();
+    let bold = anstyle::Style::new().bold();
+    let mut text = format!("{red}error:{red:#} {}\n", error.message);
+    if !error.hint.is_empty() {
+        text.push_str(&format!("{bold}next:{bold:#}  {}\n", error.hint));
+    }
+    let mut err = anstream::stderr().lock();
+    let _ = err.write_all(text.as_bytes());
+    exit
+}
+
+/// Width of the terminal, or 80; `COLUMNS` wins.
+pub fn width() -> usize {
+    std::env::var("COLUMNS")
+        .ok()
+        .and_then(|c| c.parse().ok())
+        .or_else(|| rustix::termios::tcgetwinsize(std::io::stdout()).ok().map(|w| usize::from(w.ws_col)))
+        .filter(|w| *w > 0)
+        .unwrap_or(80)
+        .clamp(40, 120)
+}

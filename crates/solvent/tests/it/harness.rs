@@ -1,0 +1,147 @@
+//! A throw-away repository and the binary under test.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// Where prepared interpreters are kept between tests of one run, so that packages are fetched once.
+pub fn cache() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cache")
+}
+
+pub struct Repo {
+    pub dir: TempDir,
+}
+
+pub struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ran {
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out)
+            .unwrap_or_else(|e| panic!("no JSON ({e}) in:\n{}\n{}", self.out, self.err))
+    }
+
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        self
+    }
+
+    #[track_caller]
+    pub fn says(self, words: &str) -> Self {
+        assert!(
+            self.out.contains(words) || self.err.contains(words),
+            "expected `{words}` in\nstdout:\n{}\nstderr:\n{}",
+            self.out,
+            self.err
+        );
+        self
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+pub fn binary() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_solvent"))
+}
+
+pub fn solvent(args: &[&str], dir: &Path) -> Command {
+    let mut command = Command::new(binary());
+    command
+        .args(args)
+        .current_dir(dir)
+        .env("SOLVENT_CACHE", cache())
+        .env("SOLVENT_ACTOR", "human:ana")
+        .env_remove("NO_COLOR")
+        .stdin(Stdio::null());
+    command
+}
+
+impl Repo {
+    /// A git repository with one commit of these files.
+    pub fn with(files: &[(&str, &str)]) -> Self {
+        let repo = Self::plain(files);
+        repo.git(&["init", "-q", "-b", "main"]);
+        repo.commit("first");
+        repo
+    }
+
+    /// A folder without git.
+    pub fn plain(files: &[(&str, &str)]) -> Self {
+        let dir = tempfile::Builder::new().prefix("solvent-it-").tempdir().expect("a temporary folder");
+        let repo = Self { dir };
+        for (path, text) in files {
+            repo.write(path, text.as_bytes());
+        }
+        repo
+    }
+
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn write(&self, path: &str, bytes: &[u8]) {
+        let path = self.path().join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
+        fs::write(path, bytes).expect("a file");
+    }
+
+    pub fn git(&self, args: &[&str]) {
+        let output = Command::new("git")
+            .args(["-c", "user.name=Ana", "-c", "user.email=ana@example.org", "-c", "commit.gpgsign=false"])
+            .args(args)
+            .current_dir(self.path())
+            .output()
+            .expect("git runs");
+        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    pub fn commit(&self, message: &str) {
+        self.git(&["add", "-A"]);
+        self.git(&["commit", "-q", "--allow-empty", "-m", message]);
+    }
+
+    pub fn run(&self, args: &[&str]) -> Ran {
+        solvent(args, self.path()).output().expect("the binary runs").into()
+    }
+}
+
+/// A one-file application on the standard library with a command injection, so that tests of hostile
+/// targets need no packages.
+pub const TINY_APP: &str = r#"
+import subprocess
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from urllib.parse import urlparse, parse_qs
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        query = parse_qs(urlparse(self.path).query)
+        host = query.get("host", ["localhost"])[0]
+        out = subprocess.run("echo checking " + host, shell=True, capture_output=True).stdout
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(out)))
+        self.end_headers()
+        self.wfile.write(out)
+
+    def log_message(self, *args):
+        pass
+
+
+if __name__ == "__main__":
+    HTTPServer(("127.0.0.1", 8099), Handler).serve_forever()
+"#;

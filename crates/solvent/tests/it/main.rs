@@ -1,0 +1,6 @@
+//! The binary as a user runs it: arguments in, words and exit code out.
+
+mod bad_input;
+mod bad_target;
+mod harness;
+mod loops;
