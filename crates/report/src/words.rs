@@ -153,12 +153,12 @@ pub fn count(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", number(n), if n == 1 { one } else { many })
 }
 
-/// `214 ms`, `3.2 s`, `2 min 5 s`
+/// `0.21 s`, `3.2 s`, `125 s`: one unit, so that figures of two runs can be compared at a glance.
 pub fn duration(ms: u64) -> String {
     match ms {
-        0..1_000 => format!("{ms} ms"),
+        0..1_000 => format!("0.{:02} s", ms / 10),
         1_000..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
-        _ => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1_000),
+        _ => format!("{} s", number(ms / 1_000)),
     }
 }
 
@@ -240,9 +240,10 @@ mod tests {
         assert_eq!(number(999), "999");
         assert_eq!(number(1_000), "1,000");
         assert_eq!(number(1_234_567), "1,234,567");
-        assert_eq!(duration(999), "999 ms");
+        assert_eq!(duration(5), "0.00 s");
+        assert_eq!(duration(999), "0.99 s");
         assert_eq!(duration(3_290), "3.2 s");
-        assert_eq!(duration(125_000), "2 min 5 s");
+        assert_eq!(duration(125_000), "125 s");
         assert_eq!(luck(-48), "at most 1 in 2^48");
     }
 

@@ -2,7 +2,7 @@
 
 use solvent_protocol::view::{ProofView, ProveReport, ReplayReport, TargetView};
 
-use super::show::seconds;
+use super::show::cost;
 use super::{Page, Style};
 use crate::words;
 
@@ -82,24 +82,20 @@ pub fn replay(report: &ReplayReport, width: usize) -> Page {
     }
     let rest = format!("{}, {}", words::weakness(&report.weakness), report.oracle);
     page.field("capsule", &[(Style::Plain, &rest)]);
-    let total = format!(
-        "{}, {}",
-        words::count(report.requests, "request", "requests"),
-        seconds(report.seconds)
-    );
+    let total = cost(report.requests, report.seconds);
     page.field("in all", &[(Style::Plain, &total)]);
     page
 }
 
 fn target(page: &mut Page, target: &TargetView) {
+    let recipe = format!("{} ({})", target.recipe, target.origin);
+    page.field("target", &[(Style::Plain, &recipe)]);
     let ready = format!(
-        "{} ({}), prepared in {}, answers after {}",
-        target.recipe,
-        target.origin,
+        "prepared in {}, answers after {}",
         words::duration(target.prepare_ms),
         words::duration(target.start_ms)
     );
-    page.field("target", &[(Style::Plain, &ready)]);
+    page.field("", &[(Style::Dim, &ready)]);
     let place = [target.interpreter.as_str(), target.sandbox.as_str()]
         .into_iter()
         .filter(|s| !s.is_empty())
@@ -165,8 +161,7 @@ fn group(page: &mut Page, outcome: &str, proofs: Vec<&ProofView>) {
                 proof.replays_shown, proof.replays_run
             ));
         }
-        how.push(words::count(proof.requests, "request", "requests"));
-        how.push(seconds(proof.seconds));
         page.paragraph(14, Style::Dim, &how.join(", "));
+        page.paragraph(14, Style::Dim, &cost(proof.requests, proof.seconds));
     }
 }

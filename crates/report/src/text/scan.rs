@@ -9,10 +9,17 @@ use crate::words::{self, Standing};
 /// Coverage, then what is reachable or undecided in full, then how much is not.
 pub fn scan(report: &ScanReport, width: usize) -> Page {
     let mut page = Page::new(width);
-    page.line(2, [(Style::Strong, &words::subject(&report.subject))]);
+    page.line(
+        2,
+        [
+            (Style::Strong, &words::subject(&report.subject)),
+            (Style::Dim, "  in "),
+            (Style::Dim, &words::duration(report.duration_ms)),
+        ],
+    );
     let c = &report.coverage;
     let summary = format!(
-        "{} in {}, {}, {} of {} analysed, in {}",
+        "{} in {}, {}, {} of {} analysed",
         words::count(c.lines, "line", "lines"),
         words::count(c.functions, "function", "functions"),
         words::count(
@@ -22,7 +29,6 @@ pub fn scan(report: &ScanReport, width: usize) -> Page {
         ),
         words::number(c.files_analysed),
         words::count(c.files_seen, "file", "files"),
-        words::duration(report.duration_ms),
     );
     page.line(2, [(Style::Dim, &summary)]);
     let group = |standing: Standing| -> Vec<&FindingView> {

@@ -1,0 +1,7 @@
+//! What a reader gets, in every format, and that nothing in it can be more than text.
+
+mod examples;
+mod html;
+mod sample;
+mod sarif;
+mod text;
