@@ -97,23 +97,15 @@ impl fmt::Display for LedgerError {
             Self::Absent(path) => write!(f, "no ledger in `{}`", path.display()),
             Self::Exists(path) => write!(f, "`{}` already holds a ledger", path.display()),
             Self::Held { holder: Some(pid) } => {
-                write!(
-                    f,
-                    "the ledger is in use by process {pid}"
-                )
+                write!(f, "the ledger is in use by process {pid}")
             }
-            Self::Held { holder: None } => {
-                f.write_str("the ledger is in use by another process")
+            Self::Held { holder: None } => f.write_str("the ledger is in use by another process"),
+            Self::Damaged { place, what } => {
+                write!(f, "the ledger is damaged at `{place}`: {what}")
             }
-            Self::Damaged { place, what } => write!(
-                f,
-                "the ledger is damaged at `{place}`: {what}"
-            ),
-            Self::KeyMode { path, mode } => write!(
-                f,
-                "private key `{}` has mode {mode:04o}",
-                path.display()
-            ),
+            Self::KeyMode { path, mode } => {
+                write!(f, "private key `{}` has mode {mode:04o}", path.display())
+            }
             Self::Record(error) => write!(f, "cannot record this: {error}"),
             Self::NoRecord { index, size } => {
                 write!(f, "no record {index}, the ledger holds {size}")

@@ -36,14 +36,8 @@ pub(crate) struct Read {
     pub sound: u64,
     /// Bytes after it: a batch that was never acknowledged.
     pub torn: u64,
-}
-
-/// Why a journal cannot be read.
-pub(crate) enum Broken {
-    /// The first bytes are not a journal's.
-    Magic,
-    /// A frame is damaged although later frames are whole, so it is not a torn tail; the offset.
-    Middle(u64),
+    /// Offset of a damaged frame that whole frames follow, so it is not a torn tail.
+    pub damaged: Option<u64>,
 }
 
 /// Frames of one batch, to be written at `offset` of the journal of `base`.
@@ -64,21 +58,20 @@ pub(crate) fn frames(base: u64, mut offset: u64, entries: &[Vec<u8>], note: &[u8
     out
 }
 
-pub(crate) fn read(base: u64, bytes: &[u8]) -> Result<Read, Broken> {
+/// Reads what can be read; `None` when the first bytes are not a journal's.
+pub(crate) fn read(base: u64, bytes: &[u8]) -> Option<Read> {
     // A crash while the file was born leaves less than the magic: an empty journal.
     if bytes.len() < MAGIC.len() {
-        return if MAGIC.starts_with(bytes) {
-            Ok(Read {
-                batches: Vec::new(),
-                sound: 0,
-                torn: bytes.len() as u64,
-            })
-        } else {
-            Err(Broken::Magic)
-        };
+        let torn = bytes.len() as u64;
+        return MAGIC.starts_with(bytes).then_some(Read {
+            batches: Vec::new(),
+            sound: 0,
+            torn,
+            damaged: None,
+        });
     }
     if !bytes.starts_with(MAGIC) {
-        return Err(Broken::Magic);
+        return None;
     }
     let mut at = MAGIC.len();
     let mut sound = at;
@@ -98,15 +91,14 @@ pub(crate) fn read(base: u64, bytes: &[u8]) -> Result<Read, Broken> {
     }
     // A torn write leaves nothing whole behind it. If a commit frame stands after the damage, then the
     // damage lies in what was acknowledged.
-    if ((at + 1)..bytes.len())
+    let damaged = ((at + 1)..bytes.len())
         .any(|later| bytes[later] == COMMIT && frame(base, bytes, later).is_some())
-    {
-        return Err(Broken::Middle(at as u64));
-    }
-    Ok(Read {
+        .then_some(at as u64);
+    Some(Read {
         batches,
         sound: sound as u64,
         torn: (bytes.len() - sound) as u64,
+        damaged,
     })
 }
 

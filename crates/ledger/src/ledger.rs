@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use solvent_base::{Digest, System};
+use solvent_protocol::record::canonical::MAX_SAFE;
 use solvent_protocol::record::{Body, Commitment, Record};
 use tlog_tiles::{Hash, prove_record, record_hash};
 
@@ -736,6 +737,12 @@ fn remove_journal(folder: &Path, disk: &dyn Disk, base: u64) -> Result<(), Ledge
     }
 }
 
+/// The base in a journal's file name.
+pub(crate) fn journal_base(name: &str) -> Option<u64> {
+    let base = name.parse::<u64>().ok()?;
+    (format!("{base:020}") == name && base <= MAX_SAFE as u64).then_some(base)
+}
+
 /// The journals in the folder by base, smallest first.
 pub(crate) fn journals(folder: &Path) -> io::Result<Vec<u64>> {
     let mut bases = Vec::new();
@@ -745,11 +752,7 @@ pub(crate) fn journals(folder: &Path) -> io::Result<Vec<u64>> {
     };
     for entry in entries {
         let name = entry?.file_name();
-        if let Some(base) = name.to_str().and_then(|name| {
-            name.parse::<u64>()
-                .ok()
-                .filter(|base| format!("{base:020}") == name)
-        }) {
+        if let Some(base) = name.to_str().and_then(journal_base) {
             bases.push(base);
         }
     }
@@ -790,13 +793,13 @@ fn open_journal(
     let name = format!("journal/{base:020}");
     let bytes = read_capped(&path, journal::MAX_JOURNAL_BYTES)
         .map_err(|error| io_error("reading", &path, error))?;
-    let read = journal::read(base, &bytes).map_err(|broken| match broken {
-        journal::Broken::Magic => damaged(&name, "not a journal"),
-        journal::Broken::Middle(at) => damaged(
+    let read = journal::read(base, &bytes).ok_or_else(|| damaged(&name, "not a journal"))?;
+    if let Some(at) = read.damaged {
+        return Err(damaged(
             &name,
             format!("damaged at byte {at}, with signed records after it"),
-        ),
-    })?;
+        ));
+    }
     let file = append_to(&path)?;
     let mut length = read.sound;
     if read.torn > 0 {

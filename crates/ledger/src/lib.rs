@@ -25,9 +25,11 @@ mod ledger;
 pub mod note;
 mod object;
 mod tree;
+mod verify;
 
 pub use disk::Disk;
 pub use error::LedgerError;
 pub use ledger::{InclusionProof, Ledger, Recovery};
 pub use note::{Head, TrustedKey};
 pub use object::MAX_OBJECT_BYTES;
+pub use verify::{VerifyError, verify};

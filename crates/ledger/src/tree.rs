@@ -75,7 +75,9 @@ pub(crate) fn parse_tile_path(path: &str) -> Option<(Kind, u64, u64)> {
 pub(crate) fn width_at(size: u64, level: u8, number: u64) -> u64 {
     let shift = u32::from(level) * u32::from(HEIGHT);
     let hashes = if shift < 64 { size >> shift } else { 0 };
-    hashes.saturating_sub(number * WIDTH).min(WIDTH)
+    hashes
+        .saturating_sub(number.saturating_mul(WIDTH))
+        .min(WIDTH)
 }
 
 /// Length-prefixed entries of one bundle.

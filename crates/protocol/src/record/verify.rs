@@ -28,7 +28,10 @@ pub struct VerifyReport {
     pub objects_unopened: u64,
     /// Objects whose key was destroyed by a recorded erasure.
     pub objects_erased: u64,
+    /// In the order of the history, then of the files; the first two hundred.
     pub faults: Vec<Fault>,
+    /// Faults beyond those.
+    pub faults_more: u64,
     /// Intents without a result: how far the action came is not known.
     pub unknown_states: Vec<u64>,
     /// The part of the history that no checkpoint from outside the folder covers.
