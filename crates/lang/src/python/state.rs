@@ -1,0 +1,441 @@
+//! Versions of objects, and what branches teach about them.
+
+use solvent_base::{Name, Span};
+use solvent_ir::{Arg, Block, Const, FunctionKind, Op, Scope, Terminator, Value};
+
+use super::function::Lower;
+use super::scope::{Home, bind};
+
+/// How many versions, places or operands are followed from one value. Chains of this length do not
+/// occur outside generated code; cutting one loses an alias, nothing else.
+const REACH: usize = 16;
+
+/// Values looked at for one condition.
+const OPERANDS: usize = 64;
+
+impl Lower<'_, '_, '_> {
+    /// `new` is what has become of the object `old`: rebinds every variable that holds it and writes
+    /// it back to where it was read from.
+    pub fn rebind(&mut self, old: Value, new: Value, span: Span) {
+        self.rebind_within(old, new, span, REACH);
+    }
+
+    fn rebind_within(&mut self, old: Value, new: Value, span: Span, reach: usize) {
+        let Some(reach) = reach.checked_sub(1) else {
+            return;
+        };
+        self.superseded.insert(old.0, new);
+        let mut variables = self.bound_to(old);
+        let (source, moved) = self.provenance(old);
+        if moved {
+            // In a loop each variable has its own phi; those that are assigned in one place only are
+            // still known to be the same object.
+            let mut version = Some(source);
+            for _ in 0..REACH {
+                let Some(value) = version else { break };
+                for variable in self.b.holders(value).to_vec() {
+                    if self.is_stable(variable)
+                        && !variables.contains(&variable)
+                        && self.b.read(variable).is_some()
+                    {
+                        variables.push(variable);
+                    }
+                }
+                version = self.superseded.get(&value.0).copied();
+            }
+        }
+        for variable in variables {
+            self.bind_version(variable, new, span);
+        }
+        self.write_back(source, moved, new, span, reach);
+    }
+
+    /// `moved` says that the object was read in some earlier turn of a loop, so that the operands of
+    /// that read may not be known here.
+    fn write_back(&mut self, origin: Value, moved: bool, new: Value, span: Span, reach: usize) {
+        match *self.b.op(origin) {
+            Op::Attr { base, name } => {
+                let base = self.b.resolve(base);
+                if !self.is_rooted(base) {
+                    return;
+                }
+                let Some(base) = self.current_version(base, moved) else {
+                    return;
+                };
+                let next = self.b.emit(
+                    Op::SetAttr {
+                        base,
+                        name,
+                        value: new,
+                    },
+                    span,
+                );
+                self.rebind_within(base, next, span, reach);
+            }
+            Op::Index { base, key } => {
+                let base = self.b.resolve(base);
+                if !self.is_rooted(base) {
+                    return;
+                }
+                let Some(base) = self.current_version(base, moved) else {
+                    return;
+                };
+                let key = match self.b.op(self.b.resolve(key)).clone() {
+                    _ if !moved => self.b.resolve(key),
+                    Op::Const(constant) => self.constant(constant, span),
+                    _ => self.unknown("key of an earlier read", span),
+                };
+                let next = self.b.emit(
+                    Op::SetIndex {
+                        base,
+                        key,
+                        value: new,
+                    },
+                    span,
+                );
+                self.rebind_within(base, next, span, reach);
+            }
+            Op::Captured { function, name } => {
+                let scope = if function == self.index {
+                    Scope::Own
+                } else {
+                    Scope::Enclosing(function)
+                };
+                self.b.emit(
+                    Op::StoreName {
+                        scope,
+                        name,
+                        value: new,
+                    },
+                    span,
+                );
+            }
+            Op::Global(name) => {
+                let stored = self.kind == FunctionKind::Module
+                    && self.file.scopes.home(self.scope, name) == Home::Local;
+                if !stored && self.is_module_variable(name) {
+                    self.b.emit(
+                        Op::StoreName {
+                            scope: Scope::Module,
+                            name,
+                            value: new,
+                        },
+                        span,
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The object's first version in this function.
+    pub fn origin(&self, value: Value) -> Value {
+        let mut value = self.b.resolve(value);
+        loop {
+            let earlier = match *self.b.op(value) {
+                Op::After { object, .. } => object,
+                Op::SetAttr { base, .. }
+                | Op::SetIndex { base, .. }
+                | Op::DelIndex { base, .. } => base,
+                Op::Refine { value, .. } => value,
+                _ => return value,
+            };
+            value = self.b.resolve(earlier);
+        }
+    }
+
+    /// The object's first version, looked for through the phis of variables that are assigned in one
+    /// place; whether that was necessary.
+    fn provenance(&self, value: Value) -> (Value, bool) {
+        let mut origin = self.origin(value);
+        let mut moved = false;
+        for _ in 0..REACH {
+            if !matches!(self.b.op(origin), Op::Phi(_)) {
+                break;
+            }
+            match self
+                .single_assignment(origin)
+                .map(|first| self.origin(first))
+            {
+                Some(first) if first != origin => {
+                    origin = first;
+                    moved = true;
+                }
+                _ => break,
+            }
+        }
+        (origin, moved)
+    }
+
+    /// Variables that hold exactly `value` here.
+    fn bound_to(&mut self, value: Value) -> Vec<Name> {
+        let returned = self.file.well_known.returned;
+        let mut variables = self.b.holders(value).to_vec();
+        variables.retain(|&v| v != returned && self.b.read(v) == Some(value));
+        variables
+    }
+
+    /// Whether a variable is only ever bound to versions of one object.
+    fn is_stable(&self, variable: Name) -> bool {
+        let flags = self.flags(variable);
+        flags & bind::VARIABLE != 0 && flags & bind::REASSIGNED == 0
+    }
+
+    /// What the variables that hold a phi were assigned, if they are assigned in one place.
+    fn single_assignment(&self, phi: Value) -> Option<Value> {
+        self.b.holders(phi).iter().find_map(|&variable| {
+            if !self.is_stable(variable) {
+                return None;
+            }
+            self.assigned
+                .get(&variable)
+                .map(|&value| self.b.resolve(value))
+        })
+    }
+
+    /// The version of `value` that is current here. `None` if only `value` itself is known, and
+    /// `moved` says that it may not be.
+    fn current_version(&mut self, value: Value, moved: bool) -> Option<Value> {
+        for variable in self.b.holders(value).to_vec() {
+            if let Some(current) = self.b.read(variable)
+                && (current == value || self.is_stable(variable))
+            {
+                return Some(current);
+            }
+        }
+        let here = self.b.here();
+        let mut current = value;
+        for _ in 0..REACH {
+            match self.superseded.get(&current.0) {
+                Some(&newer) if self.b.block_of(newer) == here => current = newer,
+                _ => break,
+            }
+        }
+        (!moved || current != value).then_some(current)
+    }
+
+    /// Whether a write into `value` can be seen again through a variable.
+    fn is_rooted(&mut self, value: Value) -> bool {
+        let mut value = value;
+        for _ in 0..REACH {
+            if !self.bound_to(value).is_empty() {
+                return true;
+            }
+            let origin = self.origin(value);
+            if origin != value && !self.bound_to(origin).is_empty() {
+                return true;
+            }
+            match *self.b.op(origin) {
+                Op::Attr { base, .. } | Op::Index { base, .. } => value = self.b.resolve(base),
+                Op::Captured { .. } => return true,
+                Op::Global(name) => return self.is_module_variable(name),
+                Op::Param(_) => return true,
+                Op::Phi(_) => return !self.b.holders(origin).is_empty(),
+                _ => {
+                    // An earlier version of something a variable still holds.
+                    let holders = self.b.holders(origin).to_vec();
+                    return holders.iter().any(|&v| self.is_stable(v));
+                }
+            }
+        }
+        false
+    }
+
+    /// Whether calls may change `value`: not if it plainly is a number, text, or a definition.
+    fn may_change(&self, value: Value) -> bool {
+        let origin = self.origin(value);
+        match self.b.op(origin) {
+            Op::Const(_)
+            | Op::Format(_)
+            | Op::Compare { .. }
+            | Op::Unary { .. }
+            | Op::Function(_)
+            | Op::Class(_)
+            | Op::Import { .. }
+            | Op::ImportAll { .. }
+            | Op::Unknown(_) => false,
+            Op::Global(name) => self.is_module_variable(*name),
+            Op::Binary { left, right, .. } => ![left, right].into_iter().any(|operand| {
+                matches!(
+                    self.b.op(self.origin(*operand)),
+                    Op::Const(Const::Str(_) | Const::Int(_) | Const::Float(_) | Const::Bytes(_))
+                        | Op::Format(_)
+                )
+            }),
+            Op::Call { callee, .. } => !matches!(
+                self.b.op(self.b.resolve(*callee)),
+                Op::Global(name)
+                    if self.file.builtins.immutable.contains(name) && self.is_builtin(*name)
+            ),
+            _ => true,
+        }
+    }
+
+    /// After a call: its receiver and the variables among its arguments may have changed.
+    pub fn after_call(&mut self, call: Value, receiver: Option<Value>, args: &[Arg], span: Span) {
+        let callee = match self.b.op(call) {
+            Op::Call { callee, .. } => self.b.resolve(*callee),
+            _ => return,
+        };
+        if let Op::Global(name) = *self.b.op(callee)
+            && self.file.builtins.harmless.contains(&name)
+            && self.is_builtin(name)
+        {
+            return;
+        }
+        let mut done: Vec<Value> = Vec::new();
+        if let Some(receiver) = receiver {
+            let receiver = self.b.resolve(receiver);
+            if self.may_change(receiver) && self.is_rooted(receiver) {
+                done.push(receiver);
+                self.after(call, receiver, span);
+            } else if let Some(this) = self.behind_super(receiver) {
+                done.push(this);
+                self.after(call, this, span);
+            }
+        }
+        for arg in args {
+            let value = self.b.resolve(arg.value());
+            if done.contains(&value) || !self.may_change(value) {
+                continue;
+            }
+            let held = match *self.b.op(value) {
+                Op::Captured { .. } => true,
+                Op::Global(name) => self.is_module_variable(name),
+                _ => !self.bound_to(value).is_empty(),
+            };
+            if held {
+                done.push(value);
+                self.after(call, value, span);
+            }
+        }
+    }
+
+    fn after(&mut self, call: Value, object: Value, span: Span) {
+        let object = self.current_version(object, false).unwrap_or(object);
+        let new = self.b.emit(Op::After { call, object }, span);
+        self.rebind(object, new, span);
+    }
+
+    /// `super().m()` runs on the first parameter.
+    fn behind_super(&mut self, receiver: Value) -> Option<Value> {
+        let Op::Call { callee, .. } = self.b.op(receiver) else {
+            return None;
+        };
+        let Op::Global(name) = *self.b.op(self.b.resolve(*callee)) else {
+            return None;
+        };
+        if name != self.file.well_known.super_ || !self.is_builtin(name) {
+            return None;
+        }
+        let first = self.first_parameter?;
+        match self.file.scopes.home(self.scope, first) {
+            Home::Local => self.b.read(first),
+            _ => None,
+        }
+    }
+
+    // Branches.
+
+    /// Ends the block by a branch on `condition`, with what each way teaches about variables.
+    pub fn branch(&mut self, condition: Value, then: Block, otherwise: Block, span: Span) {
+        let condition = self.b.resolve(condition);
+        let variables = self.refined_by(condition);
+        if variables.is_empty() {
+            self.b.terminate(Terminator::Branch {
+                condition,
+                then,
+                otherwise,
+            });
+            return;
+        }
+        let (on_true, on_false) = (self.b.block(), self.b.block());
+        self.b.terminate(Terminator::Branch {
+            condition,
+            then: on_true,
+            otherwise: on_false,
+        });
+        for (edge, holds, target) in [(on_true, true, then), (on_false, false, otherwise)] {
+            self.b.seal(edge);
+            self.b.start(edge);
+            self.refine(&variables, condition, holds, span);
+            self.b.jump(target);
+        }
+    }
+
+    /// Rebinds `variables` to what is known of them when `condition` was `holds`.
+    pub fn refine(&mut self, variables: &[Name], condition: Value, holds: bool, span: Span) {
+        let mut done: Vec<(Value, Value)> = Vec::new();
+        for &variable in variables {
+            let Some(value) = self.b.read(variable) else {
+                continue;
+            };
+            let refined = match done.iter().find(|&&(old, _)| old == value) {
+                Some(&(_, refined)) => refined,
+                None => {
+                    let refined = self.b.emit(
+                        Op::Refine {
+                            value,
+                            condition,
+                            holds,
+                        },
+                        span,
+                    );
+                    done.push((value, refined));
+                    refined
+                }
+            };
+            // Knowledge is not a new state: nothing is stored where others could see it.
+            self.b.write(variable, refined);
+        }
+    }
+
+    /// Variables whose value takes part in `condition`.
+    pub fn refined_by(&mut self, condition: Value) -> Vec<Name> {
+        let mut operands = vec![condition];
+        let mut next = 0;
+        while next < operands.len() && operands.len() < OPERANDS {
+            let value = operands[next];
+            next += 1;
+            let mut push = |value: &Value| operands.push(self.b.resolve(*value));
+            match self.b.op(value) {
+                Op::Compare { left, right, .. } => {
+                    push(left);
+                    push(right);
+                }
+                Op::Call { callee, args } => {
+                    if let Op::Attr { base, .. } = self.b.op(self.b.resolve(*callee)) {
+                        push(base);
+                    }
+                    args.iter().for_each(|arg| push(&arg.value()));
+                }
+                Op::Attr { base, .. } => push(base),
+                Op::Index { base, key } => {
+                    push(base);
+                    push(key);
+                }
+                Op::Unary { operand, .. } => push(operand),
+                _ => {}
+            }
+        }
+        let mut variables: Vec<Name> = Vec::new();
+        for operand in operands {
+            let mut version = Some(operand);
+            for _ in 0..REACH {
+                let Some(value) = version else { break };
+                if !matches!(
+                    self.b.op(self.origin(value)),
+                    Op::Const(_) | Op::Function(_) | Op::Class(_) | Op::Import { .. }
+                ) {
+                    for variable in self.bound_to(value) {
+                        if !variables.contains(&variable) {
+                            variables.push(variable);
+                        }
+                    }
+                }
+                version = self.superseded.get(&value.0).copied();
+            }
+        }
+        variables
+    }
+}
