@@ -21,19 +21,19 @@ pub mod native;
 pub mod probe;
 pub mod spec;
 
-//mod cgroup;
-//mod inside;
-//mod launch;
-//mod proxy;
-//mod sys;
-//mod wire;
+mod cgroup;
+mod inside;
+mod launch;
+mod proxy;
+mod sys;
+mod wire;
 
 pub use error::SandboxError;
 pub use instance::{
     Ancestor, CanaryEvent, Change, ExecEvent, FileKind, Instance, KillReason, NetEvent, RunState,
     Sandbox, SensorEvent, Usage, WrittenPath,
 };
-pub use native::{Launcher, NativeSandbox, reexec_hook};
+pub use native::{Launcher, NativeInstance, NativeSandbox, reexec_hook};
 pub use probe::{Fact, Tier, TierReport, probe};
 pub use spec::{
     Access, CANARY_DIR, FETCH_PROXY_URL, FetchProxy, HostPort, Layer, Limits, Network, SENSOR_ENV,

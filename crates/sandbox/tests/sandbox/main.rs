@@ -1,0 +1,5 @@
+//! The sandbox against real programs, each test as root and as a plain user.
+
+mod support;
+
+mod target;
