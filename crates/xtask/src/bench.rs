@@ -1,0 +1,121 @@
+//! Speed on this machine. Rooms are measured from inside by the `measure` program in `benches/`, built
+//! as it is released; whole scans by the released `solvent`.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::cost::measured;
+use crate::figures::{Figures, Measurement, Place, rounded};
+use crate::program::{json, number, released};
+use crate::test::cargo;
+
+pub const ALL: &[Measurement] = &[
+    Measurement {
+        name: "lower",
+        about: "lowering source text to IR: the standard library of the Python that is installed",
+        run: lower,
+    },
+    Measurement {
+        name: "scan",
+        about: "a whole scan: the same files, and BenchmarkPython when it is below SOLVENT_CORPORA",
+        run: scan,
+    },
+    Measurement {
+        name: "sandbox",
+        about: "starting and stopping a sandbox",
+        run: sandbox,
+    },
+    Measurement {
+        name: "ledger",
+        about: "appending to and reading from a ledger",
+        run: ledger,
+    },
+];
+
+fn lower(place: &Place) -> Result<Figures, String> {
+    measure(place, &["lower", &library()?.to_string_lossy()])
+}
+
+fn sandbox(place: &Place) -> Result<Figures, String> {
+    measure(place, &["sandbox"])
+}
+
+fn ledger(place: &Place) -> Result<Figures, String> {
+    measure(place, &["ledger"])
+}
+
+fn scan(place: &Place) -> Result<Figures, String> {
+    let program = released(&place.root)?;
+    let mut corpora = vec![("library", library()?)];
+    if let Ok(benchmark) = place.corpus("BenchmarkPython") {
+        corpora.push(("benchmark_python", benchmark));
+    }
+    let mut figures = Figures::new();
+    for (name, corpus) in corpora {
+        // A scan keeps its state in the folder: give it a copy.
+        let copy = place.scratch.join(name);
+        crate::score::copy_tree(&corpus, &copy, &|path| {
+            path.file_name()
+                .is_some_and(|name| name != ".git" && name != "__pycache__")
+        })?;
+        let (report, cost) = json(&program, &["scan", "--no-git", &copy.to_string_lossy()])?;
+        let lines = number(&report, "/coverage/lines");
+        for (figure, value) in [
+            ("lines", lines),
+            ("functions", number(&report, "/coverage/functions")),
+            ("wall_seconds", cost.wall_seconds),
+            ("cpu_seconds", cost.cpu_seconds),
+            ("peak_mebibytes", cost.peak_mebibytes),
+            (
+                "lines_per_cpu_second",
+                (lines / cost.cpu_seconds.max(0.01)).round(),
+            ),
+        ] {
+            figures.insert(format!("{name}_{figure}"), rounded(value));
+        }
+    }
+    Ok(figures)
+}
+
+/// The folder of the standard library's sources.
+fn library() -> Result<PathBuf, String> {
+    let code = "import sysconfig; print(sysconfig.get_path('stdlib'))";
+    let (output, _) = measured(Command::new("python3").args(["-c", code]))?;
+    let folder = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    if folder.is_dir() {
+        Ok(folder)
+    } else {
+        Err("python3 does not say where its library is".into())
+    }
+}
+
+fn measure(place: &Place, arguments: &[&str]) -> Result<Figures, String> {
+    let cargo_arguments = [
+        "run",
+        "--release",
+        "--quiet",
+        "--package",
+        "solvent-benches",
+        "--bin",
+        "measure",
+        "--",
+    ];
+    let mut command = cargo(&place.root, &cargo_arguments);
+    command.args(arguments);
+    let (output, _) = measured(&mut command)?;
+    if !output.status.success() {
+        let words = String::from_utf8_lossy(&output.stderr);
+        return Err(words
+            .trim()
+            .lines()
+            .last()
+            .unwrap_or("it said nothing")
+            .to_owned());
+    }
+    let figures: Figures = serde_json::from_slice(&output.stdout)
+        .map_err(|error| format!("`measure` printed no JSON: {error}"))?;
+    Ok(figures
+        .into_iter()
+        .map(|(name, value)| (name, rounded(value)))
+        .collect())
+}
