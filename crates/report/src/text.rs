@@ -162,6 +162,12 @@ impl Page {
         self.line(indent, [(Style::Plain, gap.as_str()), (style, text)]);
     }
 
+    /// One line as it is, however wide: wrapping it would change what is pasted.
+    fn verbatim(&mut self, text: &str) {
+        self.lines
+            .push(vec![(Style::Plain, visible(text).into_owned())]);
+    }
+
     /// One line, cut with an ellipsis where it does not fit.
     fn cut(&mut self, indent: usize, style: Style, text: &str) {
         let room = self.width.saturating_sub(indent).max(8);

@@ -104,7 +104,7 @@ pub fn show(report: &ShowReport, width: usize) -> Page {
             )],
         );
         for line in curl.lines() {
-            page.paragraph(2, Style::Plain, line);
+            page.verbatim(line);
         }
     } else if state.proof.as_ref().is_some_and(|p| p.capsule.is_some()) {
         page.blank();
@@ -215,10 +215,6 @@ fn show_proof(page: &mut Page, proof: &ProofView) {
     if !proof.input.is_empty() {
         page.field("through", &[(Style::Plain, &proof.input)]);
     }
-    page.field(
-        "cost",
-        &[(Style::Plain, &cost(proof.requests, proof.seconds))],
-    );
     if !proof.reason.is_empty() {
         page.field("reason", &[(Style::Warn, &proof.reason)]);
     }
@@ -240,6 +236,10 @@ fn show_proof(page: &mut Page, proof: &ProofView) {
     {
         page.paragraph(LABEL, Style::Dim, &format!("… {more} more in the report"));
     }
+    page.field(
+        "cost",
+        &[(Style::Plain, &cost(proof.requests, proof.seconds))],
+    );
 }
 
 /// `118 requests, 5.9 s`, a line of its own wherever it stands: it differs from run to run.

@@ -51,6 +51,10 @@ fn step(kind: &str, path: &str, line: u32, function: &str, what: &str, text: &st
     json!({ "kind": kind, "place": place(path, line), "function": function, "what": what, "text": text })
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one argument per column of the table below"
+)]
 fn finding(
     id: &str,
     weakness: &str,

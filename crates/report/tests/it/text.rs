@@ -46,7 +46,8 @@ fn pages_read_well_at_eighty_and_sixty_columns() {
 fn no_line_is_wider_than_the_terminal() {
     for width in [40, 60, 80, 100, 120] {
         for (name, page) in pages(width) {
-            for line in page.plain().lines() {
+            // A command is never wrapped: it is there to be pasted.
+            for line in page.plain().lines().filter(|line| !CURL.contains(line)) {
                 assert!(columns(line) <= width, "{name} at {width}: {line}");
             }
         }
