@@ -95,6 +95,9 @@ pub enum Encode {
     Json,
     Base64,
     Base64Url,
+    /// A quoted cookie value, with octal escapes for what a cookie cannot hold (as Python's `http.cookies` and
+    /// werkzeug read it); unquoted where nothing needs it.
+    Cookie,
 }
 
 impl Encode {
@@ -109,8 +112,26 @@ impl Encode {
             }
             Self::Base64 => STANDARD.encode(bytes).into_bytes(),
             Self::Base64Url => URL_SAFE.encode(bytes).into_bytes(),
+            Self::Cookie => cookie(bytes),
         }
     }
+}
+
+fn cookie(bytes: &[u8]) -> Vec<u8> {
+    let plain = |b: &u8| b.is_ascii_graphic() && !matches!(b, b'"' | b',' | b';' | b'\\');
+    if bytes.iter().all(plain) {
+        return bytes.to_vec();
+    }
+    let mut out = vec![b'"'];
+    for byte in bytes {
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', *byte]),
+            byte if plain(byte) || *byte == b' ' => out.push(*byte),
+            byte => out.extend_from_slice(format!("\\{byte:03o}").as_bytes()),
+        }
+    }
+    out.push(b'"');
+    out
 }
 
 fn percent(bytes: &[u8], space: &[u8]) -> Vec<u8> {
@@ -237,8 +258,9 @@ pub enum Oracle {
         extension: String,
         bits: u32,
     },
-    /// A statement that was executed without error has another token structure than the twin's.
-    SqlStructure { dialect: String },
+    /// A statement that was executed without error has another token structure than the twin's, and holds
+    /// `fragment` (placeholders allowed) spanning more than one token.
+    SqlStructure { dialect: String, fragment: String },
     /// `bits` random bits, each the truth of a condition, are predicted by the answers.
     BooleanBits { bits: u32 },
 }
@@ -295,6 +317,9 @@ pub struct Capsule {
     pub oracle: Oracle,
     /// One sentence: what is seen when it works.
     pub expect: String,
+    /// Status with which the twin was answered. A twin that is answered by another class of status at replay
+    /// does not reach what it reached, so the replay says nothing.
+    pub twin_status: u16,
     /// Every deviation from how the application runs on its own.
     #[serde(default)]
     pub limits: Vec<String>,
@@ -809,6 +834,7 @@ mod tests {
             },
             oracle: Oracle::CanaryProgram,
             expect: "the canary program runs".to_owned(),
+            twin_status: 200,
             limits: Vec::new(),
         }
     }

@@ -12,13 +12,26 @@
 //! - *three of three*: `proven` needs the effect in each of three fresh instances.
 
 pub mod campaign;
+mod case;
+mod exec;
+mod html;
 pub mod http;
 pub mod infer;
 pub mod interpreter;
+mod login;
+mod oracle;
+mod payload;
 mod pip;
 pub mod prepare;
+mod probe;
 pub mod recipe;
+mod request;
+mod run;
+mod shape;
+mod target;
+mod token;
 mod tree;
+mod verify;
 
 pub use campaign::{
     Attack, Campaign, CaseResult, Exchange, OnProgress, Options, Progress, Proof, ReplayResult,
@@ -26,3 +39,4 @@ pub use campaign::{
 pub use infer::{AppHint, infer};
 pub use prepare::{Places, PrepareError, Prepared, prepare};
 pub use recipe::{Recipe, RecipeError};
+pub use run::{prove, replay};

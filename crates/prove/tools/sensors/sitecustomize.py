@@ -8,7 +8,7 @@ import os
 import sys
 
 _PATH = os.environ.get("SOLVENT_SENSOR")
-# Every token of the prober begins with this, so that ordinary work costs nothing.
+# Every token of the prober begins with this, so that ordinary arguments are never reported.
 _MARK = "slv"
 _CAP = 60000
 
@@ -26,7 +26,7 @@ def _report(event):
 
 
 def _sql(statement, error, rows):
-    if isinstance(statement, str) and _MARK in statement.lower():
+    if isinstance(statement, str):
         _report({"kind": "sql", "dialect": "sqlite", "text": statement[:_CAP], "cut": len(statement) > _CAP,
                  "error": error, "rows": rows})
 

@@ -1,0 +1,739 @@
+//! The search: which request, which payload, which oracle shows the effect of one case.
+//!
+//! Runs on one shared instance, one request in flight. What it finds is a candidate; `verify` decides.
+
+use std::time::{Duration, Instant};
+
+use solvent_finding::{Input, Transform};
+use solvent_protocol::capsule::{Encode, Oracle, Payloads, Raw, Value};
+
+use crate::case::{Case, Family, Lead};
+use crate::exec::{Plan, Plant, Session, Shot, Variant, fire, late_events};
+use crate::login::{Door, asks_for_login};
+use crate::oracle::{self, Effect, Seen, attempt, judge, signature, token_arrived};
+use crate::payload::{self, Payload, Quote, SqlContext};
+use crate::request::{Draft, WAYS, Wish, candidates, room, ways};
+use crate::shape::{Inverse, invert};
+use crate::target::Running;
+
+/// Secret bits of a prediction: three replays give 48, enough for 2^28 attempts at 2^-20.
+const BITS: u32 = 16;
+
+/// A plan that showed its effect once.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub plan: Plan,
+    pub draft: Draft,
+    pub input: Input,
+    pub effect: Effect,
+    pub twin_status: u16,
+    /// `None` for nobody, else the identity.
+    pub role: Option<String>,
+    pub exchanges: Vec<crate::campaign::Exchange>,
+}
+
+/// How the search of one case ended.
+#[derive(Debug)]
+pub(crate) enum Probed {
+    Found(Box<Found>),
+    /// All was tried; the last reason of most use.
+    Nothing(String),
+    NoRequest(String),
+    TwinFailed(String),
+    Budget(String),
+    Died(String),
+    LoginFailed(String),
+}
+
+pub(crate) struct Budget {
+    pub requests: u64,
+    pub deadline: Instant,
+    pub timeout: Duration,
+}
+
+/// Counters of one case.
+#[derive(Default, Debug)]
+pub(crate) struct Tally {
+    pub attacks: u64,
+    pub last_input: Option<Input>,
+}
+
+pub(crate) struct Search<'a> {
+    pub running: &'a mut Running,
+    pub case: &'a Case,
+    pub door: Option<&'a Door>,
+    pub budget: &'a Budget,
+    pub tally: &'a mut Tally,
+    started_with: u64,
+    reason: String,
+    /// Best status of any twin: tells a request that never arrived from one that did no harm.
+    best_twin: Option<u16>,
+    session: Session,
+    role: Option<String>,
+}
+
+/// Why a search stops before its end.
+enum Stop {
+    Found(Box<Found>),
+    Budget,
+    Died(String),
+}
+
+type Go = Result<(), Stop>;
+
+impl<'a> Search<'a> {
+    pub fn new(
+        running: &'a mut Running,
+        case: &'a Case,
+        door: Option<&'a Door>,
+        budget: &'a Budget,
+        tally: &'a mut Tally,
+    ) -> Self {
+        let started_with = running.requests;
+        Self {
+            running,
+            case,
+            door,
+            budget,
+            tally,
+            started_with,
+            reason: "no effect was seen".to_owned(),
+            best_twin: None,
+            session: Session::default(),
+            role: None,
+        }
+    }
+
+    pub fn run(mut self) -> Probed {
+        let case = self.case;
+        let Some(family) = Family::of(&case.weakness) else {
+            return Probed::NoRequest(format!("no oracle for {} yet", case.weakness.0));
+        };
+        if let Some(refused) = &case.refused {
+            return Probed::NoRequest(refused.clone());
+        }
+        let mut any_request = false;
+        let mut login_error = None;
+        // Nobody first: what needs no login is the worse flaw.
+        for logged_in in [false, true] {
+            if logged_in {
+                let Some(door) = self.door else { continue };
+                match door.open(self.running, self.budget.timeout) {
+                    Ok(session) => {
+                        self.session = session;
+                        self.role = Some(door.login.identity.clone());
+                    }
+                    Err(error) => {
+                        login_error = Some(error.0);
+                        continue;
+                    }
+                }
+            }
+            for lead in &case.leads {
+                match self.lead(family, lead) {
+                    Ok(tried) => any_request |= tried,
+                    Err(Stop::Found(found)) => return Probed::Found(found),
+                    Err(Stop::Budget) => {
+                        return Probed::Budget(format!(
+                            "{} requests or the time for this case were used up",
+                            self.running.requests - self.started_with
+                        ));
+                    }
+                    Err(Stop::Died(how)) => return Probed::Died(how),
+                }
+            }
+        }
+        if !any_request {
+            return Probed::NoRequest(
+                "none of its inputs can be sent as the conditions on the way ask".to_owned(),
+            );
+        }
+        if let Some(error) = login_error
+            && self
+                .best_twin
+                .is_none_or(|status| matches!(status, 401 | 403))
+        {
+            return Probed::LoginFailed(error);
+        }
+        match self.best_twin {
+            None => Probed::TwinFailed("no benign request was answered".to_owned()),
+            Some(status @ (404 | 405 | 501)) if family != Family::Path => Probed::TwinFailed(
+                format!("every benign request was answered with status {status}"),
+            ),
+            Some(405 | 501) => {
+                Probed::TwinFailed("every benign request was answered as a wrong method".to_owned())
+            }
+            Some(status @ (401 | 403)) if self.door.is_none() => Probed::TwinFailed(format!(
+                "every benign request was answered with status {status}; give `[login]` in `solvent.toml`"
+            )),
+            _ => Probed::Nothing(self.reason),
+        }
+    }
+
+    fn spent(&self) -> bool {
+        self.running.requests - self.started_with >= self.budget.requests
+            || Instant::now() >= self.budget.deadline
+    }
+
+    fn shoot(&mut self, plan: &Plan, variant: Variant, plant: Plant) -> Result<Shot, Stop> {
+        if self.spent() {
+            return Err(Stop::Budget);
+        }
+        if variant != Variant::Twin {
+            self.tally.attacks += 1;
+        }
+        let shot = fire(
+            self.running,
+            plan,
+            variant,
+            plant,
+            &self.session,
+            self.budget.timeout,
+        );
+        if shot.failure.is_some()
+            && let Some(how) = self.running.death()
+        {
+            return Err(Stop::Died(how));
+        }
+        Ok(shot)
+    }
+
+    /// Tries one lead; whether any request could be built.
+    fn lead(&mut self, family: Family, lead: &Lead) -> Result<bool, Stop> {
+        self.tally.last_input = Some(lead.input.clone());
+        let Some(entry) = &self.case.entry else {
+            return Ok(false);
+        };
+        let Some((starts, ends)) = room(&lead.input, &lead.conditions) else {
+            self.reason = "a condition on the input leaves no room for a payload".to_owned();
+            return Ok(false);
+        };
+        let mut any = false;
+        for way in ways(&lead.input.carrier) {
+            let wish = Wish {
+                entry,
+                input: &lead.input,
+                conditions: &lead.conditions,
+                way,
+            };
+            let mut drafts = candidates(&wish);
+            if self.role.is_some() {
+                for draft in &mut drafts {
+                    draft.session = true;
+                    draft.token_header = self.door.and_then(|door| door.token_header.clone());
+                }
+            }
+            let ranked = self.rank(family, drafts, lead, way, &starts, &ends)?;
+            for (at, (draft, twin, arrived)) in ranked.into_iter().enumerate() {
+                any = true;
+                // The best draft gets all payloads; a draft whose token was seen to arrive ends the choice.
+                if at > 0 && !arrived && at > 2 {
+                    break;
+                }
+                let aim = Aim {
+                    lead,
+                    way,
+                    draft: &draft,
+                    starts: &starts,
+                    ends: &ends,
+                };
+                for transforms in &lead.transforms {
+                    match family {
+                        Family::Command => self.commands(&aim, transforms, &twin)?,
+                        Family::Path => self.paths(&aim, transforms)?,
+                        Family::Sql => self.sql(&aim, transforms, &twin)?,
+                    }
+                }
+                if arrived {
+                    break;
+                }
+            }
+        }
+        Ok(any)
+    }
+
+    /// Sends each draft's benign twin and orders them: token seen at a sink, then by status.
+    fn rank(
+        &mut self,
+        family: Family,
+        drafts: Vec<Draft>,
+        lead: &Lead,
+        way: &str,
+        starts: &[String],
+        ends: &[String],
+    ) -> Result<Vec<(Draft, Shot, bool)>, Stop> {
+        let mut out: Vec<(u8, Draft, Shot, bool)> = Vec::new();
+        for draft in drafts.into_iter().take(8) {
+            let aim = Aim {
+                lead,
+                way,
+                draft: &draft,
+                starts,
+                ends,
+            };
+            let first = lead
+                .transforms
+                .first()
+                .map_or(&[] as &[Transform], Vec::as_slice);
+            let twin = Payload::twin_only();
+            let Some(plan) = aim.plan(&twin, first, quiet_oracle(family)) else {
+                continue;
+            };
+            let mut shot = self.shoot(&plan, Variant::Twin, Plant::Absent)?;
+            if let Some(answer) = shot.last()
+                && self.role.is_some()
+                && asks_for_login(answer)
+                && let Some(door) = self.door
+                && let Ok(session) = door.open(self.running, self.budget.timeout)
+            {
+                // The login was lost, perhaps by an earlier attack.
+                self.session = session;
+                shot = self.shoot(&plan, Variant::Twin, Plant::Absent)?;
+            }
+            let arrived = token_arrived(
+                &shot,
+                match family {
+                    Family::Command => "exec",
+                    Family::Sql => "sql",
+                    Family::Path => "open",
+                },
+            );
+            let status = shot.last().map(|answer| answer.status);
+            if let Some(status) = status {
+                let better = |old: u16| goodness(status) < goodness(old);
+                if self.best_twin.is_none_or(better) {
+                    self.best_twin = Some(status);
+                }
+            }
+            let rank = if arrived {
+                0
+            } else {
+                1 + status.map_or(9, goodness)
+            };
+            out.push((rank, draft, shot, arrived));
+            if arrived {
+                break;
+            }
+        }
+        out.sort_by_key(|(rank, ..)| *rank);
+        Ok(out
+            .into_iter()
+            .map(|(_, draft, shot, arrived)| (draft, shot, arrived))
+            .collect())
+    }
+
+    fn commands(&mut self, aim: &Aim<'_>, transforms: &[Transform], twin: &Shot) -> Go {
+        let mut fired: Vec<(String, Plan)> = Vec::new();
+        let mut late: Vec<String> = Vec::new();
+        for payload in payload::command(&aim.lead.template) {
+            let Some(plan) = aim.plan(&payload, transforms, Oracle::CanaryProgram) else {
+                continue;
+            };
+            let shot = self.shoot(&plan, Variant::Attack, Plant::Present)?;
+            late.extend(shot.late.iter().map(|event| event.name.clone()));
+            if let Seen::Effect(_) = judge(&plan, twin, &shot) {
+                self.confirm(aim, plan)?;
+            } else {
+                fired.push((shot.fresh.canary, plan));
+            }
+        }
+        // A program may be started after the answer. Every name is its own, so it tells which payload it was.
+        if !fired.is_empty() {
+            late.extend(late_events(self.running, Duration::from_millis(20)));
+        }
+        for (name, plan) in fired {
+            if late.contains(&name) {
+                self.confirm(aim, plan)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn paths(&mut self, aim: &Aim<'_>, transforms: &[Transform]) -> Go {
+        for payload in payload::path(&aim.lead.template, aim.starts, aim.ends) {
+            let directory = payload.directory.clone();
+            let extension = payload.extension.clone();
+            let secret = Oracle::PlantedSecret {
+                directory: directory.clone(),
+                extension: extension.clone(),
+            };
+            let Some(plan) = aim.plan(&payload, transforms, secret) else {
+                continue;
+            };
+            let present = self.shoot(&plan, Variant::Attack, Plant::Present)?;
+            if present
+                .answers
+                .iter()
+                .any(|a| oracle::holds_secret(a, &present.fresh.secret).is_some())
+            {
+                self.confirm(aim, plan.clone())?;
+            }
+            if present.written {
+                let write = Oracle::PlantedWrite {
+                    directory: directory.clone(),
+                    extension: extension.clone(),
+                    existing: true,
+                };
+                self.confirm(
+                    aim,
+                    Plan {
+                        oracle: write,
+                        ..plan.clone()
+                    },
+                )?;
+            }
+            let absent = self.shoot(&plan, Variant::Attack, Plant::Absent)?;
+            if absent.written {
+                let write = Oracle::PlantedWrite {
+                    directory: directory.clone(),
+                    extension: extension.clone(),
+                    existing: false,
+                };
+                self.confirm(
+                    aim,
+                    Plan {
+                        oracle: write,
+                        ..plan.clone()
+                    },
+                )?;
+            }
+            if signature(&present, 1) != signature(&absent, 1) {
+                let bits = Oracle::ExistenceBits {
+                    directory,
+                    extension,
+                    bits: BITS,
+                };
+                self.confirm(
+                    aim,
+                    Plan {
+                        oracle: bits,
+                        ..plan
+                    },
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    fn sql(&mut self, aim: &Aim<'_>, transforms: &[Transform], twin: &Shot) -> Go {
+        let seen_context = context_of(twin, &twin.fresh.token);
+        let template = payload::around(&aim.lead.template).before.map(|before| {
+            match payload::open_quote(&before) {
+                Quote::Single => SqlContext::Single,
+                Quote::Double => SqlContext::Double,
+                Quote::None => SqlContext::Bare,
+            }
+        });
+        let mut number_twin: Option<Shot> = None;
+        let mut watched = !oracle::statements(twin).is_empty();
+        for payload in payload::sql(seen_context.or(template)) {
+            let Some(fragment) = payload.core.clone() else {
+                continue;
+            };
+            let oracle = Oracle::SqlStructure {
+                dialect: "sqlite".into(),
+                fragment,
+            };
+            let Some(plan) = aim.plan(&payload, transforms, oracle) else {
+                continue;
+            };
+            let by_number = payload.twin.contains("{{number}}");
+            if by_number && number_twin.is_none() {
+                number_twin = Some(self.shoot(&plan, Variant::Twin, Plant::Present)?);
+            }
+            let shot = self.shoot(&plan, Variant::Attack, Plant::Present)?;
+            watched |= !oracle::statements(&shot).is_empty();
+            let reference = if by_number {
+                number_twin.as_ref().unwrap_or(twin)
+            } else {
+                twin
+            };
+            match judge(&plan, reference, &shot) {
+                Seen::Effect(_) => self.confirm(aim, plan)?,
+                Seen::Nothing(reason) if seen_context.is_some() => self.reason = reason,
+                Seen::Nothing(_) | Seen::Unknown(_) => {}
+            }
+        }
+        // Where the driver is watched, silence there is the answer; elsewhere the answers must tell.
+        if watched {
+            return Ok(());
+        }
+        for payload in payload::sql_bits(seen_context.or(template)) {
+            let Some(plan) = aim.plan(&payload, transforms, Oracle::BooleanBits { bits: BITS })
+            else {
+                continue;
+            };
+            let one = self.shoot(&plan, Variant::Attack, Plant::Present)?;
+            let zero = self.shoot(&plan, Variant::Zero, Plant::Present)?;
+            if signature(&one, 1) != signature(&zero, 1) {
+                self.confirm(aim, plan)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One whole attempt with its controls; when it holds, the request is made smaller and the search ends.
+    fn confirm(&mut self, aim: &Aim<'_>, plan: Plan) -> Go {
+        let patience = Duration::from_millis(200);
+        let first = attempt(
+            self.running,
+            &plan,
+            &self.session,
+            self.budget.timeout,
+            patience,
+        );
+        let Seen::Effect(effect) = first.seen else {
+            if let Seen::Unknown(reason) | Seen::Nothing(reason) = first.seen {
+                self.reason = reason;
+            }
+            if let Some(how) = self.running.death() {
+                return Err(Stop::Died(how));
+            }
+            return Ok(());
+        };
+        let mut best = (plan, aim.draft.clone(), effect, first.shots);
+        let mut twin_status = first.twin_status.unwrap_or(0);
+        // Bits cost two dozen requests a try: there one sweep must do.
+        let sweeps = if best.0.oracle.is_bits() { 1 } else { 4 };
+        'sweep: for _ in 0..sweeps {
+            let mut smaller = false;
+            for draft in best.1.without_one() {
+                if self.spent() {
+                    break 'sweep;
+                }
+                let mut plan = best.0.clone();
+                plan.steps = vec![draft.render()];
+                let tried = attempt(
+                    self.running,
+                    &plan,
+                    &self.session,
+                    self.budget.timeout,
+                    Duration::ZERO,
+                );
+                if let (Seen::Effect(effect), Some(status)) = (tried.seen, tried.twin_status)
+                    && status / 100 == twin_status / 100
+                {
+                    best = (plan, draft, effect, tried.shots);
+                    twin_status = status;
+                    smaller = true;
+                    break;
+                }
+            }
+            if !smaller {
+                break;
+            }
+        }
+        let (mut plan, draft, effect, shots) = best;
+        trim(&mut plan);
+        if self.role.is_some() {
+            plan.login = self.door.map(|door| door.login.clone());
+        }
+        let exchanges = shots
+            .iter()
+            .map(|(variant, shot)| show(*variant, shot))
+            .collect();
+        Err(Stop::Found(Box::new(Found {
+            plan,
+            draft,
+            input: aim.lead.input.clone(),
+            effect,
+            twin_status,
+            role: self.role.clone(),
+            exchanges,
+        })))
+    }
+}
+
+fn goodness(status: u16) -> u8 {
+    match status {
+        200..=299 => 0,
+        300..=399 => 1,
+        400 | 422 => 3,
+        500..=599 => 2,
+        401 | 403 => 4,
+        404 => 5,
+        _ => 6,
+    }
+}
+
+/// An oracle that plants nothing, for twins that only look around.
+fn quiet_oracle(family: Family) -> Oracle {
+    match family {
+        Family::Command => Oracle::CanaryProgram,
+        Family::Path => Oracle::PlantedSecret {
+            directory: "/".into(),
+            extension: String::new(),
+        },
+        Family::Sql => Oracle::SqlStructure {
+            dialect: "sqlite".into(),
+            fragment: String::new(),
+        },
+    }
+}
+
+/// Where the value stands in the statement that the sensor saw.
+fn context_of(shot: &Shot, value: &str) -> Option<SqlContext> {
+    oracle::statements(shot).iter().find_map(|statement| {
+        let at = statement.text.to_ascii_lowercase().find(value)?;
+        let tokens = oracle::shape(&statement.text)?;
+        let token = tokens.iter().find(|t| t.start <= at && t.end > at)?;
+        match token.class.as_str() {
+            "string" => Some(SqlContext::Single),
+            "quoted" => Some(SqlContext::Double),
+            _ => Some(SqlContext::Bare),
+        }
+    })
+}
+
+/// Where a payload goes.
+struct Aim<'a> {
+    lead: &'a Lead,
+    way: &'a str,
+    draft: &'a Draft,
+    starts: &'a [String],
+    ends: &'a [String],
+}
+
+impl Aim<'_> {
+    /// The plan for one payload; `None` when the transforms cannot deliver it.
+    fn plan(&self, payload: &Payload, transforms: &[Transform], oracle: Oracle) -> Option<Plan> {
+        let is_path = matches!(
+            oracle,
+            Oracle::PlantedSecret { .. }
+                | Oracle::PlantedWrite { .. }
+                | Oracle::ExistenceBits { .. }
+        );
+        let dress = |text: &str, twin: bool| -> String {
+            // Path payloads bring their own beginnings and ends.
+            let (start, end) = if is_path && !twin {
+                ("", "")
+            } else {
+                (
+                    self.starts.first().map_or("", String::as_str),
+                    self.ends.first().map_or("", String::as_str),
+                )
+            };
+            format!("{start}{text}{end}")
+        };
+        let step = self.draft.render();
+        let values = |text: &str, twin: bool| -> Option<Vec<Value>> {
+            let Inverse { text, encode } = invert(transforms, dress(text, twin).as_bytes())?;
+            Some(self.values(&step, &text, &encode))
+        };
+        Some(Plan {
+            login: None,
+            payloads: Payloads {
+                twin: values(&payload.twin, true)?,
+                attack: values(&payload.attack, false)?,
+                zero: match &payload.zero {
+                    Some(zero) => values(zero, false)?,
+                    None => Vec::new(),
+                },
+            },
+            steps: vec![step],
+            oracle,
+        })
+    }
+
+    /// One value for each way of writing that the step uses.
+    fn values(
+        &self,
+        step: &solvent_protocol::capsule::Step,
+        text: &[u8],
+        encode: &[Encode],
+    ) -> Vec<Value> {
+        let used = |name: &str| {
+            let mark = format!("{{{{{name}}}}}");
+            let holds = |raw: &Raw| crate::shape::contains(&raw.0, mark.as_bytes());
+            holds(&step.target)
+                || holds(&step.body)
+                || step
+                    .headers
+                    .iter()
+                    .any(|(name, value)| holds(name) || holds(value))
+        };
+        WAYS.iter()
+            .filter(|(name, _)| used(name))
+            .map(|(name, own)| {
+                // What is percent-encoded as a whole already needs no cookie quotes.
+                let own: &[Encode] =
+                    if *own == [Encode::Cookie] && encode.last() == Some(&Encode::Percent) {
+                        &[]
+                    } else {
+                        own
+                    };
+                Value {
+                    name: (*name).to_owned(),
+                    text: Raw(text.to_vec()),
+                    encode: encode.iter().chain(own).copied().collect(),
+                }
+            })
+            .collect()
+    }
+}
+
+/// Values that no step uses any more, after minimising.
+fn trim(plan: &mut Plan) {
+    let mut used = std::collections::BTreeSet::new();
+    for step in &plan.steps {
+        used.extend(solvent_protocol::capsule::placeholders(&step.target.0));
+        used.extend(solvent_protocol::capsule::placeholders(&step.body.0));
+        for (name, value) in &step.headers {
+            used.extend(solvent_protocol::capsule::placeholders(&name.0));
+            used.extend(solvent_protocol::capsule::placeholders(&value.0));
+        }
+    }
+    for values in [
+        &mut plan.payloads.twin,
+        &mut plan.payloads.attack,
+        &mut plan.payloads.zero,
+    ] {
+        values.retain(|value| used.contains(&value.name));
+    }
+}
+
+/// A shot for people: shortened, everything fresh masked, cookies and credentials out.
+pub(crate) fn show(variant: Variant, shot: &Shot) -> crate::campaign::Exchange {
+    let clip = |bytes: &[u8], cap: usize| -> String {
+        let masked = shot.fresh.mask(bytes);
+        let text: String = String::from_utf8_lossy(&masked)
+            .chars()
+            .map(|c| if c.is_control() && c != '\n' { ' ' } else { c })
+            .collect();
+        if text.chars().count() <= cap {
+            return text;
+        }
+        let head: String = text.chars().take(cap).collect();
+        format!("{head}...")
+    };
+    let request = shot.sent.last().map_or_else(String::new, |request| {
+        let mut text = format!("{} {}", request.method, clip(&request.target, 300));
+        for (name, value) in &request.headers {
+            let lower = name.to_ascii_lowercase();
+            if matches!(lower.as_slice(), b"host" | b"connection" | b"content-type") {
+                continue;
+            }
+            let secret = lower == b"authorization";
+            let value = if secret {
+                "[masked]".to_owned()
+            } else {
+                clip(value, 200)
+            };
+            text.push_str(&format!("\n{}: {value}", clip(name, 100)));
+        }
+        if !request.body.is_empty() {
+            text.push_str(&format!("\n\n{}", clip(&request.body, 400)));
+        }
+        text
+    });
+    let answer = match (&shot.failure, shot.answers.last()) {
+        (Some(failure), _) => failure.clone(),
+        (None, Some(answer)) => format!("{}\n\n{}", answer.status, clip(&answer.body, 400)),
+        (None, None) => String::new(),
+    };
+    crate::campaign::Exchange {
+        variant: variant.word().to_owned(),
+        request,
+        answer,
+    }
+}

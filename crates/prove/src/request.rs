@@ -1,0 +1,911 @@
+//! From an entry point and a flow to requests with a place for the payload.
+//!
+//! A [`Draft`] keeps the parts of a request apart, so that they can be dropped one by one; it is rendered
+//! to a capsule step. Where the payload stands, there is a placeholder named after how it is written.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use solvent_finding::{Carrier, Comparison, Condition, EntryPoint, Input, RouteSegment};
+use solvent_protocol::capsule::{Encode, Raw, Step};
+
+/// Placeholders for the payload and how each is written on the wire.
+pub(crate) const WAYS: [(&str, &[Encode]); 6] = [
+    ("payload", &[]),
+    ("payload_percent", &[Encode::Percent]),
+    ("payload_form", &[Encode::Form]),
+    ("payload_json", &[Encode::Json]),
+    ("payload_cookie", &[Encode::Cookie]),
+    ("payload_multipart", &[]),
+];
+
+const BOUNDARY: &str = "solventboundary7d1f";
+
+/// A text as it goes on the wire, placeholders included.
+type Wire = String;
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Body {
+    None,
+    Form(Vec<(Wire, Wire)>),
+    /// Dotted keys; each value is the inside of a JSON string, or a bare JSON value when marked.
+    Json(Vec<(String, Wire)>),
+    /// Name, file name, content.
+    Multipart(Vec<(Wire, Option<Wire>, Wire)>),
+    Raw(Wire),
+}
+
+/// One request in parts.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Draft {
+    pub method: String,
+    pub path: Wire,
+    pub query: Vec<(Wire, Wire)>,
+    /// Instead of `query`.
+    pub raw_query: Option<Wire>,
+    pub body: Body,
+    pub cookies: Vec<(Wire, Wire)>,
+    pub headers: Vec<(Wire, Wire)>,
+    /// Whether the cookies of the login go along.
+    pub session: bool,
+    /// A header that carries the login's token.
+    pub token_header: Option<(String, String)>,
+}
+
+impl Draft {
+    pub fn render(&self) -> Step {
+        let mut target = self.path.clone();
+        if let Some(raw) = &self.raw_query {
+            target.push('?');
+            target.push_str(raw);
+        } else if !self.query.is_empty() {
+            target.push('?');
+            target.push_str(&pairs(&self.query));
+        }
+        let mut headers = vec![
+            (Raw::text("Host"), Raw::text("{{host}}")),
+            (Raw::text("Connection"), Raw::text("close")),
+        ];
+        let (kind, body) = match &self.body {
+            Body::None => (None, String::new()),
+            Body::Form(fields) => (
+                Some("application/x-www-form-urlencoded".to_owned()),
+                pairs(fields),
+            ),
+            Body::Json(fields) => (Some("application/json".to_owned()), json(fields)),
+            Body::Multipart(parts) => (
+                Some(format!("multipart/form-data; boundary={BOUNDARY}")),
+                multipart(parts),
+            ),
+            Body::Raw(text) => (Some("application/octet-stream".to_owned()), text.clone()),
+        };
+        if let Some(kind) = kind {
+            headers.push((Raw::text("Content-Type"), Raw::text(kind)));
+        }
+        let mut cookies: Vec<String> = self
+            .cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        if self.session {
+            cookies.push("{{session_cookies}}".to_owned());
+        }
+        if !cookies.is_empty() {
+            headers.push((Raw::text("Cookie"), Raw::text(cookies.join("; "))));
+        }
+        if let Some((name, value)) = &self.token_header {
+            headers.push((Raw::text(name.clone()), Raw::text(value.clone())));
+        }
+        for (name, value) in &self.headers {
+            headers.push((Raw::text(name.clone()), Raw::text(value.clone())));
+        }
+        Step {
+            method: self.method.clone(),
+            target: Raw::text(target),
+            headers,
+            body: Raw::text(body),
+            captures: Vec::new(),
+        }
+    }
+
+    /// The same request with one part less, for each part that does not carry the payload.
+    pub fn without_one(&self) -> Vec<Draft> {
+        let mut out = Vec::new();
+        let carries = |(name, value): &(Wire, Wire)| name.contains("{{") || value.contains("{{");
+        for at in 0..self.query.len() {
+            if !carries(&self.query[at]) {
+                let mut draft = self.clone();
+                draft.query.remove(at);
+                out.push(draft);
+            }
+        }
+        for at in 0..self.cookies.len() {
+            if !carries(&self.cookies[at]) {
+                let mut draft = self.clone();
+                draft.cookies.remove(at);
+                out.push(draft);
+            }
+        }
+        for at in 0..self.headers.len() {
+            if !carries(&self.headers[at]) {
+                let mut draft = self.clone();
+                draft.headers.remove(at);
+                out.push(draft);
+            }
+        }
+        match &self.body {
+            Body::Form(fields) | Body::Json(fields) => {
+                for at in 0..fields.len() {
+                    // With several places for the payload, each may be one too many.
+                    let places = fields.iter().filter(|field| carries(field)).count();
+                    if carries(&fields[at]) && places < 2 {
+                        continue;
+                    }
+                    let mut draft = self.clone();
+                    match &mut draft.body {
+                        Body::Form(fields) | Body::Json(fields) => {
+                            fields.remove(at);
+                        }
+                        _ => {}
+                    }
+                    out.push(draft);
+                }
+            }
+            Body::Multipart(parts) => {
+                for at in 0..parts.len() {
+                    let (name, file, value) = &parts[at];
+                    let holds = |text: &Wire| text.contains("{{");
+                    if holds(name) || holds(value) || file.as_ref().is_some_and(holds) {
+                        continue;
+                    }
+                    let mut draft = self.clone();
+                    if let Body::Multipart(parts) = &mut draft.body {
+                        parts.remove(at);
+                    }
+                    out.push(draft);
+                }
+            }
+            Body::None | Body::Raw(_) => {}
+        }
+        out
+    }
+}
+
+fn pairs(fields: &[(Wire, Wire)]) -> String {
+    fields
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect::<Vec<_>>()
+        .join("&")
+}
+
+/// Dotted keys to nested objects. Values are already escaped.
+fn json(fields: &[(String, Wire)]) -> String {
+    #[derive(Default)]
+    struct Node<'a> {
+        value: Option<&'a str>,
+        children: BTreeMap<&'a str, Node<'a>>,
+    }
+    let mut root = Node::default();
+    for (key, value) in fields {
+        let mut node = &mut root;
+        for part in key.split('.').take(32) {
+            node = node.children.entry(part).or_default();
+        }
+        node.value = Some(value);
+    }
+    fn write(node: &Node<'_>, out: &mut String) {
+        if node.children.is_empty() {
+            out.push('"');
+            out.push_str(node.value.unwrap_or_default());
+            out.push('"');
+            return;
+        }
+        out.push('{');
+        for (at, (key, child)) in node.children.iter().enumerate() {
+            if at > 0 {
+                out.push(',');
+            }
+            out.push_str(&serde_json::Value::from(*key).to_string());
+            out.push(':');
+            write(child, out);
+        }
+        out.push('}');
+    }
+    let mut out = String::new();
+    if root.children.is_empty() {
+        return "{}".to_owned();
+    }
+    write(&root, &mut out);
+    out
+}
+
+fn multipart(parts: &[(Wire, Option<Wire>, Wire)]) -> String {
+    let mut out = String::new();
+    for (name, file, value) in parts {
+        out.push_str(&format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\""
+        ));
+        if let Some(file) = file {
+            out.push_str(&format!(
+                "; filename=\"{file}\"\r\nContent-Type: application/octet-stream"
+            ));
+        }
+        out.push_str(&format!("\r\n\r\n{value}\r\n"));
+    }
+    out.push_str(&format!("--{BOUNDARY}--\r\n"));
+    out
+}
+
+/// How the payload is written for a carrier, alternatives best first.
+pub(crate) fn ways(carrier: &Carrier) -> &'static [&'static str] {
+    match carrier {
+        Carrier::Query | Carrier::QueryName => &["payload_percent"],
+        Carrier::Form | Carrier::FormName => &["payload_form"],
+        Carrier::Json => &["payload_json"],
+        // Raw first: servers differ in what they decode, and dots and slashes must arrive.
+        Carrier::PathSegment => &["payload_percent", "payload"],
+        Carrier::RawPath | Carrier::RawQuery => &["payload", "payload_percent"],
+        Carrier::Header | Carrier::HeaderName => &["payload"],
+        Carrier::Cookie => &["payload_cookie", "payload_percent", "payload"],
+        Carrier::FileContent | Carrier::FileName => &["payload_multipart"],
+        Carrier::RawBody => &["payload"],
+        Carrier::Session => &[],
+    }
+}
+
+/// What is asked of a request: where the payload goes and what else must hold.
+pub(crate) struct Wish<'a> {
+    pub entry: &'a EntryPoint,
+    pub input: &'a Input,
+    pub conditions: &'a [Condition],
+    pub way: &'a str,
+}
+
+/// Requests that may carry the payload to the sink, most likely first. Empty when the carrier cannot be
+/// sent, or a condition on the attacked input leaves no room.
+pub(crate) fn candidates(wish: &Wish<'_>) -> Vec<Draft> {
+    let mut out: Vec<Draft> = Vec::new();
+    for method in methods(wish) {
+        for extent in [
+            Extent::Body,
+            Extent::Conditions,
+            Extent::All,
+            Extent::Mirror,
+        ] {
+            if let Some(draft) = draft(wish, &method, extent)
+                && !out.contains(&draft)
+            {
+                out.push(draft);
+            }
+        }
+    }
+    out
+}
+
+/// Which inputs beside the attacked one are filled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// Those of conditions, and all fields of the body.
+    Body,
+    Conditions,
+    All,
+    /// As `Body`, with the payload in every input of the same carrier whose name shares a beginning: a
+    /// password and its repetition.
+    Mirror,
+}
+
+fn methods(wish: &Wish<'_>) -> Vec<String> {
+    let has_body = matches!(
+        wish.input.carrier,
+        Carrier::Form
+            | Carrier::FormName
+            | Carrier::Json
+            | Carrier::FileContent
+            | Carrier::FileName
+            | Carrier::RawBody
+    ) || wish
+        .conditions
+        .iter()
+        .any(|c| matches!(c.input.carrier, Carrier::Form | Carrier::Json));
+    let known: Vec<String> = wish
+        .entry
+        .methods
+        .iter()
+        .filter(|method| !matches!(method.as_str(), "HEAD" | "OPTIONS"))
+        .cloned()
+        .collect();
+    let preferred: &[&str] = if has_body {
+        &["POST", "PUT", "PATCH", "DELETE"]
+    } else {
+        &["GET", "POST", "PUT", "DELETE", "PATCH"]
+    };
+    let mut out: Vec<String> = preferred
+        .iter()
+        .filter(|method| known.is_empty() || known.iter().any(|k| k == *method))
+        .map(|method| (*method).to_owned())
+        .collect();
+    if known.is_empty() {
+        out.truncate(if has_body { 1 } else { 2 });
+    }
+    for method in known {
+        let bodyless = matches!(method.as_str(), "GET");
+        if !out.contains(&method) && !(has_body && bodyless) {
+            out.push(method);
+        }
+    }
+    out
+}
+
+fn draft(wish: &Wish<'_>, method: &str, extent: Extent) -> Option<Draft> {
+    let mut values: BTreeMap<Input, Wire> = BTreeMap::new();
+    let mut absent: BTreeSet<Input> = BTreeSet::new();
+    for condition in wish.conditions {
+        if condition.comparison == Comparison::Absent {
+            absent.insert(condition.input.clone());
+        }
+    }
+    if absent.contains(wish.input) {
+        return None;
+    }
+    let body_carrier = |carrier: &Carrier| {
+        matches!(
+            carrier,
+            Carrier::Form | Carrier::Json | Carrier::FileContent
+        )
+    };
+    for (input, constants) in &wish.entry.inputs {
+        let wanted = match extent {
+            Extent::Conditions => false,
+            Extent::Body | Extent::Mirror => body_carrier(&input.carrier),
+            Extent::All => true,
+        };
+        if wanted && input != wish.input && !absent.contains(input) {
+            values.insert(input.clone(), plausible(&input.name, constants));
+        }
+    }
+    for condition in wish.conditions {
+        if condition.input != *wish.input
+            && let Some(value) = satisfy(condition, wish.entry)
+        {
+            values.insert(condition.input.clone(), value);
+        }
+    }
+    let payload = format!("{{{{{}}}}}", wish.way);
+    values.insert(wish.input.clone(), payload.clone());
+    if extent == Extent::Mirror {
+        let mut mirrored = false;
+        for (input, _) in &wish.entry.inputs {
+            if input.carrier == wish.input.carrier
+                && input != wish.input
+                && alike(&input.name, &wish.input.name)
+            {
+                values.insert(input.clone(), payload.clone());
+                mirrored = true;
+            }
+        }
+        if !mirrored {
+            return None;
+        }
+    }
+    build(wish, method, &values)
+}
+
+/// Whether two names mean one value and its repetition: a common beginning of four letters or more.
+fn alike(a: &str, b: &str) -> bool {
+    let common = a
+        .chars()
+        .zip(b.chars())
+        .take_while(|(x, y)| x.eq_ignore_ascii_case(y))
+        .count();
+    common >= 4
+        || a.to_lowercase().ends_with(&b.to_lowercase())
+        || b.to_lowercase().ends_with(&a.to_lowercase())
+}
+
+fn build(wish: &Wish<'_>, method: &str, values: &BTreeMap<Input, Wire>) -> Option<Draft> {
+    let mut draft = Draft {
+        method: method.to_owned(),
+        path: path(wish, values)?,
+        query: Vec::new(),
+        raw_query: None,
+        body: Body::None,
+        cookies: Vec::new(),
+        headers: Vec::new(),
+        session: false,
+        token_header: None,
+    };
+    let mut form: Vec<(Wire, Wire)> = Vec::new();
+    let mut fields: Vec<(String, Wire)> = Vec::new();
+    let mut files: Vec<(Wire, Option<Wire>, Wire)> = Vec::new();
+    let attacked_name = format!("{{{{{}}}}}", wish.way);
+    for (input, value) in values {
+        let is_attack = input == wish.input;
+        let write = |encode: Encode| -> Wire {
+            if value.contains("{{") {
+                value.clone()
+            } else {
+                String::from_utf8_lossy(&encode.apply(value.as_bytes())).into_owned()
+            }
+        };
+        let name = |encode: Encode| {
+            String::from_utf8_lossy(&encode.apply(input.name.as_bytes())).into_owned()
+        };
+        match input.carrier {
+            Carrier::Query => draft
+                .query
+                .push((name(Encode::Percent), write(Encode::Percent))),
+            Carrier::Form => form.push((name(Encode::Form), write(Encode::Form))),
+            Carrier::Json => fields.push((input.name.clone(), write(Encode::Json))),
+            Carrier::Header => draft.headers.push((input.name.clone(), header_safe(value))),
+            Carrier::Cookie => draft
+                .cookies
+                .push((input.name.clone(), write(Encode::Cookie))),
+            Carrier::FileContent => files.push((
+                or(&input.name, "file"),
+                Some("a.txt".to_owned()),
+                if is_attack {
+                    value.clone()
+                } else {
+                    "a,b\r\n1,2\r\n".to_owned()
+                },
+            )),
+            Carrier::FileName => {
+                files.push((
+                    or(&input.name, "file"),
+                    Some(value.clone()),
+                    "a,b\r\n1,2\r\n".to_owned(),
+                ));
+            }
+            Carrier::QueryName if is_attack => {
+                draft.query.push((attacked_name.clone(), guess_value(wish)));
+            }
+            Carrier::FormName if is_attack => form.push((attacked_name.clone(), guess_value(wish))),
+            Carrier::HeaderName if is_attack => {
+                draft
+                    .headers
+                    .push((attacked_name.clone(), guess_value(wish)));
+            }
+            Carrier::RawQuery if is_attack => draft.raw_query = Some(value.clone()),
+            Carrier::RawBody if is_attack => draft.body = Body::Raw(value.clone()),
+            Carrier::Session if is_attack => return None,
+            // Placed by `path`, or meaningless beside an attack elsewhere.
+            _ => {}
+        }
+    }
+    if draft.body == Body::None {
+        draft.body = if !files.is_empty() {
+            for (name, value) in &form {
+                // Multipart fields are not percent-encoded.
+                let plain = values
+                    .iter()
+                    .find(|(input, _)| input.carrier == Carrier::Form && input.name == *name)
+                    .map_or_else(|| value.clone(), |(_, value)| value.clone());
+                let plain = if plain.contains("{{") {
+                    "{{payload_multipart}}".to_owned()
+                } else {
+                    plain
+                };
+                files.push((name.clone(), None, plain));
+            }
+            Body::Multipart(files)
+        } else if !fields.is_empty()
+            && !(matches!(wish.input.carrier, Carrier::Form | Carrier::FormName))
+        {
+            Body::Json(fields)
+        } else if !form.is_empty() {
+            Body::Form(form)
+        } else {
+            Body::None
+        };
+    }
+    Some(draft)
+}
+
+fn or(name: &str, default: &str) -> String {
+    if name.is_empty() {
+        default.to_owned()
+    } else {
+        name.to_owned()
+    }
+}
+
+/// The value that a name carrier's parameter gets: what the program compares with, else a plain letter.
+fn guess_value(wish: &Wish<'_>) -> Wire {
+    wish.entry
+        .inputs
+        .iter()
+        .find(|(input, _)| input == wish.input)
+        .and_then(|(_, constants)| constants.first())
+        .map_or_else(
+            || "a1".to_owned(),
+            |text| String::from_utf8_lossy(&Encode::Form.apply(text.as_bytes())).into_owned(),
+        )
+}
+
+fn header_safe(value: &str) -> Wire {
+    value.chars().filter(|c| *c != '\r' && *c != '\n').collect()
+}
+
+/// The route with its parameters filled, or what conditions on the raw path ask for.
+fn path(wish: &Wish<'_>, values: &BTreeMap<Input, Wire>) -> Option<Wire> {
+    let mut out = String::new();
+    for segment in &wish.entry.segments {
+        match segment {
+            RouteSegment::Literal(text) => out.push_str(&path_text(text)),
+            RouteSegment::Param { name, converter } => {
+                let input = Input {
+                    carrier: Carrier::PathSegment,
+                    name: name.clone(),
+                };
+                if *wish.input == input {
+                    if matches!(converter.as_str(), "int" | "float" | "uuid") {
+                        // The router lets nothing but numbers through.
+                        return None;
+                    }
+                    out.push_str(&format!("{{{{{}}}}}", wish.way));
+                } else if let Some(value) = values.get(&input).filter(|v| !v.is_empty()) {
+                    out.push_str(&path_text(value));
+                } else {
+                    out.push_str(match converter.as_str() {
+                        "int" => "1",
+                        "float" => "1.5",
+                        "uuid" => "3f2504e0-4f89-41d3-9a0c-0305e82c3301",
+                        _ => "a1",
+                    });
+                }
+            }
+        }
+    }
+    let raw = Input {
+        carrier: Carrier::RawPath,
+        name: String::new(),
+    };
+    if *wish.input == raw {
+        let start = wish
+            .conditions
+            .iter()
+            .find(|c| c.input == raw && c.comparison == Comparison::StartsWith)
+            .map_or_else(
+                || {
+                    if out.is_empty() {
+                        "/".to_owned()
+                    } else {
+                        out.clone()
+                    }
+                },
+                |c| c.value.clone(),
+            );
+        return Some(format!("{start}{{{{{}}}}}", wish.way));
+    }
+    if out.is_empty() {
+        out = values.get(&raw).cloned().unwrap_or_else(|| "/".to_owned());
+        // A dispatch on the whole target may name the query as well; we add our own.
+        if let Some((path, _)) = out.split_once('?') {
+            out = path.to_owned();
+        }
+    }
+    if !out.starts_with('/') {
+        out.insert(0, '/');
+    }
+    Some(out)
+}
+
+/// Text of a path with what would end it or is no ASCII encoded.
+fn path_text(text: &str) -> Wire {
+    if text.contains("{{") {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b' ' | b'?' | b'#' | b'%' | b'"' | b'<' | b'>' | 0..=0x1f | 0x7f.. => {
+                out.push_str(&format!("%{byte:02X}"));
+            }
+            byte => out.push(byte as char),
+        }
+    }
+    out
+}
+
+/// A value for which the condition holds; `None` where the input must be left out.
+fn satisfy(condition: &Condition, entry: &EntryPoint) -> Option<Wire> {
+    let known = || {
+        entry
+            .inputs
+            .iter()
+            .find(|(input, _)| *input == condition.input)
+            .map_or_else(Vec::new, |(_, constants)| constants.clone())
+    };
+    let value = &condition.value;
+    match condition.comparison {
+        Comparison::Equals => Some(value.clone()),
+        Comparison::Contains => Some(format!("a{value}a")),
+        Comparison::StartsWith => Some(format!("{value}a")),
+        Comparison::EndsWith => Some(format!("a{value}")),
+        Comparison::Present => Some(plausible(&condition.input.name, &known())),
+        Comparison::NotEquals => {
+            let others: Vec<String> = known().into_iter().filter(|c| c != value).collect();
+            Some(plausible(&condition.input.name, &others))
+        }
+        Comparison::Digits => Some("1".to_owned()),
+        Comparison::Matches => Some(from_pattern(value)),
+        Comparison::Absent => None,
+    }
+}
+
+/// What the attacked input's own conditions ask of the payload: beginnings and ends. `None` when they leave
+/// no room for one.
+pub(crate) fn room(input: &Input, conditions: &[Condition]) -> Option<(Vec<String>, Vec<String>)> {
+    let (mut starts, mut ends) = (Vec::new(), Vec::new());
+    for condition in conditions.iter().filter(|c| c.input == *input) {
+        match condition.comparison {
+            Comparison::Equals | Comparison::Digits | Comparison::Absent => return None,
+            Comparison::StartsWith => starts.push(condition.value.clone()),
+            Comparison::EndsWith => ends.push(condition.value.clone()),
+            // Containing is no harm to a payload that begins with what must be contained.
+            Comparison::Contains => starts.push(condition.value.clone()),
+            Comparison::NotEquals | Comparison::Present | Comparison::Matches => {}
+        }
+    }
+    Some((starts, ends))
+}
+
+/// A plausible value by constants, then by name.
+fn plausible(name: &str, constants: &[String]) -> String {
+    if let Some(constant) = constants.iter().find(|c| !c.is_empty() && c.len() < 200) {
+        return constant.clone();
+    }
+    let name = name.to_ascii_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
+    if has(&["mail"]) {
+        "a1@example.com"
+    } else if has(&["pass", "pwd"]) {
+        "Passw0rd1"
+    } else if name == "id"
+        || name.ends_with("_id")
+        || has(&[
+            "count", "page", "num", "qty", "quantity", "amount", "price", "limit", "offset",
+            "size", "year", "age", "is_", "has_",
+        ])
+    {
+        "1"
+    } else if has(&["date"]) {
+        "2024-01-02"
+    } else if has(&["url", "link"]) {
+        "http://127.0.0.1/a1"
+    } else if has(&["ip", "host", "domain"]) {
+        "127.0.0.1"
+    } else {
+        "a1"
+    }
+    .to_owned()
+}
+
+/// A short text for the plainest patterns; anything else gets a letter and a digit.
+fn from_pattern(pattern: &str) -> String {
+    let inner = pattern
+        .trim_start_matches(['^', '('])
+        .trim_end_matches(['$', ')']);
+    if inner.starts_with("\\d") || inner.starts_with("[0-9]") {
+        let count = inner
+            .split_once('{')
+            .and_then(|(_, rest)| rest.split(['}', ',']).next())
+            .and_then(|n| n.parse::<usize>().ok())
+            .unwrap_or(1);
+        return "1".repeat(count.clamp(1, 64));
+    }
+    if inner.contains('@') {
+        return "a1@example.com".to_owned();
+    }
+    if let Some(first) = inner.split('|').next()
+        && inner.contains('|')
+        && first
+            .chars()
+            .all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+    {
+        return first.to_owned();
+    }
+    "a1".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use solvent_base::{FilePath, Location, Span};
+    use solvent_finding::{EntryKind, Symbol};
+
+    fn entry(methods: &[&str], route: &[RouteSegment], inputs: &[(Carrier, &str)]) -> EntryPoint {
+        EntryPoint {
+            kind: EntryKind::Http,
+            framework: "flask".into(),
+            methods: methods.iter().map(|m| (*m).to_owned()).collect(),
+            route: "/x".into(),
+            segments: route.to_vec(),
+            handler: Symbol {
+                module: "app".into(),
+                qualname: "x".into(),
+            },
+            location: Location {
+                path: FilePath::new("app.py").expect("a path"),
+                span: Span::default(),
+                line: 1,
+                column: 1,
+            },
+            inputs: inputs
+                .iter()
+                .map(|(carrier, name)| {
+                    (
+                        Input {
+                            carrier: carrier.clone(),
+                            name: (*name).to_owned(),
+                        },
+                        Vec::new(),
+                    )
+                })
+                .collect(),
+            auth: Vec::new(),
+            assumed: None,
+        }
+    }
+
+    fn first(
+        entry: &EntryPoint,
+        carrier: Carrier,
+        name: &str,
+        conditions: &[Condition],
+    ) -> Option<Step> {
+        let input = Input {
+            carrier,
+            name: name.to_owned(),
+        };
+        let way = ways(&input.carrier).first()?;
+        let wish = Wish {
+            entry,
+            input: &input,
+            conditions,
+            way,
+        };
+        candidates(&wish).first().map(Draft::render)
+    }
+
+    fn text(raw: &Raw) -> String {
+        String::from_utf8_lossy(&raw.0).into_owned()
+    }
+
+    fn literal(text: &str) -> RouteSegment {
+        RouteSegment::Literal(text.to_owned())
+    }
+
+    fn param(name: &str, converter: &str) -> RouteSegment {
+        RouteSegment::Param {
+            name: name.into(),
+            converter: converter.into(),
+        }
+    }
+
+    #[test]
+    fn every_field_of_the_body_gets_a_value() {
+        let entry = entry(
+            &["GET", "POST"],
+            &[literal("/login")],
+            &[(Carrier::Form, "username"), (Carrier::Form, "password")],
+        );
+        let step = first(&entry, Carrier::Form, "username", &[]).expect("a request");
+        assert_eq!(step.method, "POST");
+        assert_eq!(
+            text(&step.body),
+            "password=Passw0rd1&username={{payload_form}}"
+        );
+    }
+
+    #[test]
+    fn a_repetition_of_the_attacked_field_gets_the_payload_too() {
+        let entry = entry(
+            &["POST"],
+            &[literal("/p")],
+            &[
+                (Carrier::Form, "password"),
+                (Carrier::Form, "password_again"),
+            ],
+        );
+        let input = Input {
+            carrier: Carrier::Form,
+            name: "password".into(),
+        };
+        let wish = Wish {
+            entry: &entry,
+            input: &input,
+            conditions: &[],
+            way: "payload_form",
+        };
+        let bodies: Vec<String> = candidates(&wish)
+            .iter()
+            .map(|d| text(&d.render().body))
+            .collect();
+        assert!(
+            bodies
+                .contains(&"password={{payload_form}}&password_again={{payload_form}}".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_number_converter_cannot_be_attacked_and_others_are_filled() {
+        let entry = entry(
+            &["GET"],
+            &[
+                literal("/u/"),
+                param("id", "int"),
+                literal("/"),
+                param("name", "path"),
+                literal(".txt"),
+            ],
+            &[],
+        );
+        assert_eq!(first(&entry, Carrier::PathSegment, "id", &[]), None);
+        let step = first(&entry, Carrier::PathSegment, "name", &[]).expect("a request");
+        assert_eq!(text(&step.target), "/u/1/{{payload_percent}}.txt");
+    }
+
+    #[test]
+    fn hand_written_dispatch_takes_its_path_from_conditions() {
+        let entry = entry(
+            &["GET"],
+            &[],
+            &[(Carrier::Query, "id"), (Carrier::Query, "v")],
+        );
+        let raw = Input {
+            carrier: Carrier::RawPath,
+            name: String::new(),
+        };
+        let absent = Input {
+            carrier: Carrier::Query,
+            name: "v".into(),
+        };
+        let conditions = [
+            Condition {
+                input: raw,
+                comparison: Comparison::Equals,
+                value: "/login".into(),
+            },
+            Condition {
+                input: absent,
+                comparison: Comparison::Absent,
+                value: String::new(),
+            },
+        ];
+        let step = first(&entry, Carrier::Query, "id", &conditions).expect("a request");
+        assert_eq!(text(&step.target), "/login?id={{payload_percent}}");
+    }
+
+    #[test]
+    fn nested_json_is_built_from_dotted_keys() {
+        let entry = entry(
+            &["POST"],
+            &[literal("/j")],
+            &[
+                (Carrier::Json, "a.b"),
+                (Carrier::Json, "a.c"),
+                (Carrier::Json, "d"),
+            ],
+        );
+        let step = first(&entry, Carrier::Json, "a.b", &[]).expect("a request");
+        assert_eq!(
+            text(&step.body),
+            r#"{"a":{"b":"{{payload_json}}","c":"a1"},"d":"a1"}"#
+        );
+    }
+
+    #[test]
+    fn an_input_that_must_equal_a_constant_leaves_no_room() {
+        let input = Input {
+            carrier: Carrier::Query,
+            name: "q".into(),
+        };
+        let fixed = Condition {
+            input: input.clone(),
+            comparison: Comparison::Equals,
+            value: "x".into(),
+        };
+        assert_eq!(room(&input, &[fixed]), None);
+    }
+}
