@@ -411,7 +411,13 @@ impl NativeInstance {
         }
     }
 
-    fn memory_kills(&self) -> u64 {
+    /// Process id of the launcher on the host, which guards this sandbox.
+    pub fn launcher_pid(&self) -> u32 {
+        self.launched.child.id()
+    }
+
+    /// How many processes inside the kernel killed because the memory group was full.
+    pub fn memory_kills(&self) -> u64 {
         self.groups
             .iter()
             .map(|group| cgroup::memory_kills(Path::new(&group.folder), group.kind))

@@ -2,4 +2,7 @@
 
 mod support;
 
+mod escape;
+mod fetch;
+mod limits;
 mod target;

@@ -11,8 +11,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use solvent_sandbox::{
-    Access, CANARY_DIR, Instance, Launcher, Layer, Limits, NativeInstance, NativeSandbox, Network, RunState,
-    SandboxError, Sensors, Spec,
+    Access, CANARY_DIR, Instance, Launcher, Layer, Limits, NativeInstance, NativeSandbox, Network,
+    RunState, SandboxError, Sensors, Spec,
 };
 
 const AS_USER: &str = "SOLVENT_SANDBOX_TEST_AS_USER";
@@ -40,7 +40,13 @@ pub fn as_root_and_plain_user(test: &str, body: fn()) {
             .output()
             .expect("setpriv is in util-linux, which every Debian has");
         let text = String::from_utf8_lossy(&output.stdout);
-        print!("{}", text.lines().filter(|l| l.starts_with("unmeasured")).map(|l| format!("{l}\n")).collect::<String>());
+        print!(
+            "{}",
+            text.lines()
+                .filter(|l| l.starts_with("unmeasured"))
+                .map(|l| format!("{l}\n"))
+                .collect::<String>()
+        );
         assert!(
             output.status.success() && text.contains("1 passed"),
             "as a plain user:\n{text}\n{}",
@@ -76,7 +82,10 @@ fn public_copies() -> &'static (PathBuf, PathBuf) {
 }
 
 pub fn launcher() -> PathBuf {
-    std::env::var_os(LAUNCHER).map_or_else(|| env!("CARGO_BIN_EXE_solvent-sandbox-launcher").into(), PathBuf::from)
+    std::env::var_os(LAUNCHER).map_or_else(
+        || env!("CARGO_BIN_EXE_solvent-sandbox-launcher").into(),
+        PathBuf::from,
+    )
 }
 
 pub fn sandbox() -> NativeSandbox {
@@ -90,7 +99,10 @@ pub fn spec(argv: &[&str]) -> Spec {
         workdir: "/tmp".into(),
         argv: argv.iter().map(OsString::from).collect(),
         env: vec![
-            ("PATH".into(), format!("{CANARY_DIR}:/usr/local/bin:/usr/bin:/bin").into()),
+            (
+                "PATH".into(),
+                format!("{CANARY_DIR}:/usr/local/bin:/usr/bin:/bin").into(),
+            ),
             ("PYTHONUNBUFFERED".into(), "1".into()),
         ],
         limits: Limits {
@@ -108,7 +120,11 @@ pub fn spec(argv: &[&str]) -> Spec {
 }
 
 pub fn layer(host: &Path, inside: &str, access: Access) -> Layer {
-    Layer { host: host.to_path_buf(), inside: inside.into(), access }
+    Layer {
+        host: host.to_path_buf(),
+        inside: inside.into(),
+        access,
+    }
 }
 
 pub fn start(spec: &Spec) -> Box<NativeInstance> {
@@ -126,7 +142,10 @@ pub fn finish(instance: &mut NativeInstance) -> (RunState, String) {
             other => break other,
         }
     };
-    (state, String::from_utf8_lossy(&instance.output()).into_owned())
+    (
+        state,
+        String::from_utf8_lossy(&instance.output()).into_owned(),
+    )
 }
 
 /// Runs a shell script to its end inside.
@@ -142,7 +161,9 @@ pub fn python(script: &str) -> (RunState, String) {
 
 /// An HTTP request over a fresh connection, and the whole answer.
 pub fn request(stream: &mut TcpStream, path: &str) -> String {
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
     write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
     let mut text = Vec::new();
     stream.read_to_end(&mut text).unwrap();
