@@ -134,7 +134,7 @@ impl Ledger {
         )?;
         put("keys/master", &master, Mode::Private)?;
         let note = key
-            .sign(0, tlog_tiles::EMPTY_HASH)
+            .sign(0, tlog_tiles::EMPTY_HASH, 0)
             .map_err(|error| damaged("checkpoint", error))?;
         // Last: only with it is the folder a ledger.
         put("checkpoint", &note, Mode::Shared)?;
@@ -537,7 +537,7 @@ impl Ledger {
         let root: Hash = self.tree.root().map_err(tile_error)?;
         let note = self
             .key
-            .sign(self.tree.size(), root)
+            .sign(self.tree.size(), root, self.tree.on_disk())
             .map_err(|error| damaged("checkpoint", error))?;
         let frames = journal::frames(self.journal.base, self.journal.length, entries, &note);
         let file = &self.journal.file;

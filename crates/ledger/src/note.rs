@@ -14,6 +14,9 @@ use tlog_tiles::{Checkpoint, Hash};
 /// Longest key text or checkpoint that is read.
 pub(crate) const MAX_NOTE_BYTES: u64 = 16 * 1024;
 
+/// Begins the extension line that links checkpoints.
+const PREVIOUS: &str = "previous ";
+
 /// The algorithm byte of Ed25519 in C2SP signed-note.
 const ED25519: u8 = 1;
 
@@ -24,6 +27,9 @@ pub struct Head {
     pub size: u64,
     /// Root of the Merkle tree over them (RFC 6962).
     pub root: Digest,
+    /// Size of the checkpoint that was kept before this one, zero when there was none. Through it the
+    /// kept checkpoints form a chain, and none can be taken out.
+    pub previous: u64,
 }
 
 /// The key that a reader trusts, in the text form of signed-note: `<name>+<id>+<base64>`.
@@ -83,10 +89,18 @@ impl TrustedKey {
         {
             return Err("checkpoint is not in its one spelling".to_owned());
         }
-        Ok(Head {
-            size: checkpoint.size(),
-            root: Digest::from_bytes(checkpoint.hash().0),
-        })
+        // The one extension line, absent from the first.
+        let previous = match checkpoint.extension() {
+            "" => Some(0),
+            line => line
+                .strip_prefix(PREVIOUS)
+                .and_then(|rest| rest.strip_suffix('\n'))
+                .and_then(|digits| digits.parse().ok().filter(|n: &u64| n.to_string() == digits))
+                .filter(|&n| n > 0 && n < checkpoint.size()),
+        }
+        .ok_or_else(|| "checkpoint has an unknown extension".to_owned())?;
+        let root = Digest::from_bytes(checkpoint.hash().0);
+        Ok(Head { size: checkpoint.size(), root, previous })
     }
 }
 
@@ -135,10 +149,12 @@ impl LogKey {
         &self.trusted
     }
 
-    /// The signed checkpoint over `size` records with this root. Ed25519 is deterministic, so the
-    /// same head always gives the same bytes.
-    pub fn sign(&self, size: u64, root: Hash) -> Result<Vec<u8>, String> {
-        let checkpoint = Checkpoint::new(self.signer.name(), size, root, "")
+    /// The signed checkpoint over `size` records with this root, after the kept one of `previous`.
+    /// Ed25519 is deterministic, so the same head always gives the same bytes.
+    pub fn sign(&self, size: u64, root: Hash, previous: u64) -> Result<Vec<u8>, String> {
+        let extension =
+            if previous == 0 { String::new() } else { format!("{PREVIOUS}{previous}\n") };
+        let checkpoint = Checkpoint::new(self.signer.name(), size, root, &extension)
             .map_err(|error| error.to_string())?;
         let mut note = Note::new(&checkpoint.to_bytes(), &[]).map_err(|error| error.to_string())?;
         note.add_sigs(&[&self.signer])

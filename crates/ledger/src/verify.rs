@@ -95,6 +95,7 @@ pub fn verify(
             outside: true,
         });
     }
+    check.chain(signed, &kept);
     let walked = check.walk(on_disk, &journal, outside.map(|head| head.size));
     check.claims_past(walked.size);
     check.keys();
@@ -291,6 +292,22 @@ impl<'a> Check<'a> {
             sizes.insert(size);
         }
         sizes
+    }
+
+    /// Every checkpoint names the kept one before it, and the newest is kept as well.
+    fn chain(&mut self, signed: Option<Head>, kept: &BTreeSet<u64>) {
+        let newest = signed.map(|head| (head.size, "checkpoint".to_owned()));
+        let broken: BTreeMap<u64, String> = self
+            .claims
+            .iter()
+            .map(|claim| (claim.head.previous, claim.place.clone()))
+            .chain(newest)
+            .filter(|(size, _)| *size > 0 && !kept.contains(size))
+            .collect();
+        for (size, by) in broken {
+            let place = format!("checkpoints/{size:020}");
+            self.fault(FaultKind::Missing, place, format!("is not there, {by} names it"));
+        }
     }
 
     fn journals(&mut self) -> Journal {

@@ -1,0 +1,7 @@
+//! The ledger's behaviour, one file per noun.
+
+mod crash;
+mod history;
+mod support;
+mod tamper;
+mod tampering;
