@@ -31,9 +31,31 @@ pub enum ReadError {
     Other(String),
 }
 
+/// Names of folders that [`System::walk`] does not enter: version control, installed packages, caches
+/// and our own state. None of them is source that the repository's owner wrote.
+pub const SKIPPED_FOLDERS: [&str; 13] = [
+    ".git",
+    ".hg",
+    ".svn",
+    ".solvent",
+    "node_modules",
+    "__pycache__",
+    ".tox",
+    ".nox",
+    ".eggs",
+    ".venv",
+    ".mypy_cache",
+    ".pytest_cache",
+    ".ruff_cache",
+];
+
+/// A folder that holds this file is a virtual environment (PEP 405) and is not entered either.
+pub const SKIPPED_FOLDER_MARKER: &str = "pyvenv.cfg";
+
 /// Files, clock and randomness. `Host` is the operating system, `testkit` has the in-memory twin.
 pub trait System: Sync {
-    /// Regular files below the root, in path order, skipping what version control ignores. Symbolic
+    /// Regular files below the root, in path order, skipping what the tree's `.gitignore` files name,
+    /// [`SKIPPED_FOLDERS`] and virtual environments. Symbolic
     /// links are not followed: they are reported when they lead out of the tree or in a circle.
     fn walk(&self) -> Walk;
 
