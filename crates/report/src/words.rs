@@ -104,6 +104,21 @@ pub fn weakness_name(id: &str) -> &'static str {
     }
 }
 
+/// What the weakness means, in a sentence.
+pub fn weakness_text(id: &str) -> &'static str {
+    match id {
+        "CWE-22" => {
+            "A path that an attacker chooses is read or written outside the folder it should stay in."
+        }
+        "CWE-78" => "Text that an attacker chooses becomes part of a command that the system runs.",
+        "CWE-79" => {
+            "Text that an attacker chooses becomes markup or script in another person's browser."
+        }
+        "CWE-89" => "Text that an attacker chooses becomes part of an SQL statement.",
+        _ => "Input that an attacker controls reaches a place where it does harm.",
+    }
+}
+
 /// `CWE-78 command injection`
 pub fn weakness(id: &str) -> String {
     match weakness_name(id) {
@@ -165,8 +180,25 @@ pub fn duration(ms: u64) -> String {
 /// `2026-11-23 01:40`, UTC. Howard Hinnant's `civil_from_days`.
 pub fn time(ms: i64) -> String {
     let minutes = ms.div_euclid(60_000);
-    let days = minutes.div_euclid(1_440);
+    let (year, month, day) = civil(minutes.div_euclid(1_440));
     let of_day = minutes.rem_euclid(1_440);
+    format!(
+        "{year:04}-{month:02}-{day:02} {:02}:{:02}",
+        of_day / 60,
+        of_day % 60
+    )
+}
+
+/// RFC 3339 in UTC, for programs: `2026-11-23T01:40:00.000Z`. Kept inside the years 0001 to 9999, which
+/// is all that the form can say.
+pub fn timestamp(ms: i64) -> String {
+    let ms = ms.clamp(-62_135_596_800_000, 253_402_300_799_999);
+    let of_minute = ms.rem_euclid(60_000);
+    let text = time(ms).replace(' ', "T");
+    format!("{text}:{:02}.{:03}Z", of_minute / 1_000, of_minute % 1_000)
+}
+
+fn civil(days: i64) -> (i64, i64, i64) {
     let z = days + 719_468;
     let era = z.div_euclid(146_097);
     let doe = z.rem_euclid(146_097);
@@ -175,12 +207,7 @@ pub fn time(ms: i64) -> String {
     let mp = (5 * doy + 2) / 153;
     let day = doy - (153 * mp + 2) / 5 + 1;
     let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    let year = yoe + era * 400 + i64::from(month <= 2);
-    format!(
-        "{year:04}-{month:02}-{day:02} {:02}:{:02}",
-        of_day / 60,
-        of_day % 60
-    )
+    (yoe + era * 400 + i64::from(month <= 2), month, day)
 }
 
 /// One in how many: `at most 1 in 2^48`, from its base-two logarithm.
@@ -217,7 +244,7 @@ pub fn tier(word: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{Standing, duration, luck, number, short, time};
+    use super::{Standing, duration, luck, number, short, time, timestamp};
 
     #[test]
     fn times_are_civil_and_utc() {
@@ -232,6 +259,9 @@ mod tests {
     fn extreme_times_do_not_panic() {
         let _ = time(i64::MAX);
         let _ = time(i64::MIN);
+        assert_eq!(timestamp(i64::MAX), "9999-12-31T23:59:59.999Z");
+        assert_eq!(timestamp(i64::MIN), "0001-01-01T00:00:00.000Z");
+        assert_eq!(timestamp(1_795_398_000_042), "2026-11-23T01:40:00.042Z");
     }
 
     #[test]
