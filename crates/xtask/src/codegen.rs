@@ -117,7 +117,13 @@ pub fn complaints(root: &Path, rooms: &[Room]) -> Result<Vec<String>, String> {
     for (folder, extension) in texts {
         for path in files(&root.join(folder), &[extension]) {
             let text = fs::read_to_string(&path).unwrap_or_default().to_lowercase();
-            seen.extend(terms.iter().filter(|term| text.contains(&**term)).cloned());
+            // `InclusionProof` and `inclusion_proof` are uses of "inclusion proof".
+            let used = |term: &&String| {
+                [" ", "_", ""]
+                    .iter()
+                    .any(|joint| text.contains(&term.replace(' ', joint)))
+            };
+            seen.extend(terms.iter().filter(used).cloned());
         }
     }
     for term in terms.iter().filter(|term| !seen.contains(*term)) {

@@ -1,24 +1,24 @@
 //! `cargo xtask test`: from a fresh clone to a verdict.
 
-use std::fs;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use crate::rules;
 use crate::setup::{self, Install};
 use crate::summary::{Outcome, Step, Summary};
 
-/// Tests that find something missing on this machine append a line `what: why` to this file, so that
-/// nothing is skipped in silence. `testkit::unmeasured` does it.
-const UNMEASURED: &str = "SOLVENT_UNMEASURED";
+/// Tests that find something missing on this machine print a line that starts with this, so that nothing
+/// is skipped in silence: `unmeasured: WHAT: WHY`.
+const UNMEASURED: &str = "unmeasured: ";
 
 #[expect(clippy::print_stdout, reason = "a task's answer is its output")]
 pub fn run(root: &Path, install: Install) -> ExitCode {
     let mut summary = Summary::default();
-    let notes = root.join("target").join("unmeasured.txt");
-    let _ = fs::create_dir_all(root.join("target"));
-    let _ = fs::remove_file(&notes);
+    let unmeasured = RefCell::new(BTreeSet::new());
 
     let mut step = |name: &'static str, run: &dyn Fn() -> Outcome| {
         println!("== {name}");
@@ -50,8 +50,15 @@ pub fn run(root: &Path, install: Install) -> ExitCode {
         Err(error) => Outcome::Failed(error),
     });
     step("tests", &|| {
-        let mut command = cargo(root, &["test", "--workspace", "--no-fail-fast", "--quiet"]);
-        finished(command.env(UNMEASURED, &notes))
+        let arguments = [
+            "test",
+            "--workspace",
+            "--no-fail-fast",
+            "--quiet",
+            "--",
+            "--show-output",
+        ];
+        listened(&mut cargo(root, &arguments), &mut unmeasured.borrow_mut())
     });
     step("clippy", &|| {
         let arguments = [
@@ -66,10 +73,7 @@ pub fn run(root: &Path, install: Install) -> ExitCode {
         tool(root, "clippy", &arguments)
     });
 
-    let lines = fs::read_to_string(&notes).unwrap_or_default();
-    summary.unmeasured = lines.lines().map(str::to_owned).collect();
-    summary.unmeasured.sort();
-    summary.unmeasured.dedup();
+    summary.unmeasured = unmeasured.into_inner().into_iter().collect();
     println!("\n{}", summary.text());
     if summary.failed() {
         ExitCode::FAILURE
@@ -109,5 +113,88 @@ fn finished(command: &mut Command) -> Outcome {
         Ok(status) if status.success() => Outcome::Passed,
         Ok(status) => Outcome::Failed(status.to_string()),
         Err(error) => Outcome::Failed(format!("cannot start: {error}")),
+    }
+}
+
+/// Runs tests: passes their output on, except what passing tests printed, of which only the
+/// [`UNMEASURED`] lines are kept.
+fn listened(command: &mut Command, unmeasured: &mut BTreeSet<String>) -> Outcome {
+    let mut child = match command.stdout(Stdio::piped()).spawn() {
+        Ok(child) => child,
+        Err(error) => return Outcome::Failed(format!("cannot start: {error}")),
+    };
+    if let Some(output) = child.stdout.take() {
+        listen(BufReader::new(output), unmeasured);
+    }
+    match child.wait() {
+        Ok(status) if status.success() => Outcome::Passed,
+        Ok(status) => Outcome::Failed(status.to_string()),
+        Err(error) => Outcome::Failed(format!("cannot wait: {error}")),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "a task's answer is its output")]
+fn listen(mut output: impl BufRead, unmeasured: &mut BTreeSet<String>) {
+    let mut filter = Filter { quiet: false };
+    let mut line = Vec::new();
+    // Output of tests need not be text.
+    while output
+        .read_until(b'\n', &mut line)
+        .is_ok_and(|read| read > 0)
+    {
+        let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+        line.clear();
+        if let Some(note) = text.trim_start().strip_prefix(UNMEASURED) {
+            unmeasured.insert(note.to_owned());
+        }
+        if filter.shows(&text) {
+            println!("{text}");
+        }
+    }
+}
+
+/// Which lines of the test runner's output are for people.
+struct Filter {
+    /// Inside the output of passing tests.
+    quiet: bool,
+}
+
+impl Filter {
+    fn shows(&mut self, line: &str) -> bool {
+        match line {
+            "successes:" => self.quiet = true,
+            "failures:" => self.quiet = false,
+            _ if line.starts_with("test result:") || line.starts_with("running ") => {
+                self.quiet = false;
+            }
+            _ => {}
+        }
+        !self.quiet && !line.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passing_tests_print_is_quiet_but_for_the_unmeasured() {
+        let output = "\nrunning 2 tests\n..\nsuccesses:\n\n---- a stdout ----\nchatter\nunmeasured: x: no y\n\nsuccesses:\n    a\n\nfailures:\n\n---- b stdout ----\npanicked\n\ntest result: FAILED. 1 passed";
+        let mut unmeasured = BTreeSet::new();
+        listen(output.as_bytes(), &mut unmeasured);
+        assert_eq!(unmeasured.into_iter().collect::<Vec<_>>(), ["x: no y"]);
+        let mut filter = Filter { quiet: false };
+        let shown: Vec<&str> = output.lines().filter(|line| filter.shows(line)).collect();
+        assert_eq!(
+            shown,
+            [
+                "running 2 tests",
+                "..",
+                "failures:",
+                "---- b stdout ----",
+                "panicked",
+                "test result: FAILED. 1 passed"
+            ]
+        );
     }
 }

@@ -96,7 +96,7 @@ pub fn fixed(place: &Place) -> Result<Figures, String> {
 /// Proofs: the pipeline from source alone, then every safe case attacked whatever the verdict is.
 pub fn proven(place: &Place) -> Result<Figures, String> {
     let cases = cases(place)?;
-    if !(12..=20).any(|minor| has_python(minor)) {
+    if !(12..=20).any(has_python) {
         return Err("the corpus loads on Python 3.12 or later, and none was found".to_owned());
     }
     let program = released(&place.root)?;
