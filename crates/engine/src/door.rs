@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use solvent_base::System;
 use solvent_govern::{self as govern, Action, FlawState, Policy, Request, Target};
 use solvent_host::Host;
 use solvent_ledger::{Ledger, LedgerError};
-use solvent_protocol::capsule::Capsule;
+use solvent_protocol::capsule::{self, Capsule};
 use solvent_protocol::record::{self, Body, Commitment, Item, Link, Phase, Status};
 use solvent_sandbox::Launcher;
 use solvent_store::{SqliteStore, Store as _, names};
@@ -56,7 +55,9 @@ impl Engine {
     /// closed with a result that says so, and the projections are brought up to the ledger.
     pub fn open(options: Options) -> Result<Self, EngineError> {
         let repo = Repo::open(&options.path, options.git)?;
-        let host = Host::new(&repo.root);
+        let host = Host::open(&repo.root).map_err(|e| {
+            EngineError::unfinished(format!("cannot open `{}`: {e}", options.path.display()), "is it readable?")
+        })?;
         let folder = repo.root.join(STATE_FOLDER);
         let (ledger, created) = open_ledger(&folder, &host)?;
         let store = SqliteStore::open(&folder.join("projections.sqlite"), &ledger)
@@ -260,7 +261,7 @@ impl Engine {
                 )
             })?;
         let bytes = self.ledger.get_object(commitment).map_err(|e| ledger_error(&e))?;
-        let capsule = Capsule::from_bytes(&bytes)
+        let capsule = capsule::parse(&bytes)
             .map_err(|e| EngineError::unfinished(format!("the sealed capsule of {id} does not read: {e}"), "run `solvent ledger verify`"))?;
         Ok((capsule, commitment))
     }
@@ -326,7 +327,7 @@ fn read_capsule(path: &Path) -> Result<Capsule, EngineError> {
         ));
     }
     let bytes = std::fs::read(path).map_err(unreadable)?;
-    Capsule::from_bytes(&bytes).map_err(|e| {
+    capsule::parse(&bytes).map_err(|e| {
         EngineError::usage(
             format!("`{shown}` is not a whole capsule: {e}"),
             "write it again with `solvent show ID --open --save FILE`",

@@ -15,7 +15,7 @@ pub mod read;
 pub mod repo;
 pub mod scan;
 
-pub use command::{Actor, ActorKind, Answer, Command};
+pub use command::{Actor, ActorKind, Answer, Command, Created};
 pub use door::{Engine, Options};
 pub use error::{EngineError, Failure};
 pub use outside::{curl, verify};

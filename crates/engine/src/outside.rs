@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use solvent_ledger::TrustedKey;
-use solvent_protocol::capsule::Capsule;
+use solvent_ledger::{TrustedKey, VerifyError};
+use solvent_protocol::capsule::{self, Capsule};
 use solvent_protocol::record::VerifyReport;
 
-use crate::door::ledger_error;
 use crate::error::EngineError;
 
 /// Checks a ledger folder, or a copy of one, with a key (and a checkpoint) from outside it.
@@ -20,10 +19,16 @@ pub fn verify(folder: &Path, key: &str, last: Option<&str>) -> Result<VerifyRepo
             "give the ledger folder: `.solvent/ledger`, or a copy of it",
         ));
     }
-    solvent_ledger::verify(folder, &key, last.map(str::as_bytes)).map_err(|e| ledger_error(&e))
+    solvent_ledger::verify(folder, &key, last.map(str::as_bytes)).map_err(|e| match e {
+        VerifyError::Folder(_) => EngineError::unfinished(e.to_string(), "give a ledger folder that you can read"),
+        VerifyError::Outside(_) => EngineError::usage(
+            e.to_string(),
+            "give a checkpoint of this log, as `solvent ledger head` printed it",
+        ),
+    })
 }
 
 /// A capsule as a shell script of curl calls.
-pub fn curl(capsule: &Capsule) -> String {
-    solvent_prove::curl(capsule)
+pub fn curl(opened: &Capsule) -> String {
+    capsule::curl(opened)
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use solvent_base::System as _;
 use solvent_finding::{Finding, InconclusiveReason, Outcome, Tier, Verdict, WeaknessId};
-use solvent_protocol::capsule::Capsule;
+use solvent_protocol::capsule::{self, Capsule};
 use solvent_protocol::record::{Item, MAX_ITEMS, Status};
 use solvent_protocol::view::from_finding::input_text;
 use solvent_protocol::view::{
@@ -192,7 +192,7 @@ fn choose(scan: &Scan, attack: &Attack) -> Result<Chosen, EngineError> {
                 .cloned()
                 .collect();
             let weaknesses =
-                solvent_models::ModelSet::builtin().weaknesses().iter().map(|w| w.id.clone()).collect();
+                solvent_models::ModelSet::builtin().weaknesses().iter().map(|w| WeaknessId(w.id.clone())).collect();
             Ok(Chosen::Everything { entries, weaknesses })
         }
     }
@@ -228,7 +228,7 @@ fn run(
         time: Duration::from_secs(request.max_seconds),
         ..proving::Options::ordinary(seed(engine))
     };
-    let campaign = proving::prove(attack, &prepared, &sandbox, &options, &mut listen);
+    let campaign = proving::prove(&attack, &prepared, &sandbox, &options, &mut listen);
     Ok((prepared, campaign))
 }
 
@@ -273,7 +273,7 @@ fn recipe_view(recipe: &Recipe) -> TargetView {
 fn target_view(prepared: &Prepared, start: Duration) -> TargetView {
     TargetView {
         recipe_digest: prepared.recipe_digest.to_string(),
-        interpreter: prepared.interpreter.to_string(),
+        interpreter: format!("Python {}", prepared.interpreter.full),
         limits: prepared.limits.clone(),
         sandbox: "native".to_owned(),
         start_ms: start.as_millis() as u64,
@@ -324,7 +324,7 @@ fn seal_capsule(
         Some(fingerprint) => format!("capsule-{}", fingerprint.short()),
         None => format!("capsule-{}", outputs.len()),
     };
-    let item = engine.seal_bytes(&name, &capsule.to_bytes())?;
+    let item = engine.seal_bytes(&name, capsule::render(capsule).as_bytes())?;
     let commitment = item.commitment.to_string();
     if outputs.len() < CAPSULE_ITEMS {
         outputs.push(item);

@@ -59,7 +59,7 @@ impl Engine {
     /// Size and root of the ledger.
     pub fn head(&self) -> Result<LedgerHead, EngineError> {
         let head = self.ledger.head().map_err(|e| ledger_error(&e))?;
-        Ok(LedgerHead { size: head.size, root: solvent_base::digest::hex(&head.root.0) })
+        Ok(LedgerHead { size: head.size, root: head.root.to_string() })
     }
 
     /// The key to keep outside this machine, as verifiers take it.

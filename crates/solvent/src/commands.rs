@@ -6,9 +6,10 @@ use serde_json::json;
 use solvent_engine::command::{Attack, CapsuleRef, ProveRequest, ReplayRequest};
 use solvent_engine::repo::Git;
 use solvent_engine::{Actor, Answer, Command, Created, Engine, EngineError, Options, Progress};
+use solvent_protocol::capsule;
 use solvent_protocol::record::VerifyReport;
 use solvent_protocol::view::{FindingList, ProveReport, ScanReport};
-use solvent_report::{Handler as _, html::Html, sarif::Sarif, text};
+use solvent_report::{html::Html, sarif::Sarif, text};
 use solvent_sandbox::{Launcher, Tier};
 
 use crate::args::{
@@ -106,7 +107,7 @@ fn scan(place: &Where, common: &Common, progress: &dyn Progress) -> Result<Done,
     let Answer::Scanned(report) = engine.submit(&actor(common)?, &Command::Scan, progress)? else {
         return Err(unexpected());
     };
-    Ok(Done { exit: scan_exit(&report), human: text::scan::scan(&report, width()).ansi(), json: to_json(&*report)? })
+    Ok(Done { exit: scan_exit(&report), human: text::scan(&report, width()).ansi(), json: to_json(&*report)? })
 }
 
 fn scan_exit(report: &ScanReport) -> Exit {
@@ -126,7 +127,7 @@ fn prove(args: &ProveArgs, common: &Common, progress: &dyn Progress) -> Result<D
     let Answer::Proved(report) = engine.submit(&actor(common)?, &Command::Prove(request), progress)? else {
         return Err(unexpected());
     };
-    Ok(Done { exit: prove_exit(&report), human: text::prove::prove(&report, width()).ansi(), json: to_json(&*report)? })
+    Ok(Done { exit: prove_exit(&report), human: text::prove(&report, width()).ansi(), json: to_json(&*report)? })
 }
 
 /// Proven is over policy; anything that could not be attacked as planned is a gap.
@@ -153,7 +154,7 @@ fn replay(args: ReplayArgs, common: &Common, progress: &dyn Progress) -> Result<
         "not_reproduced" => Exit::Clean,
         _ => Exit::Unmeasured,
     };
-    Ok(Done { exit, human: text::prove::replay(&report, width()).ansi(), json: to_json(&*report)? })
+    Ok(Done { exit, human: text::replay(&report, width()).ansi(), json: to_json(&*report)? })
 }
 
 fn status(place: &Where) -> Result<Done, EngineError> {
@@ -165,13 +166,13 @@ fn status(place: &Where) -> Result<Done, EngineError> {
     } else {
         Exit::Unmeasured
     };
-    Ok(Done { exit, human: text::status::status(&report, width()).ansi(), json: to_json(&report)? })
+    Ok(Done { exit, human: text::status(&report, width()).ansi(), json: to_json(&report)? })
 }
 
 fn findings(args: &FindingsArgs) -> Result<Done, EngineError> {
     let mut list = open(&args.place.path, git(args.place.no_git))?.findings()?;
     let hidden = hide_unreachable(&mut list, args.all);
-    let mut human = text::findings::findings(&list, width()).ansi();
+    let mut human = text::findings(&list, width()).ansi();
     if hidden > 0 {
         human.push_str(&format!("\n{hidden} more that nothing can reach: --all\n"));
     }
@@ -198,16 +199,16 @@ fn show(args: &ShowArgs, common: &Common, progress: &dyn Progress) -> Result<Don
         };
         shown.curl = Some(solvent_engine::curl(&capsule));
         if let Some(path) = &args.save {
-            write(path, &capsule.to_bytes())?;
+            write(path, capsule::render(&capsule).as_bytes())?;
         }
         shown.records = engine.show(&args.finding)?.records;
     }
-    Ok(Done { exit: Exit::Clean, human: text::show::show(&shown, width()).ansi(), json: to_json(&shown)? })
+    Ok(Done { exit: Exit::Clean, human: text::show(&shown, width()).ansi(), json: to_json(&shown)? })
 }
 
 fn log(args: &LogArgs) -> Result<Done, EngineError> {
     let report = open(&args.place.path, git(args.place.no_git))?.log(args.last as u64)?;
-    Ok(Done { exit: Exit::Clean, human: text::log::log(&report, width()).ansi(), json: to_json(&report)? })
+    Ok(Done { exit: Exit::Clean, human: text::log(&report, width()).ansi(), json: to_json(&report)? })
 }
 
 fn report(args: &ReportArgs) -> Result<Done, EngineError> {

@@ -77,9 +77,9 @@ pub fn demo(args: &DemoArgs, common: &Common, progress: &dyn Progress) -> Result
         proofs.proofs.iter().filter(|p| p.outcome == "proven").map(|p| p.id.as_str()).collect();
     let wanted = if args.fixed { 0 } else { 3 };
     let as_designed = proven.len() == wanted && proofs.proofs.len() == wanted;
-    let mut human = text::status::status(&status, width()).ansi();
+    let mut human = text::status(&status, width()).ansi();
     human.push('\n');
-    human.push_str(&text::prove::prove(&proofs, width()).ansi());
+    human.push_str(&text::prove(&proofs, width()).ansi());
     human.push_str(&next_steps(&repo, &page, &proven, seconds, as_designed, &proofs));
     Ok(Done {
         // The demo's job is to show the loop: that flaws are proven is its success.
