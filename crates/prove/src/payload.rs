@@ -6,6 +6,10 @@
 
 use solvent_finding::{Part, Template};
 
+/// Folder inside every target in which files are planted. No application has any business there, so a file
+/// reached there was reached by leaving every folder of the application.
+pub(crate) const PLANTED: &str = "/planted";
+
 /// A text for the sink with placeholders, its innocent twin, and for bit oracles its negation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Payload {
@@ -27,7 +31,7 @@ impl Payload {
             zero: None,
             core: None,
             extension: String::new(),
-            directory: "/".into(),
+            directory: PLANTED.into(),
         }
     }
 }
@@ -285,38 +289,41 @@ pub(crate) fn path(template: &Template, prefixes: &[String], suffixes: &[String]
     for prefix in prefixes {
         let slash = if prefix.ends_with('/') { "" } else { "/" };
         add(
-            format!("{prefix}{slash}{UP}{{{{file}}}}{}", own(&first)),
+            format!("{prefix}{slash}{UP}planted/{{{{file}}}}{}", own(&first)),
             &first,
         );
     }
     for suffix in suffixes {
         let extension = format!("{suffix}{first}");
-        add(format!("{UP}{{{{file}}}}{suffix}"), &extension);
-        add(format!("/{{{{file}}}}{suffix}"), &extension);
+        add(format!("{UP}planted/{{{{file}}}}{suffix}"), &extension);
+        add(format!("/planted/{{{{file}}}}{suffix}"), &extension);
     }
     let root_first = known.before.as_ref().is_some_and(String::is_empty);
-    let plain = [format!("{UP}{{{{file}}}}"), "/{{file}}".to_owned()];
+    let plain = [
+        format!("{UP}planted/{{{{file}}}}"),
+        "/planted/{{file}}".to_owned(),
+    ];
     let order = if root_first { [1, 0] } else { [0, 1] };
     for at in order {
         add(format!("{}{}", plain[at], own(&first)), &first);
     }
     let more = [
-        UP.replace("../", "....//") + "{{file}}",
-        UP.replace("../", "..%2f") + "{{file}}",
-        UP.replace("../", "%2e%2e%2f") + "{{file}}",
-        UP.replace("../", "%252e%252e%252f") + "{{file}}",
-        UP.replace("../", "..\\") + "{{file}}",
-        format!("x/{UP}{{{{file}}}}"),
-        format!("./{UP}{{{{file}}}}"),
-        "file:///{{file}}".to_owned(),
+        UP.replace("../", "....//") + "planted/{{file}}",
+        UP.replace("../", "..%2f") + "planted%2f{{file}}",
+        UP.replace("../", "%2e%2e%2f") + "planted%2f{{file}}",
+        UP.replace("../", "%252e%252e%252f") + "planted%252f{{file}}",
+        UP.replace("../", "..\\") + "planted\\{{file}}",
+        format!("x/{UP}planted/{{{{file}}}}"),
+        format!("./{UP}planted/{{{{file}}}}"),
+        "file:///planted/{{file}}".to_owned(),
     ];
     for text in more {
         add(format!("{text}{}", own(&first)), &first);
     }
     if appended.is_none() {
         for extension in [".txt", ".html"] {
-            add(format!("{UP}{{{{file}}}}{extension}"), extension);
-            add(format!("{UP}{{{{file}}}}"), extension);
+            add(format!("{UP}planted/{{{{file}}}}{extension}"), extension);
+            add(format!("{UP}planted/{{{{file}}}}"), extension);
         }
     }
     all

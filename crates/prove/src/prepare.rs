@@ -30,7 +30,7 @@ pub(crate) const SENSORS: &str = "/opt/solvent/tools/sensors";
 const WHEELHOUSE: &str = "/opt/solvent/wheelhouse";
 
 /// Part of every cache key: a change of how preparation works makes older snapshots unused.
-const GENERATION: &str = "1";
+const GENERATION: &str = "2";
 
 /// Folders of the host that a running target is built from.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -224,7 +224,8 @@ fn install_tools(cache: &Path) -> Result<PathBuf, PrepareError> {
             include_str!("../tools/sensors/sitecustomize.py"),
         ),
     ];
-    let key = Digest::of_parts(FILES.iter().flat_map(|(n, t)| [n.as_bytes(), t.as_bytes()]));
+    let parts = FILES.iter().flat_map(|(n, t)| [n.as_bytes(), t.as_bytes()]);
+    let key = Digest::of_parts(parts.chain([GENERATION.as_bytes()]));
     let place = cache.join(format!("tools-{}", key.short(16)));
     if place.is_dir() {
         return Ok(place);
@@ -237,6 +238,8 @@ fn install_tools(cache: &Path) -> Result<PathBuf, PrepareError> {
         }
         fs::write(&path, text).map_err(|e| files("write the cache", &e))?;
     }
+    // An empty folder over which every target gets its own place for planted files.
+    fs::create_dir(staging.path().join("planted")).map_err(|e| files("write the cache", &e))?;
     tree::open_up(staging.path());
     staging.keep(&place)?;
     Ok(place)

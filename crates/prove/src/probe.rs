@@ -561,7 +561,7 @@ fn quiet_oracle(family: Family) -> Oracle {
     match family {
         Family::Command => Oracle::CanaryProgram,
         Family::Path => Oracle::PlantedSecret {
-            directory: "/".into(),
+            directory: payload::PLANTED.into(),
             extension: String::new(),
         },
         Family::Sql => Oracle::SqlStructure {

@@ -12,6 +12,7 @@ use solvent_sandbox::{
 };
 
 use crate::http::{self, Answer, HttpError, Request};
+use crate::payload::PLANTED;
 use crate::prepare::{
     APP, Prepared, SENSORS, TOOLS, VENV, environment, interpreter_layer, last_line, layer, workdir,
 };
@@ -48,6 +49,11 @@ pub(crate) fn start(
         layer(&prepared.places.app, APP, Access::Overlay),
         layer(&prepared.places.venv, VENV, Access::ReadOnly),
         layer(&prepared.places.tools, TOOLS, Access::ReadOnly),
+        layer(
+            &prepared.places.tools.join("planted"),
+            PLANTED,
+            Access::Overlay,
+        ),
     ];
     layers.extend(interpreter_layer(&prepared.interpreter));
     let mut env = environment(recipe);
