@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use solvent_base::{FilePath, ReadError, System, Timestamp, Walk};
@@ -299,14 +300,15 @@ pub enum Failure {
 
 /// Fails the `at`-th write half way, and everything after it.
 pub struct FailingDisk {
-    pub at: u64,
-    pub seen: std::sync::Arc<AtomicU64>,
+    /// From which write on; `u64::MAX` when the disk has room.
+    pub at: Arc<AtomicU64>,
+    pub seen: Arc<AtomicU64>,
     pub failure: Failure,
 }
 
 impl FailingDisk {
     pub fn new(at: u64, failure: Failure) -> Self {
-        Self { at, seen: std::sync::Arc::new(AtomicU64::new(0)), failure }
+        Self { at: Arc::new(AtomicU64::new(at)), seen: Arc::new(AtomicU64::new(0)), failure }
     }
 
     /// How many of the step's bytes to write: all of them, half, none.
@@ -315,7 +317,7 @@ impl FailingDisk {
             return Ok(());
         }
         let seen = self.seen.fetch_add(1, Ordering::SeqCst);
-        match seen.cmp(&self.at) {
+        match seen.cmp(&self.at.load(Ordering::SeqCst)) {
             std::cmp::Ordering::Less => Ok(()),
             std::cmp::Ordering::Equal => Err(Ok(())),
             std::cmp::Ordering::Greater => Err(Err(self.error())),
