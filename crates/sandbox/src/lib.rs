@@ -15,6 +15,11 @@
 //! - *nothing left behind*: every process lives in one PID namespace that dies with the supervisor, and
 //!   nothing is ever put on the host's disk.
 
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")
+)]
+
 pub mod error;
 pub mod instance;
 pub mod native;
@@ -24,6 +29,7 @@ pub mod spec;
 mod cgroup;
 mod inside;
 mod launch;
+mod order;
 mod proxy;
 mod sys;
 mod wire;

@@ -10,9 +10,8 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use solvent_base::Digest;
@@ -24,13 +23,11 @@ use crate::instance::{
     Sandbox, SensorEvent, Usage, WrittenPath,
 };
 use crate::launch;
+use crate::order::{explain, order};
 use crate::proxy::Proxy;
-use crate::spec::{Access, CANARY_DIR, Network, Sensors, Spec};
+use crate::spec::{CANARY_DIR, Network, Spec};
 use crate::sys::{process, sockets};
-use crate::wire::{
-    self, Answer, Ask, Failure, FailureKind, FromLauncher, GroupKind, GroupPaths, Letter, Order,
-    OrderAccess, OrderLayer, State,
-};
+use crate::wire::{self, Answer, Ask, FromLauncher, GroupKind, GroupPaths, Letter, State};
 
 /// How long building a sandbox, or one answer from inside, may take before it counts as gone. Far above
 /// what a loaded machine needs; it only keeps a hung kernel from hanging the supervisor.
@@ -97,6 +94,7 @@ impl NativeSandbox {
             child,
             control,
             inside: None,
+            groups: Vec::new(),
         };
         // From here on, dropping `launched` ends everything.
         launched
@@ -112,8 +110,11 @@ impl NativeSandbox {
                 _ => source,
             })
         })?;
-        let (groups, real_root) = match letter.head {
-            FromLauncher::Started { groups, real_root } => (groups, real_root),
+        let real_root = match letter.head {
+            FromLauncher::Started { groups, real_root } => {
+                launched.groups = groups;
+                real_root
+            }
             FromLauncher::Failed(failure) => return Err(explain(failure)),
             FromLauncher::Gone { .. } => return Err(failed(io::ErrorKind::InvalidData.into())),
         };
@@ -145,7 +146,6 @@ impl NativeSandbox {
         };
         Ok(NativeInstance {
             launched,
-            groups,
             proxy,
             facts,
             real_root,
@@ -159,156 +159,12 @@ impl Sandbox for NativeSandbox {
     }
 }
 
-fn order(spec: &Spec) -> Result<Order, SandboxError> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let wrong = |what: String| Err(SandboxError::Spec { what });
-    if spec.argv.is_empty() {
-        return wrong("no program to run".to_owned());
-    }
-    let plain = |path: &Path| {
-        path.is_absolute()
-            && path
-                .components()
-                .all(|part| !matches!(part, Component::ParentDir | Component::Prefix(_)))
-    };
-    for path in spec
-        .layers
-        .iter()
-        .map(|layer| &layer.inside)
-        .chain([&spec.workdir])
-    {
-        if !plain(path) {
-            return wrong(format!(
-                "`{}` is not an absolute path without `..`",
-                path.display()
-            ));
-        }
-    }
-    let strings = spec
-        .argv
-        .iter()
-        .chain(spec.env.iter().flat_map(|(name, value)| [name, value]));
-    if strings.clone().any(|text| text.as_bytes().contains(&0)) {
-        return wrong("an argument or variable holds a zero byte".to_owned());
-    }
-    if let Some((name, _)) = spec
-        .env
-        .iter()
-        .find(|(name, _)| name.is_empty() || name.as_bytes().contains(&b'='))
-    {
-        return wrong(format!(
-            "`{}` is no name of a variable",
-            name.to_string_lossy()
-        ));
-    }
-    let limits = &spec.limits;
-    if limits.disk_bytes < 1 << 20
-        || limits.memory_bytes < 1 << 20
-        || limits.processes == 0
-        || limits.cpu_seconds == 0
-    {
-        return wrong("a limit is too small to run anything (1 MiB of disk and memory, one process, one second)".to_owned());
-    }
-    let pid = process::pid();
-    let start = cgroup::start_of(pid).unwrap_or(0);
-    let mut layers = Vec::new();
-    for layer in &spec.layers {
-        // The launcher works in `/`; relative host paths are meant from here.
-        let host = std::path::absolute(&layer.host).map_err(|source| SandboxError::Layer {
-            host: layer.host.clone(),
-            source,
-        })?;
-        layers.push(OrderLayer {
-            host: host.into_os_string().into_vec(),
-            inside: layer.inside.as_os_str().as_bytes().to_vec(),
-            access: match layer.access {
-                Access::ReadOnly => OrderAccess::ReadOnly,
-                Access::Overlay => OrderAccess::Overlay,
-                Access::ReadWrite => OrderAccess::ReadWrite,
-            },
-        });
-    }
-    Ok(Order {
-        supervisor: pid,
-        name: format!(
-            "solvent-{pid}-{start}-{}",
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        ),
-        layers,
-        workdir: spec.workdir.as_os_str().as_bytes().to_vec(),
-        argv: spec
-            .argv
-            .iter()
-            .map(|text| text.as_bytes().to_vec())
-            .collect(),
-        env: spec
-            .env
-            .iter()
-            .map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat())
-            .collect(),
-        memory_bytes: limits.memory_bytes,
-        processes: limits.processes,
-        cpu_seconds: limits.cpu_seconds,
-        disk_bytes: limits.disk_bytes,
-        open_files: limits.open_files,
-        output_bytes: limits.output_bytes,
-        wall_ms: limits.wall.as_millis().try_into().unwrap_or(u64::MAX),
-        isolated: matches!(spec.network, Network::Isolated),
-        observe_exec: spec.sensors == Sensors::Exec,
-    })
-}
-
-fn explain(failure: Failure) -> SandboxError {
-    let source = io::Error::from_raw_os_error(failure.errno);
-    match failure.kind {
-        FailureKind::Namespaces => {
-            let sysctl = refusing_sysctl();
-            if sysctl.is_none() && failure.what != "clone3" {
-                return SandboxError::Step {
-                    step: failure.what,
-                    source,
-                };
-            }
-            SandboxError::NoUserNamespaces { source, sysctl }
-        }
-        FailureKind::Step => SandboxError::Step {
-            step: failure.what,
-            source,
-        },
-        FailureKind::Layer => SandboxError::Layer {
-            host: failure.what.into(),
-            source,
-        },
-        FailureKind::Program => SandboxError::Program {
-            program: failure.what,
-            source,
-        },
-        FailureKind::Spec => SandboxError::Spec { what: failure.what },
-    }
-}
-
-/// The switch by which this machine refuses user namespaces, as `name=value` that would allow them.
-pub(crate) fn refusing_sysctl() -> Option<&'static str> {
-    let is = |path: &str, value: &str| {
-        std::fs::read_to_string(path).is_ok_and(|text| text.trim() == value)
-    };
-    if is("/proc/sys/kernel/unprivileged_userns_clone", "0") {
-        return Some("kernel.unprivileged_userns_clone=1");
-    }
-    if is(
-        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
-        "1",
-    ) {
-        return Some("kernel.apparmor_restrict_unprivileged_userns=0");
-    }
-    is("/proc/sys/user/max_user_namespaces", "0").then_some("user.max_user_namespaces=15000")
-}
-
 /// The launcher process and what it holds; dropping it ends the sandbox.
 struct Launched {
     child: Child,
     control: UnixStream,
     inside: Option<UnixStream>,
+    groups: Vec<GroupPaths>,
 }
 
 impl Launched {
@@ -331,7 +187,27 @@ impl Launched {
             let _ = self.child.kill();
         }
         let _ = self.child.wait();
+        if usage.is_none() {
+            self.remove_groups();
+        }
         usage
+    }
+}
+
+impl Launched {
+    /// What a killed launcher could not do. The kernel is still taking the processes down, so a group may
+    /// be busy for a moment; what stays busy is removed by a later supervisor's start.
+    fn remove_groups(&self) {
+        for group in &self.groups {
+            for _ in 0..100 {
+                match std::fs::remove_dir(&group.folder) {
+                    Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+                        std::thread::sleep(Duration::from_millis(5));
+                    }
+                    _ => break,
+                }
+            }
+        }
     }
 }
 
@@ -344,7 +220,6 @@ impl Drop for Launched {
 /// A running native sandbox.
 pub struct NativeInstance {
     launched: Launched,
-    groups: Vec<GroupPaths>,
     proxy: Option<Proxy>,
     facts: Vec<(String, String)>,
     real_root: bool,
@@ -363,7 +238,8 @@ impl NativeInstance {
 
     /// Whether a memory control group does the counting.
     pub fn has_memory_group(&self) -> bool {
-        self.groups
+        self.launched
+            .groups
             .iter()
             .any(|group| matches!(group.kind, GroupKind::V1Memory | GroupKind::V2))
     }
@@ -418,7 +294,8 @@ impl NativeInstance {
 
     /// How many processes inside the kernel killed because the memory group was full.
     pub fn memory_kills(&self) -> u64 {
-        self.groups
+        self.launched
+            .groups
             .iter()
             .map(|group| cgroup::memory_kills(Path::new(&group.folder), group.kind))
             .sum()
@@ -719,7 +596,7 @@ impl Instance for NativeInstance {
             }) => (Duration::from_micros(cpu_us), Some(peak)),
             _ => (Duration::ZERO, None),
         };
-        for group in &self.groups {
+        for group in &self.launched.groups {
             let folder = Path::new(&group.folder);
             peak = cgroup::peak_memory(folder, group.kind).or(peak);
             // Counts children whose parents did not wait for them, too.

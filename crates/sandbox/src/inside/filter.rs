@@ -364,8 +364,8 @@ mod tests {
             (libc::SYS_fchmod, [3, 0o4755, 0, 0, 0, 0]),
             (libc::SYS_openat, [0, 0, 0o101, 0o2755, 0, 0]),
             (libc::SYS_prlimit64, [1, 0, 0, 0, 0, 0]),
-            (libc::SYS_ioctl, [0, libc::TIOCSTI as u64, 0, 0, 0, 0]),
-            (libc::SYS_ioctl, [0, libc::TIOCLINUX as u64, 0, 0, 0, 0]),
+            (libc::SYS_ioctl, [0, libc::TIOCSTI, 0, 0, 0, 0]),
+            (libc::SYS_ioctl, [0, libc::TIOCLINUX, 0, 0, 0, 0]),
         ] {
             assert_eq!(judge(&program, number, args), REFUSE, "call {number}");
         }

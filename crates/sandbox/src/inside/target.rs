@@ -140,22 +140,20 @@ fn set_limits(order: &Order, memory_group: bool) -> io::Result<()> {
 
 /// Second layer under the mounts: whatever is not below this root, however it was come by, cannot be opened
 /// by path; no device node can be made; signals and abstract sockets stay among the target's own.
-fn confine_files() -> Result<(), landlock::RulesetError> {
+fn confine_files() -> Result<(), String> {
+    let words = |error: landlock::RulesetError| error.to_string();
     let abi = ABI::V6;
     let all: BitFlags<AccessFs> = AccessFs::from_all(abi);
     let granted = all & !(AccessFs::MakeChar | AccessFs::MakeBlock);
-    let root = match PathFd::new("/") {
-        Ok(root) => root,
-        // Cannot fail after the root was entered; without it nothing would be granted at all.
-        Err(_) => return Ok(()),
-    };
+    let root = PathFd::new("/").map_err(|error| error.to_string())?;
     // The default is "as much as the kernel knows": older kernels get less of this layer, `probe` says so.
     Ruleset::default()
-        .handle_access(all)?
-        .scope(Scope::from_all(abi))?
-        .create()?
-        .add_rule(PathBeneath::new(root, granted))?
-        .restrict_self()?;
+        .handle_access(all)
+        .and_then(|rules| rules.scope(Scope::from_all(abi)))
+        .and_then(|rules| rules.create())
+        .and_then(|rules| rules.add_rule(PathBeneath::new(root, granted)))
+        .and_then(|rules| rules.restrict_self())
+        .map_err(words)?;
     Ok(())
 }
 

@@ -421,6 +421,21 @@ pub enum Listen {
     },
 }
 
+/// Version of the kernel's Landlock interface; zero when it has none.
+pub fn landlock_version() -> u32 {
+    const CREATE_RULESET_VERSION: libc::c_uint = 1;
+    // SAFETY: with this flag the kernel wants a null pointer and zero length, and only answers a number.
+    let version = unsafe {
+        libc::syscall(
+            libc::SYS_landlock_create_ruleset,
+            std::ptr::null::<libc::c_void>(),
+            0_usize,
+            CREATE_RULESET_VERSION,
+        )
+    };
+    u32::try_from(version).unwrap_or(0)
+}
+
 /// One observed call.
 pub struct Observed {
     pub id: u64,

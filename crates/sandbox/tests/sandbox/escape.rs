@@ -264,7 +264,7 @@ fn a_killed_supervisor_leaves_nothing() {
         assert_eq!(launchers.len(), 1);
         let groups = |pid: u32| find_groups(&format!("solvent-{pid}-"));
         if is_root() && groups(supervisor.id()).is_empty() {
-            println!("unmeasured: control groups: none can be made here");
+            unmeasured("control groups: none can be made here");
         }
         let pid = supervisor.id();
         supervisor.kill().unwrap();

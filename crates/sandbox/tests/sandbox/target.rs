@@ -104,8 +104,8 @@ fn nobody_can_forge_or_list_canaries() {
         let mut instance = start(&spec(&["python3", "-c", SHELL_SERVER, "127.0.0.1", "8080"]));
         assert_ne!(instance.wait_listening(TIME), []);
         instance.plant_canary("hidden").unwrap();
-        let script = "import os,socket;s=socket.socket(socket.AF_UNIX);s.connect('/slv/.s');s.send(b'hidden');\
-                      print('connected');\nfor f in (lambda:os.listdir('/slv'),lambda:os.chmod('/slv',0o777),lambda:open('/slv/x','w'),lambda:os.unlink('/slv/hidden')):\n try: print('DID',f())\n except OSError as e: print('no')";
+        let script = "import os,socket;s=socket.socket(socket.AF_UNIX);s.connect('/slv/.s');print('connected')\n\
+                      try: s.send(b'hidden')\nexcept OSError: pass\nfor f in (lambda:os.listdir('/slv'),lambda:os.chmod('/slv',0o777),lambda:open('/slv/x','w'),lambda:os.unlink('/slv/hidden')):\n try: print('DID',f())\n except OSError as e: print('no')";
         instance
             .plant_file(Path::new("/tmp/forge.py"), script.as_bytes(), 0o644)
             .unwrap();
@@ -190,7 +190,7 @@ print(len(u.recv(512)))
                 .filter(|(name, _)| name.starts_with("catch-all") || name == "ipv6")
                 .collect();
             if !missing.is_empty() {
-                println!("unmeasured: catch-all: {missing:?}");
+                unmeasured(&format!("catch-all: {missing:?}"));
                 return;
             }
             assert_eq!(
