@@ -38,9 +38,16 @@ pub(crate) fn prove(
     let started_ms = engine.host.now().0;
     let chosen = choose(&scan, &request.attack)?;
 
-    let campaign = run(engine, &recipe, &scan, &chosen, request, progress);
+    let campaign = if chosen.is_empty() {
+        Ok(None)
+    } else {
+        run(engine, &recipe, &chosen, request, progress).map(Some)
+    };
     let (mut report, results) = match campaign {
-        Ok((prepared, campaign)) => {
+        Ok(None) => {
+            (ProveReport { target: recipe_view(&recipe), ..empty_report(&scan, started_ms) }, Vec::new())
+        }
+        Ok(Some((prepared, campaign))) => {
             let report = ProveReport {
                 target: target_view(&prepared, campaign.start),
                 luck_log2: campaign.luck_log2,
@@ -156,6 +163,13 @@ enum Chosen {
 }
 
 impl Chosen {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Findings(findings) => findings.is_empty(),
+            Self::Everything { entries, .. } => entries.is_empty(),
+        }
+    }
+
     fn cases(&self) -> impl Iterator<Item = &Finding> {
         match self {
             Self::Findings(findings) => findings.iter(),
@@ -205,7 +219,6 @@ fn matches_id(finding: &Finding, id: &str) -> bool {
 fn run(
     engine: &Engine,
     recipe: &Recipe,
-    scan: &Scan,
     chosen: &Chosen,
     request: &ProveRequest,
     progress: &dyn Progress,
@@ -214,7 +227,6 @@ fn run(
         Chosen::Findings(findings) => proving::Attack::Findings(findings),
         Chosen::Everything { entries, weaknesses } => proving::Attack::IgnoreVerdicts { entries, weaknesses },
     };
-    let _ = scan;
     let sandbox = NativeSandbox::new(engine.options.launcher.clone());
     let mut listen = |event| show(progress, event);
     let prepared =

@@ -13,7 +13,11 @@ impl Engine {
     /// The funnel of this repository.
     pub fn status(&mut self) -> Result<StatusReport, EngineError> {
         let name = self.repo.name();
-        self.store.status(Some(&name)).map_err(|e| store_error(&e))
+        let mut status = self.store.status(Some(&name)).map_err(|e| store_error(&e))?;
+        // A campaign repeats the gaps of the scan that it began with.
+        let mut said = std::collections::HashSet::new();
+        status.unmeasured.retain(|gap| said.insert((gap.what.clone(), gap.why.clone())));
+        Ok(status)
     }
 
     /// Findings of the newest scan, the ones to act on first.
