@@ -125,7 +125,7 @@ fn driver(report: &FullReport, rules: &BTreeMap<&str, &str>) -> Value {
         "rules": rules,
         "notifications": [{
             "id": "unmeasured",
-            "name": "Unmeasured",
+            "name": "NotMeasured",
             "shortDescription": { "text": "Something was not measured." },
             "fullDescription": { "text": "Something was not measured, so nothing in this log speaks about it." },
             "help": { "text": "The message says what would make it measured." },

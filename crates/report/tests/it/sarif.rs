@@ -130,7 +130,7 @@ fn the_outside_validator_accepts_the_log() {
     empty.findings.clear();
     let hostile = sample::poisoned("\"><script>[x](1) {0} \u{202e}\r\n é");
     let mut answers = Vec::new();
-    let broken = log(&sample::full()).replace("\"review\"", "\"looked at\"");
+    let broken = log(&sample::full()).replace("\"startLine\": 64", "\"startLine\": -1");
     for (name, text) in [
         ("sample", log(&sample::full())),
         ("empty", log(&empty)),
