@@ -1,8 +1,8 @@
-//! Measures single rooms: `measure lower FOLDER | sandbox | ledger` prints one JSON object of names to
-//! numbers. `cargo xtask bench` builds it as it is released, runs it, and adds what belongs to a report.
+//! Measures single rooms: `measure lower FOLDER | sandbox` prints one JSON object whose `figures` are
+//! names and numbers. `cargo xtask bench` builds it as it is released, runs it, and adds what belongs to a report.
 //!
 //! It does not know about scores or corpora. One function per room, each with real work: real source
-//! text, a real sandbox, a ledger on the disk below the temporary folder.
+//! text, a real sandbox.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,9 +11,6 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 use solvent_base::{FilePath, Interner};
-use solvent_host::Host;
-use solvent_ledger::Ledger;
-use solvent_protocol::record::{Actor, ActorKind, Body, Phase};
 use solvent_sandbox::{
     Launcher, Limits, NativeSandbox, Network, Sandbox, Sensors, Spec, reexec_hook,
 };
@@ -36,12 +33,11 @@ fn main() -> ExitCode {
     {
         ["lower", folder] => lower(Path::new(folder)),
         ["sandbox"] => sandbox(),
-        ["ledger"] => ledger(),
-        _ => Err("usage: measure lower FOLDER | sandbox | ledger".to_owned()),
+        _ => Err("usage: measure lower FOLDER | sandbox".to_owned()),
     };
-    match figures.and_then(|f| serde_json::to_string(&f).map_err(|error| error.to_string())) {
-        Ok(text) => {
-            println!("{text}");
+    match figures {
+        Ok(figures) => {
+            println!("{}", serde_json::json!({ "figures": figures }));
             ExitCode::SUCCESS
         }
         Err(reason) => {
@@ -149,54 +145,5 @@ fn sandbox() -> Result<Figures, String> {
         ("runs", f64::from(RUNS)),
         ("start_seconds_median", median(|t| t.0)),
         ("start_and_stop_seconds_median", median(|t| t.1)),
-    ]))
-}
-
-/// Appends records one by one, each durable before the next, then opens and reads the whole.
-fn ledger() -> Result<Figures, String> {
-    const RECORDS: u32 = 2_000;
-    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let host = Host::new(folder.path());
-    let path = folder.path().join("ledger");
-    let mut ledger = Ledger::create(&path, &host).map_err(|error| error.to_string())?;
-    let start = Instant::now();
-    for index in 0..RECORDS {
-        let body = Body {
-            actor: Actor {
-                id: "bench".to_owned(),
-                kind: ActorKind::System,
-                on_behalf_of: None,
-            },
-            action: "scan".to_owned(),
-            target: format!("repository number {index}"),
-            phase: Phase::Intent,
-            inputs: Vec::new(),
-            outputs: Vec::new(),
-            decision: None,
-            links: Vec::new(),
-        };
-        ledger
-            .append(&host, body)
-            .map_err(|error| error.to_string())?;
-    }
-    let appended = start.elapsed().as_secs_f64();
-    drop(ledger);
-    let start = Instant::now();
-    let ledger = Ledger::open(&path).map_err(|error| error.to_string())?;
-    let opened = start.elapsed().as_secs_f64();
-    let start = Instant::now();
-    for index in 0..ledger.size() {
-        ledger.record(index).map_err(|error| error.to_string())?;
-    }
-    let read = start.elapsed().as_secs_f64();
-    Ok(Figures::from([
-        ("records", f64::from(RECORDS)),
-        ("append_seconds", appended),
-        (
-            "appends_per_second",
-            (f64::from(RECORDS) / appended).round(),
-        ),
-        ("open_seconds", opened),
-        ("reads_per_second", (f64::from(RECORDS) / read).round()),
     ]))
 }

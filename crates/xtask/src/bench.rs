@@ -1,13 +1,12 @@
-//! Speed on this machine. Rooms are measured from inside by the `measure` program in `benches/`, built
-//! as it is released; whole scans by the released `solvent`.
+//! Speed on this machine. Rooms are measured from inside, by programs of their own (`benches/`, an
+//! example of `ledger`) built as they are released; whole scans by the released `solvent`.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use crate::cost::measured;
 use crate::figures::{Figures, Measurement, Place, rounded};
-use crate::program::{json, number, released};
-use crate::test::cargo;
+use crate::program::{json, number, released, room};
 
 pub const ALL: &[Measurement] = &[
     Measurement {
@@ -41,7 +40,11 @@ fn sandbox(place: &Place) -> Result<Figures, String> {
 }
 
 fn ledger(place: &Place) -> Result<Figures, String> {
-    measure(place, &["ledger"])
+    room(
+        &place.root,
+        &["--package", "solvent-ledger", "--example", "bench-ledger"],
+        &[],
+    )
 }
 
 fn scan(place: &Place) -> Result<Figures, String> {
@@ -90,32 +93,9 @@ fn library() -> Result<PathBuf, String> {
 }
 
 fn measure(place: &Place, arguments: &[&str]) -> Result<Figures, String> {
-    let cargo_arguments = [
-        "run",
-        "--release",
-        "--quiet",
-        "--package",
-        "solvent-benches",
-        "--bin",
-        "measure",
-        "--",
-    ];
-    let mut command = cargo(&place.root, &cargo_arguments);
-    command.args(arguments);
-    let (output, _) = measured(&mut command)?;
-    if !output.status.success() {
-        let words = String::from_utf8_lossy(&output.stderr);
-        return Err(words
-            .trim()
-            .lines()
-            .last()
-            .unwrap_or("it said nothing")
-            .to_owned());
-    }
-    let figures: Figures = serde_json::from_slice(&output.stdout)
-        .map_err(|error| format!("`measure` printed no JSON: {error}"))?;
-    Ok(figures
-        .into_iter()
-        .map(|(name, value)| (name, rounded(value)))
-        .collect())
+    room(
+        &place.root,
+        &["--package", "solvent-benches", "--bin", "measure"],
+        arguments,
+    )
 }

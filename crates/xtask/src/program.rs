@@ -6,6 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::cost::{Cost, measured};
+use crate::figures::{Figures, rounded};
 use crate::test::cargo;
 
 /// Builds the program as it is released (or finds it built) and gives its path.
@@ -29,6 +30,32 @@ pub fn released(root: &Path) -> Result<PathBuf, String> {
             program.display()
         ))
     }
+}
+
+/// Runs a program of one room as it is released (`cargo run` with these arguments) and reads the numbers
+/// under `figures` in the JSON object that it prints last. Its exit code is its own verdict on them: a
+/// figure that is bad is measured all the same.
+pub fn room(root: &Path, target: &[&str], arguments: &[&str]) -> Result<Figures, String> {
+    let mut command = cargo(root, &["run", "--release", "--quiet"]);
+    command.args(target).arg("--").args(arguments);
+    let (output, _) = measured(&mut command)?;
+    let words = String::from_utf8_lossy(&output.stdout);
+    let last = words.trim().lines().last().unwrap_or_default();
+    let document: Value = serde_json::from_str(last).map_err(|_| {
+        let words = String::from_utf8_lossy(&output.stderr);
+        words
+            .trim()
+            .lines()
+            .last()
+            .unwrap_or("it said nothing")
+            .to_owned()
+    })?;
+    let figures = document.get("figures").and_then(Value::as_object);
+    let figures = figures.ok_or("no `figures` in what it printed")?;
+    Ok(figures
+        .iter()
+        .filter_map(|(name, n)| Some((name.clone(), rounded(n.as_f64()?))))
+        .collect())
 }
 
 /// Runs `solvent ARGS --json` and reads the document. The exit code is not an error by itself: 1 means
