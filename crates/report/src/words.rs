@@ -189,6 +189,11 @@ pub fn time(ms: i64) -> String {
     )
 }
 
+/// `2026-11-23T01:40Z`: one word, for lists and logs.
+pub fn time_word(ms: i64) -> String {
+    format!("{}Z", time(ms).replace(' ', "T"))
+}
+
 /// RFC 3339 in UTC, for programs: `2026-11-23T01:40:00.000Z`. Kept inside the years 0001 to 9999, which
 /// is all that the form can say.
 pub fn timestamp(ms: i64) -> String {

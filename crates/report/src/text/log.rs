@@ -26,7 +26,7 @@ pub fn log(report: &LogReport, width: usize) -> Page {
 
 fn line(page: &mut Page, entry: &LogEntry, digits: usize) {
     let index = format!("{:>digits$}  ", entry.index);
-    let time = format!("{}  ", words::time(entry.time_ms));
+    let time = format!("{}  ", words::time_word(entry.time_ms));
     let (style, word) = match (entry.phase.as_str(), entry.status.as_str()) {
         ("intent", _) => (Style::Dim, "intends"),
         (_, "done") => (Style::Good, "done"),
@@ -46,6 +46,6 @@ fn line(page: &mut Page, entry: &LogEntry, digits: usize) {
         ],
     );
     if !entry.note.is_empty() {
-        page.paragraph(digits + 20, Style::Plain, &entry.note);
+        page.paragraph(digits + 21, Style::Plain, &entry.note);
     }
 }

@@ -13,12 +13,11 @@ pub fn status(report: &StatusReport, width: usize) -> Page {
         None => page.line(2, [(Style::Strong, "nothing was scanned yet")]),
     }
     if let Some(ms) = report.scanned_ms {
-        let mut when = format!("scanned {}", words::time(ms));
+        let mut when = format!("scanned {}", words::time_word(ms));
         match report.proved_ms {
-            Some(ms) => when.push_str(&format!(", attacked {}", words::time(ms))),
+            Some(ms) => when.push_str(&format!(", attacked {}", words::time_word(ms))),
             None => when.push_str(", never attacked"),
         }
-        when.push_str(" UTC");
         page.line(2, [(Style::Dim, &when)]);
     }
     page.blank();
