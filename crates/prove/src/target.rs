@@ -252,6 +252,7 @@ fn limit(reason: KillReason) -> &'static str {
         KillReason::Memory => "it used more memory than its limit",
         KillReason::Wall => "it ran longer than its limit",
         KillReason::Cpu => "it used more CPU time than its limit",
+        KillReason::Disk => "its output folder grew over its limit",
         KillReason::SandboxGone => "its sandbox ended",
     }
 }

@@ -41,7 +41,7 @@ impl SandboxError {
         match self {
             Self::NoUserNamespaces { sysctl: Some(sysctl), .. } => format!("run `sudo sysctl -w {sysctl}`, or run as root"),
             Self::NoUserNamespaces { sysctl: None, .. } => {
-                "run on a Linux kernel 5.12 or later that has user namespaces, outside containers that forbid them"
+                "run on a Linux kernel 5.12 or later that has user namespaces; in a container, one that allows them (docker: --privileged)"
                     .to_owned()
             }
             Self::Step { step, source } => step_hint(step, source),

@@ -170,6 +170,8 @@ pub enum KillReason {
     Memory,
     Wall,
     Cpu,
+    /// An output folder grew over the limit (throw-away places are simply full).
+    Disk,
     /// The sandbox itself ended (stopped, or its first process was killed by the host).
     SandboxGone,
 }

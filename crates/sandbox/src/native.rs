@@ -585,6 +585,9 @@ impl Instance for NativeInstance {
             State::KilledMemory => RunState::Killed {
                 reason: KillReason::Memory,
             },
+            State::KilledDisk => RunState::Killed {
+                reason: KillReason::Disk,
+            },
         }
     }
 

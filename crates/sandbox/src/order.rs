@@ -114,18 +114,24 @@ pub fn order(spec: &Spec) -> Result<Order, SandboxError> {
 /// A failure of the launcher or the inside, in the caller's words.
 pub fn explain(failure: Failure) -> SandboxError {
     let source = io::Error::from_raw_os_error(failure.errno);
+    // Ubuntu lets the namespace be made and then denies every power in it, so the first step that needs one
+    // fails; the switch tells this from other refusals.
+    let denied = matches!(failure.errno, libc::EPERM | libc::EACCES);
+    let restricted = denied && process::uid() != 0 && refusing_sysctl().is_some();
     match failure.kind {
-        FailureKind::Namespaces => {
-            let sysctl = refusing_sysctl();
-            if sysctl.is_none() && failure.what != "clone3" {
-                return SandboxError::Step {
-                    step: failure.what,
-                    source,
-                };
+        FailureKind::Namespaces if matches!(failure.what.as_str(), "clone3" | "open_tree") => {
+            SandboxError::NoUserNamespaces {
+                source,
+                sysctl: refusing_sysctl(),
             }
-            SandboxError::NoUserNamespaces { source, sysctl }
         }
-        FailureKind::Step => SandboxError::Step {
+        FailureKind::Namespaces | FailureKind::Step if restricted => {
+            SandboxError::NoUserNamespaces {
+                source,
+                sysctl: refusing_sysctl(),
+            }
+        }
+        FailureKind::Namespaces | FailureKind::Step => SandboxError::Step {
             step: failure.what,
             source,
         },

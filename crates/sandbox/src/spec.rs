@@ -50,7 +50,9 @@ pub enum Access {
     ReadOnly,
     /// Writes go to a throw-away upper and are listed by [`crate::Instance::writes`].
     Overlay,
-    /// Writes reach the host. For the output folder of preparation only.
+    /// Writes reach the host. For the output folder of preparation only. What appears there is hostile: links
+    /// may point anywhere, names may be anything. Use it as a layer of the next sandbox; do not walk it by
+    /// path with rights of one's own.
     ReadWrite,
 }
 
@@ -65,7 +67,8 @@ pub struct Limits {
     pub processes: u64,
     /// CPU time of the whole tree, in seconds.
     pub cpu_seconds: u64,
-    /// Everything written to throw-away places together, in bytes; also the longest single file.
+    /// Everything written to throw-away places together, in bytes; also the longest single file, and how much
+    /// each output folder may grow (looked at ten times a second).
     pub disk_bytes: u64,
     /// File descriptors per process.
     pub open_files: u64,

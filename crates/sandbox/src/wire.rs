@@ -213,6 +213,7 @@ pub enum State {
     KilledWall,
     KilledCpu,
     KilledMemory,
+    KilledDisk,
 }
 
 /// One message with its raw part and descriptors.

@@ -168,8 +168,17 @@ pub enum Execs {
     Observed,
 }
 
+/// Who counts memory that belongs to no process: anonymous files.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// A control group does.
+    ByGroup,
+    /// Nobody could, so there are none; programs fall back to files in the throw-away tmpfs.
+    ByProcess,
+}
+
 /// The whole program.
-pub fn program(execs: Execs) -> Vec<Instruction> {
+pub fn program(execs: Execs, counted: Counted) -> Vec<Instruction> {
     let mut code = vec![
         op(LOAD, 0, 0, ARCH),
         op(EQUAL, 1, 0, ARCHITECTURE),
@@ -188,6 +197,9 @@ pub fn program(execs: Execs) -> Vec<Instruction> {
     }
     for call in UNKNOWN {
         answer(&mut code, *call, unknown);
+    }
+    if counted == Counted::ByProcess {
+        answer(&mut code, libc::SYS_memfd_create, unknown);
     }
     // clone takes its flags in the first argument on both architectures.
     for (call, bits) in [
@@ -331,7 +343,7 @@ mod tests {
 
     #[test]
     fn ordinary_calls_pass() {
-        let program = program(Execs::Silent);
+        let program = program(Execs::Silent, Counted::ByGroup);
         for (number, args) in [
             (libc::SYS_read, [0; 6]),
             (libc::SYS_execve, [0; 6]),
@@ -355,7 +367,7 @@ mod tests {
 
     #[test]
     fn dangerous_calls_are_refused() {
-        let program = program(Execs::Silent);
+        let program = program(Execs::Silent, Counted::ByGroup);
         for (number, args) in [
             (libc::SYS_mount, [0; 6]),
             (libc::SYS_nfsservctl, [0; 6]),
@@ -382,8 +394,20 @@ mod tests {
     }
 
     #[test]
+    fn anonymous_files_exist_only_where_they_are_counted() {
+        let allowed = program(Execs::Silent, Counted::ByGroup);
+        let refused = program(Execs::Silent, Counted::ByProcess);
+        assert_eq!(
+            judge(&allowed, libc::SYS_memfd_create, [0; 6]),
+            libc::SECCOMP_RET_ALLOW
+        );
+        let unknown = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
+        assert_eq!(judge(&refused, libc::SYS_memfd_create, [0; 6]), unknown);
+    }
+
+    #[test]
     fn the_observer_sees_executions_and_nothing_else() {
-        let program = program(Execs::Observed);
+        let program = program(Execs::Observed, Counted::ByGroup);
         assert_eq!(
             judge(&program, libc::SYS_execve, [0; 6]),
             libc::SECCOMP_RET_USER_NOTIF

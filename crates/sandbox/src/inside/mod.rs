@@ -12,6 +12,7 @@ mod filter;
 mod net;
 mod nft;
 mod observe;
+mod output;
 mod root;
 mod serve;
 pub mod sources;

@@ -14,25 +14,34 @@ const LONGEST: usize = 4096;
 
 /// The observer's side of the target's filter.
 pub struct Observer {
-    listener: OwnedFd,
+    /// None when no process with the filter is left.
+    listener: Option<OwnedFd>,
     events: Vec<Exec>,
 }
 
 impl Observer {
     pub fn new(listener: OwnedFd) -> Self {
         Self {
-            listener,
+            listener: Some(listener),
             events: Vec::new(),
         }
     }
 
-    pub fn descriptor(&self) -> RawFd {
-        self.listener.as_raw_fd()
+    pub fn descriptor(&self) -> Option<RawFd> {
+        self.listener.as_ref().map(|listener| listener.as_raw_fd())
+    }
+
+    /// Gives the descriptor back; events stay to be drained.
+    pub fn close(&mut self) {
+        self.listener = None;
     }
 
     /// Handles one notification; false when no process with this filter is left.
     pub fn turn(&mut self) -> bool {
-        let seen = match process::observe(self.listener.as_fd()) {
+        let Some(listener) = &self.listener else {
+            return false;
+        };
+        let seen = match process::observe(listener.as_fd()) {
             Ok(Some(seen)) => seen,
             Ok(None) => return true,
             Err(_) => return false,
@@ -50,10 +59,10 @@ impl Observer {
             argv: arguments(pid, argv),
         };
         // The number may have gone to another process since: then what was read is not its.
-        if self.events.len() < MOST_EVENTS && process::still_waits(self.listener.as_fd(), seen.id) {
+        if self.events.len() < MOST_EVENTS && process::still_waits(listener.as_fd(), seen.id) {
             self.events.push(exec);
         }
-        process::let_go(self.listener.as_fd(), seen.id);
+        process::let_go(listener.as_fd(), seen.id);
         true
     }
 

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 
 use super::INSIDE_ID;
+use super::output::Output;
 use super::sources::{Place, Shown, Sources};
 use crate::sys::mounts::{self, ATTR_NODEV, ATTR_NOEXEC, ATTR_NOSUID, ATTR_RDONLY, Below};
 use crate::wire::{Failure, FailureKind, Order};
@@ -29,6 +30,7 @@ pub struct Root {
     /// `/` of the sandbox.
     pub root: OwnedFd,
     pub volumes: Vec<Volume>,
+    pub outputs: Vec<Output>,
     /// Holds the canary program under `canary`, and the folder of planted names under `c`.
     pub control: OwnedFd,
     pub names: OwnedFd,
@@ -98,6 +100,12 @@ pub fn build(order: &Order, sources: &mut Sources) -> Result<Root, Failure> {
         symlink(target, stage.path("root").join(name))
             .map_err(|e| Failure::step(format!("make link `/{name}`"), &e))?;
     }
+    let mut outputs = Vec::new();
+    for (i, place) in sources.places.iter().enumerate() {
+        if matches!(place.shown, Shown::ReadWrite { folder: true, .. }) {
+            outputs.push(Output::new(open_folder(&stage.numbered("low", i))?));
+        }
+    }
     build_dev(&stage, sources)?;
     build_proc(&stage)?;
     show_control(&stage)?;
@@ -116,6 +124,7 @@ pub fn build(order: &Order, sources: &mut Sources) -> Result<Root, Failure> {
     Ok(Root {
         root,
         volumes,
+        outputs,
         control,
         names,
         canary,

@@ -14,6 +14,7 @@ use super::canary::Canaries;
 use super::diff::{self, Planted};
 use super::net::Net;
 use super::observe::Observer;
+use super::output::Output;
 use super::root::{Root, SENSOR_BYTES, Volume};
 use super::target::{self, PROGRAM, Target};
 use super::{files, tree};
@@ -40,6 +41,7 @@ struct Server<'a> {
     socket: UnixStream,
     root: OwnedFd,
     volumes: Vec<Volume>,
+    outputs: Vec<Output>,
     planted: Planted,
     canaries: Canaries,
     sensor: Sensor,
@@ -88,6 +90,7 @@ pub fn run(parts: Parts<'_>) -> Result<(), Failure> {
         socket,
         root: root.root,
         volumes: root.volumes,
+        outputs: root.outputs,
         planted: Planted::default(),
         canaries: Canaries::new(root.control, root.names, root.canary, root.canary_socket),
         sensor: Sensor {
@@ -131,7 +134,7 @@ impl Server<'_> {
     /// Waits for something and does it; false when there is nothing more to do.
     fn turn(&mut self) -> Result<bool, Stop> {
         let (ready, listed) = self.wait()?;
-        let is_ready = |fd: RawFd| ready.contains(&fd);
+        let is_ready = |fd: RawFd| ready.iter().any(|ready| ready.0 == fd);
         if is_ready(self.children.as_raw_fd()) {
             self.reap();
         }
@@ -150,11 +153,11 @@ impl Server<'_> {
             self.take_observer();
         }
         if let Some(observer) = &mut self.observer
-            && is_ready(observer.descriptor())
-            && !observer.turn()
+            && let Some(events) = ready.iter().find(|ready| Some(ready.0) == observer.descriptor())
+            // A hang-up alone: no process with this filter is left, and there will be none.
+            && (events.1 & libc::POLLIN == 0 || !observer.turn())
         {
-            // Its events are kept; only the descriptor is done with.
-            self.observer_done();
+            observer.close();
         }
         if self
             .failed
@@ -177,8 +180,8 @@ impl Server<'_> {
         Ok(true)
     }
 
-    /// Descriptors that are ready, and how many of them are the network's.
-    fn wait(&mut self) -> Result<(Vec<RawFd>, usize), Stop> {
+    /// Descriptors that are ready, for what, and how many of them are the network's.
+    fn wait(&mut self) -> Result<(Vec<(RawFd, i16)>, usize), Stop> {
         let mut fds: Vec<RawFd> = vec![self.children.as_raw_fd(), self.canaries.descriptor()];
         // Until the program runs, questions wait: the first message must be the answer to that.
         match &self.failed {
@@ -191,7 +194,7 @@ impl Server<'_> {
                 .as_ref()
                 .map(|socket| socket.as_raw_fd()),
         );
-        fds.extend(self.observer.as_ref().map(Observer::descriptor));
+        fds.extend(self.observer.as_ref().and_then(Observer::descriptor));
         let own = fds.len();
         fds.extend(self.net.descriptors());
         let mut polled: Vec<libc::pollfd> = fds
@@ -202,24 +205,24 @@ impl Server<'_> {
                 revents: 0,
             })
             .collect();
-        let until = [Some(self.wall), Some(self.watch), self.net.deadline()]
-            .into_iter()
-            .flatten()
-            .min()
-            .filter(|_| self.state == State::Running || self.anybody_lives());
+        let busy = self.state == State::Running || !tree::processes().is_empty();
+        let until = [
+            busy.then_some(self.wall),
+            busy.then_some(self.watch),
+            self.net.deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min();
         let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
         process::poll(&mut polled, timeout).map_err(|_| Stop::Supervisor)?;
-        let ready: Vec<RawFd> = polled
+        let ready = polled
             .iter()
             .filter(|fd| fd.revents != 0)
-            .map(|fd| fd.fd)
+            .map(|fd| (fd.fd, fd.revents))
             .collect();
         let net = polled[own..].iter().filter(|fd| fd.revents != 0).count();
         Ok((ready, net))
-    }
-
-    fn anybody_lives(&self) -> bool {
-        self.output.is_some() || self.net.deadline().is_some() || !tree::processes().is_empty()
     }
 
     fn reap(&mut self) {
@@ -267,10 +270,6 @@ impl Server<'_> {
         }
     }
 
-    fn observer_done(&mut self) {
-        self.observer = None;
-    }
-
     /// The program runs, or it does not and says why.
     fn executed(&mut self) -> Result<(), Stop> {
         let Some(mut failed) = self.failed.take() else {
@@ -298,7 +297,15 @@ impl Server<'_> {
     }
 
     fn watch(&mut self, now: Instant) {
-        if now >= self.wall && matches!(self.state, State::Running | State::Exited { .. }) {
+        if !matches!(self.state, State::Running | State::Exited { .. }) {
+            if now >= self.watch {
+                // Killed already; what a fork raced past the first blow falls to the next.
+                let _ = process::kill(-1, libc::SIGKILL);
+                self.watch = now + WATCH;
+            }
+            return;
+        }
+        if now >= self.wall {
             self.kill_all(State::KilledWall);
         }
         if now < self.watch {
@@ -309,19 +316,22 @@ impl Server<'_> {
         self.peak = self.peak.max(used.memory);
         if self.reaped_cpu + used.cpu > Duration::from_secs(self.order.cpu_seconds) {
             self.kill_all(State::KilledCpu);
-        }
-        if !self.memory_group && used.memory > self.order.memory_bytes {
+        } else if !self.memory_group && used.memory > self.order.memory_bytes {
             self.kill_all(State::KilledMemory);
+        } else if self
+            .outputs
+            .iter_mut()
+            .any(|output| output.grew_over(self.order.disk_bytes))
+        {
+            self.kill_all(State::KilledDisk);
         }
     }
 
-    /// Everything in the PID namespace but us.
+    /// Everything in the PID namespace but us. A target that ended by itself keeps its own end.
     fn kill_all(&mut self, why: State) {
-        if process::kill(-1, libc::SIGKILL).is_ok() || self.state == State::Running {
+        if process::kill(-1, libc::SIGKILL).is_ok() {
             self.state = why;
         }
-        // Only once: the limit stays passed.
-        self.wall = Instant::now() + Duration::from_secs(365 * 86_400);
     }
 
     fn answer(&mut self) -> Result<(), Stop> {

@@ -46,7 +46,7 @@ const FRESH_VAR: [(&str, u32); 8] = [
 ];
 
 /// Where entries of the user who starts the sandbox are looked for and hidden.
-const SHARED: [&str; 6] = ["opt", "var", "var/lib", "var/cache", "usr/local", "etc"];
+const SHARED: [&str; 5] = ["opt", "var", "var/lib", "var/cache", "etc"];
 
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
@@ -180,6 +180,10 @@ fn open_system(sources: &mut Sources, name: &str, as_root: bool) -> Result<(), F
             mounts::clone_tree(&path, Below::Submounts).map_err(|e| failed(&e))?,
             true,
         ),
+        // Root in a container that may not mount.
+        Err(error) if as_root && error.raw_os_error() == Some(libc::EPERM) => {
+            return Err(Failure::of(FailureKind::Namespaces, "open_tree", &error));
+        }
         Err(error) => return Err(failed(&error)),
     };
     let below = if locked {

@@ -12,7 +12,7 @@ use landlock::{
     RulesetCreatedAttr as _, Scope,
 };
 
-use super::filter::{self, Execs};
+use super::filter::{self, Counted, Execs};
 use crate::sys::process::{self, Fork, Listen};
 use crate::sys::{c_bytes, sockets};
 use crate::wire::Order;
@@ -114,7 +114,7 @@ fn prepare(
         errno: libc::EPERM,
         what: format!("apply landlock: {error}"),
     })?;
-    install(observer).map_err(stopped("install the seccomp filter"))
+    install(observer, memory_group).map_err(stopped("install the seccomp filter"))
 }
 
 fn set_limits(order: &Order, memory_group: bool) -> io::Result<()> {
@@ -157,12 +157,17 @@ fn confine_files() -> Result<(), String> {
     Ok(())
 }
 
-fn install(observer: Option<&OwnedFd>) -> io::Result<()> {
+fn install(observer: Option<&OwnedFd>, memory_group: bool) -> io::Result<()> {
+    let counted = if memory_group {
+        Counted::ByGroup
+    } else {
+        Counted::ByProcess
+    };
     let Some(observer) = observer else {
-        process::install_filter(&filter::program(Execs::Silent), Listen::No)?;
+        process::install_filter(&filter::program(Execs::Silent, counted), Listen::No)?;
         return Ok(());
     };
-    let program = filter::program(Execs::Observed);
+    let program = filter::program(Execs::Observed, counted);
     let listener = match process::install_filter(&program, Listen::Yes { killable: true }) {
         Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
             process::install_filter(&program, Listen::Yes { killable: false })?

@@ -48,7 +48,18 @@ pub fn use_now() -> Use {
             }
         }
     }
+    total.memory += shared_segments();
     total
+}
+
+/// Bytes of System V shared memory, which belongs to no process.
+fn shared_segments() -> u64 {
+    let text = fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();
+    // The column before the last is what is resident (`rss`); the first line names the columns.
+    text.lines()
+        .skip(1)
+        .filter_map(|line| line.split_whitespace().rev().nth(1)?.parse::<u64>().ok())
+        .sum()
 }
 
 /// Fields of `/proc/<pid>/stat` from the state on.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use solvent_sandbox::{Instance as _, KillReason, RunState};
+use solvent_sandbox::{Access, Instance as _, KillReason, RunState};
 
 use crate::support::*;
 
@@ -192,4 +192,39 @@ fn open_files_are_limited() {
         let (_, output) = finish(&mut start(&spec));
         assert_eq!(output, "61 24\n");
     });
+}
+
+#[test]
+fn an_output_folder_cannot_grow_over_the_budget() {
+    as_root_and_plain_user(
+        "limits::an_output_folder_cannot_grow_over_the_budget",
+        || {
+            // Large files, and a flood of empty ones.
+            for script in [
+                "i=0; while :; do head -c 1000000 /dev/zero > /out/f$i; i=$((i+1)); done",
+                "import itertools\nfor i in itertools.count(): open('/out/%d' % i, 'w').close()",
+            ] {
+                let out = tempfile::tempdir().unwrap();
+                let shell = ["sh", "-c", script];
+                let python = ["python3", "-c", script];
+                let mut spec = spec(if script.starts_with("import") {
+                    &python
+                } else {
+                    &shell
+                });
+                spec.layers
+                    .push(layer(out.path(), "/out", Access::ReadWrite));
+                spec.limits.disk_bytes = 8 << 20;
+                let mut instance = start(&spec);
+                let (state, output) = finish(&mut instance);
+                assert_eq!(
+                    state,
+                    RunState::Killed {
+                        reason: KillReason::Disk
+                    },
+                    "{output}"
+                );
+            }
+        },
+    );
 }

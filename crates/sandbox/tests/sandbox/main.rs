@@ -6,4 +6,5 @@ mod support;
 mod escape;
 mod fetch;
 mod limits;
+mod probe;
 mod target;
