@@ -230,7 +230,7 @@ fn a_killed_supervisor_leaves_nothing() {
     // be killed.
     as_root_and_plain_user("escape::a_killed_supervisor_leaves_nothing", || {
         let mark = format!("slv-orphan-{}", std::process::id());
-        let mut supervisor = Command::new(std::env::current_exe().unwrap())
+        let supervisor = Command::new(std::env::current_exe().unwrap())
             .args([
                 "--exact",
                 "escape::supervisor_to_be_killed",
@@ -242,6 +242,7 @@ fn a_killed_supervisor_leaves_nothing() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
+        let mut supervisor = Killed(supervisor);
         let until = Instant::now() + TIME;
         while count_processes(&mark) == 0 {
             assert!(Instant::now() < until, "the target did not start");
@@ -260,15 +261,15 @@ fn a_killed_supervisor_leaves_nothing() {
             }
             children
         };
-        let launchers = ours(supervisor.id());
+        let launchers = ours(supervisor.0.id());
         assert_eq!(launchers.len(), 1);
         let groups = |pid: u32| find_groups(&format!("solvent-{pid}-"));
-        if is_root() && groups(supervisor.id()).is_empty() {
+        if is_root() && groups(supervisor.0.id()).is_empty() {
             unmeasured("control groups: none can be made here");
         }
-        let pid = supervisor.id();
-        supervisor.kill().unwrap();
-        supervisor.wait().unwrap();
+        let pid = supervisor.0.id();
+        supervisor.0.kill().unwrap();
+        supervisor.0.wait().unwrap();
         // Nobody is left to wait for what it started, so its end is looked for.
         let until = Instant::now() + TIME;
         let alive = |pid: &str| {
@@ -396,6 +397,16 @@ fn planting_and_reading_follow_no_links() {
     });
 }
 
+/// A child that does not outlive its test, however that ends.
+struct Killed(std::process::Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
 #[test]
 fn proc_shows_nothing_of_the_host_and_changes_nothing() {
     as_root_and_plain_user(
@@ -403,19 +414,21 @@ fn proc_shows_nothing_of_the_host_and_changes_nothing() {
         || {
             // A process of this test's user with something in its environment.
             let secret = format!("slv-environ-{}", std::process::id());
-            let mut child = Command::new("sleep")
+            let child = Command::new("sleep")
                 .arg("1000")
                 .env("SECRET", &secret)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
                 .spawn()
                 .unwrap();
+            let child = Killed(child);
             let script = format!(
                 "cat /proc/[0-9]*/environ | grep -c {secret}; ls -d /proc/[0-9]* | wc -l; \
              for f in sys/kernel/core_pattern sys/kernel/hostname sysrq-trigger sys/vm/drop_caches sys/net/ipv4/ip_forward 1/oom_score_adj 1/mem 1/root/x self/uid_map; do echo 1 > /proc/$f && echo WROTE $f; done; \
              cat /proc/kcore /proc/keys /proc/kmsg | wc -c; ls /proc/1/root/ /proc/1/fd /proc/1/cwd 2>&1 | grep -vc denied; cat /proc/1/environ 2>&1 | grep -c denied"
             );
             let (_, output) = shell(&script);
-            child.kill().unwrap();
-            child.wait().unwrap();
+            drop(child);
             assert!(!output.contains("WROTE"), "{output}");
             let lines: Vec<&str> = output
                 .lines()
