@@ -14,13 +14,19 @@ pub(crate) async fn status(
     conn: &mut SqliteConnection,
     subject: Option<&str>,
 ) -> Result<StatusReport, StoreError> {
-    let mut report = StatusReport { schema: STATUS_SCHEMA.to_owned(), ..StatusReport::default() };
+    let mut report = StatusReport {
+        schema: STATUS_SCHEMA.to_owned(),
+        ..StatusReport::default()
+    };
     for row in sqlx::query("SELECT what, why FROM gaps ORDER BY idx, position")
         .fetch_all(&mut *conn)
         .await
         .map_err(db("reading the gaps"))?
     {
-        report.unmeasured.push(Unmeasured { what: row.get(0), why: row.get(1) });
+        report.unmeasured.push(Unmeasured {
+            what: row.get(0),
+            why: row.get(1),
+        });
     }
     let Some((scan, scanned_ms)) = latest::<ScanReport>(conn, "scan", subject).await? else {
         return Ok(report);
@@ -66,7 +72,10 @@ pub(crate) async fn findings(
     conn: &mut SqliteConnection,
     filter: &Filter,
 ) -> Result<FindingList, StoreError> {
-    let mut list = FindingList { schema: FINDINGS_SCHEMA.to_owned(), findings: Vec::new() };
+    let mut list = FindingList {
+        schema: FINDINGS_SCHEMA.to_owned(),
+        findings: Vec::new(),
+    };
     let Some(subject) = subject_name(conn, filter.subject.as_deref()).await? else {
         return Ok(list);
     };
@@ -190,7 +199,10 @@ pub(crate) async fn log(
             note: row.get(7),
         })
         .collect();
-    Ok(LogReport { schema: LOG_SCHEMA.to_owned(), entries })
+    Ok(LogReport {
+        schema: LOG_SCHEMA.to_owned(),
+        entries,
+    })
 }
 
 pub(crate) async fn open_runs(conn: &mut SqliteConnection) -> Result<Vec<u64>, StoreError> {
@@ -206,7 +218,9 @@ pub(crate) async fn latest_scan(
     conn: &mut SqliteConnection,
     subject: Option<&str>,
 ) -> Result<Option<ScanReport>, StoreError> {
-    Ok(latest(conn, "scan", subject).await?.map(|(report, _)| report))
+    Ok(latest(conn, "scan", subject)
+        .await?
+        .map(|(report, _)| report))
 }
 
 pub(crate) async fn latest_prove(
@@ -216,7 +230,9 @@ pub(crate) async fn latest_prove(
     let Some(subject) = subject_name(conn, subject).await? else {
         return Ok(None);
     };
-    Ok(latest(conn, "prove", Some(&subject)).await?.map(|(report, _)| report))
+    Ok(latest(conn, "prove", Some(&subject))
+        .await?
+        .map(|(report, _)| report))
 }
 
 /// The newest report of a kind and the time of its record.
@@ -235,7 +251,8 @@ async fn latest<T: serde::de::DeserializeOwned>(
     .fetch_optional(&mut *conn)
     .await
     .map_err(db("reading a report"))?;
-    row.map(|row| Ok((from_json(row.get(0))?, row.get(1)))).transpose()
+    row.map(|row| Ok((from_json(row.get(0))?, row.get(1))))
+        .transpose()
 }
 
 async fn subject_name(
@@ -277,7 +294,10 @@ async fn identify(
         [] => Err(missing()),
         [fingerprint] => Ok((subject, fingerprint.clone())),
         several => Err(StoreError::Ambiguous {
-            found: several.iter().map(|text| text.chars().take(16).collect()).collect(),
+            found: several
+                .iter()
+                .map(|text| text.chars().take(16).collect())
+                .collect(),
             id,
         }),
     }

@@ -22,12 +22,19 @@ pub(crate) async fn fold(
 ) -> Result<(), StoreError> {
     let mut notes = Vec::new();
     for (position, item) in record.body.outputs.iter().enumerate() {
-        let known = [names::SCAN_REPORT, names::PROVE_REPORT, names::REPLAY_REPORT];
+        let known = [
+            names::SCAN_REPORT,
+            names::PROVE_REPORT,
+            names::REPLAY_REPORT,
+        ];
         if !known.contains(&item.name.as_str()) {
             continue;
         }
         let opened = source.object(item.commitment)?;
-        let place = Place { record, position: position as i64 };
+        let place = Place {
+            record,
+            position: position as i64,
+        };
         let folded = match opened {
             Ok(bytes) => report(conn, &place, &item.name, &bytes).await?,
             Err(why) => Err(why),
@@ -61,7 +68,10 @@ async fn report(
     bytes: &[u8],
 ) -> Result<Result<String, String>, StoreError> {
     if bytes.len() > MAX_REPORT_BYTES {
-        return Ok(Err(format!("{} bytes are over the cap of {MAX_REPORT_BYTES}", bytes.len())));
+        return Ok(Err(format!(
+            "{} bytes are over the cap of {MAX_REPORT_BYTES}",
+            bytes.len()
+        )));
     }
     fn read<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
         serde_json::from_slice(bytes).map_err(|error| error.to_string())
@@ -102,7 +112,10 @@ async fn scan(
     let mut reachable = 0;
     for (position, finding) in report.findings.iter().enumerate() {
         reachable += u32::from(finding.verdict.word == "reachable");
-        let key = Key { subject, fingerprint: &finding.fingerprint };
+        let key = Key {
+            subject,
+            fingerprint: &finding.fingerprint,
+        };
         let before = sqlx::query(
             "SELECT verdict, present FROM findings WHERE subject = ?1 AND fingerprint = ?2",
         )
@@ -133,15 +146,27 @@ async fn scan(
     for row in gone {
         let fingerprint: String = row.get(0);
         let verdict: String = row.get(1);
-        changed(conn, &Key { subject, fingerprint: &fingerprint }, place, "absent", &verdict)
-            .await?;
+        changed(
+            conn,
+            &Key {
+                subject,
+                fingerprint: &fingerprint,
+            },
+            place,
+            "absent",
+            &verdict,
+        )
+        .await?;
     }
     sqlx::query("UPDATE findings SET present = 0 WHERE subject = ?1 AND present = 2")
         .bind(subject)
         .execute(&mut *conn)
         .await
         .map_err(db("folding a scan"))?;
-    Ok(format!("{} findings, {reachable} reachable", report.findings.len()))
+    Ok(format!(
+        "{} findings, {reachable} reachable",
+        report.findings.len()
+    ))
 }
 
 async fn prove(
@@ -158,7 +183,10 @@ async fn prove(
         if proof.fingerprint.is_empty() {
             continue;
         }
-        let key = Key { subject, fingerprint: &proof.fingerprint };
+        let key = Key {
+            subject,
+            fingerprint: &proof.fingerprint,
+        };
         attempt(conn, &key, place, proof).await?;
     }
     Ok(format!("{proven} of {} proven", report.proofs.len()))
@@ -170,14 +198,13 @@ async fn attempt(
     place: &Place<'_>,
     proof: &ProofView,
 ) -> Result<(), StoreError> {
-    let before: Option<String> = sqlx::query_scalar(
-        "SELECT outcome FROM findings WHERE subject = ?1 AND fingerprint = ?2",
-    )
-    .bind(key.subject)
-    .bind(key.fingerprint)
-    .fetch_optional(&mut *conn)
-    .await
-    .map_err(db("folding a proof"))?;
+    let before: Option<String> =
+        sqlx::query_scalar("SELECT outcome FROM findings WHERE subject = ?1 AND fingerprint = ?2")
+            .bind(key.subject)
+            .bind(key.fingerprint)
+            .fetch_optional(&mut *conn)
+            .await
+            .map_err(db("folding a proof"))?;
     sqlx::query(
         "UPDATE findings SET outcome = ?3, proof = ?4 WHERE subject = ?1 AND fingerprint = ?2",
     )
@@ -212,10 +239,16 @@ async fn replay(
     report: &ReplayReport,
 ) -> Result<String, StoreError> {
     keep(conn, place, "replay", &report.subject, report).await?;
-    let key = Key { subject: &report.subject.name, fingerprint: &report.fingerprint };
+    let key = Key {
+        subject: &report.subject.name,
+        fingerprint: &report.fingerprint,
+    };
     changed(conn, &key, place, "replay", &report.outcome).await?;
     mention(conn, &key, place).await?;
-    Ok(format!("{}: {} of {} replays", report.outcome, report.replays_shown, report.replays_run))
+    Ok(format!(
+        "{}: {} of {} replays",
+        report.outcome, report.replays_shown, report.replays_run
+    ))
 }
 
 struct Key<'a> {

@@ -142,7 +142,10 @@ pub enum StoreError {
     /// The ledger could not be read.
     Source(SourceError),
     /// The database failed; what was tried.
-    Database { doing: &'static str, source: sqlx::Error },
+    Database {
+        doing: &'static str,
+        source: sqlx::Error,
+    },
     /// The runtime could not start, or a file could not be removed.
     Io(std::io::Error),
     /// A row does not hold what the fold put there. Rebuild.
@@ -160,7 +163,9 @@ impl fmt::Display for StoreError {
                 write!(f, "record {got} came, record {expected} is next")
             }
             Self::Source(error) => write!(f, "the ledger could not be read: {error}"),
-            Self::Database { doing, source } => write!(f, "the database failed while {doing}: {source}"),
+            Self::Database { doing, source } => {
+                write!(f, "the database failed while {doing}: {source}")
+            }
             Self::Io(error) => write!(f, "the database file failed: {error}"),
             Self::Corrupt(what) => {
                 write!(f, "the database does not hold what was put there: {what}")

@@ -56,7 +56,11 @@ impl SqliteStore {
                 runtime.block_on(fresh(SqliteConnectOptions::new().filename(path), source))?
             }
         };
-        let mut store = Self { runtime, conn, path: Some(path.to_owned()) };
+        let mut store = Self {
+            runtime,
+            conn,
+            path: Some(path.to_owned()),
+        };
         store.catch_up(source)?;
         Ok(store)
     }
@@ -64,9 +68,12 @@ impl SqliteStore {
     /// The same tables without a file.
     pub fn in_memory(source: &dyn Source) -> Result<Self, StoreError> {
         let runtime = runtime()?;
-        let conn =
-            runtime.block_on(fresh(in_memory(), source))?;
-        let mut store = Self { runtime, conn, path: None };
+        let conn = runtime.block_on(fresh(in_memory(), source))?;
+        let mut store = Self {
+            runtime,
+            conn,
+            path: None,
+        };
         store.catch_up(source)?;
         Ok(store)
     }
@@ -74,7 +81,8 @@ impl SqliteStore {
 
 impl Store for SqliteStore {
     fn apply(&mut self, source: &dyn Source, record: &Record) -> Result<(), StoreError> {
-        self.runtime.block_on(apply(&mut self.conn, source, std::slice::from_ref(record)))
+        self.runtime
+            .block_on(apply(&mut self.conn, source, std::slice::from_ref(record)))
     }
 
     fn rebuild(&mut self, source: &dyn Source) -> Result<u64, StoreError> {
@@ -113,19 +121,23 @@ impl Store for SqliteStore {
     }
 
     fn status(&mut self, subject: Option<&str>) -> Result<StatusReport, StoreError> {
-        self.runtime.block_on(answer::status(&mut self.conn, subject))
+        self.runtime
+            .block_on(answer::status(&mut self.conn, subject))
     }
 
     fn findings(&mut self, filter: &Filter) -> Result<FindingList, StoreError> {
-        self.runtime.block_on(answer::findings(&mut self.conn, filter))
+        self.runtime
+            .block_on(answer::findings(&mut self.conn, filter))
     }
 
     fn show(&mut self, subject: Option<&str>, id: &str) -> Result<ShowReport, StoreError> {
-        self.runtime.block_on(answer::show(&mut self.conn, subject, id))
+        self.runtime
+            .block_on(answer::show(&mut self.conn, subject, id))
     }
 
     fn history(&mut self, subject: Option<&str>, id: &str) -> Result<Vec<Change>, StoreError> {
-        self.runtime.block_on(answer::history(&mut self.conn, subject, id))
+        self.runtime
+            .block_on(answer::history(&mut self.conn, subject, id))
     }
 
     fn log(&mut self, filter: &LogFilter) -> Result<LogReport, StoreError> {
@@ -137,11 +149,13 @@ impl Store for SqliteStore {
     }
 
     fn latest_scan(&mut self, subject: Option<&str>) -> Result<Option<ScanReport>, StoreError> {
-        self.runtime.block_on(answer::latest_scan(&mut self.conn, subject))
+        self.runtime
+            .block_on(answer::latest_scan(&mut self.conn, subject))
     }
 
     fn latest_prove(&mut self, subject: Option<&str>) -> Result<Option<ProveReport>, StoreError> {
-        self.runtime.block_on(answer::latest_prove(&mut self.conn, subject))
+        self.runtime
+            .block_on(answer::latest_prove(&mut self.conn, subject))
     }
 
     fn dump(&mut self) -> Result<String, StoreError> {
@@ -159,7 +173,9 @@ fn in_memory() -> SqliteConnectOptions {
 }
 
 fn runtime() -> Result<Runtime, StoreError> {
-    tokio::runtime::Builder::new_current_thread().build().map_err(StoreError::Io)
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .map_err(StoreError::Io)
 }
 
 async fn connect(options: SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
@@ -203,7 +219,10 @@ async fn fits(conn: &mut SqliteConnection, source: &dyn Source) -> Result<bool, 
 }
 
 fn fingerprint(record: &Record) -> Option<String> {
-    record.to_bytes().ok().map(|bytes| solvent_base::Digest::of(&bytes).to_string())
+    record
+        .to_bytes()
+        .ok()
+        .map(|bytes| solvent_base::Digest::of(&bytes).to_string())
 }
 
 fn version() -> String {
@@ -215,7 +234,9 @@ async fn fresh(
     options: SqliteConnectOptions,
     source: &dyn Source,
 ) -> Result<SqliteConnection, StoreError> {
-    let mut conn = connect(options.create_if_missing(true)).await.map_err(db("opening the file"))?;
+    let mut conn = connect(options.create_if_missing(true))
+        .await
+        .map_err(db("opening the file"))?;
     tables(&mut conn, source).await?;
     Ok(conn)
 }
@@ -243,21 +264,30 @@ async fn apply(
     let mut expected = folded(&mut transaction).await?;
     for record in records {
         if record.seq != expected {
-            return Err(StoreError::OutOfOrder { expected, got: record.seq });
+            return Err(StoreError::OutOfOrder {
+                expected,
+                got: record.seq,
+            });
         }
         fold::fold(&mut transaction, source, record).await?;
         expected += 1;
     }
     if let Some(last) = records.last() {
         set_meta(&mut transaction, "folded", &expected.to_string()).await?;
-        set_meta(&mut transaction, "last", &fingerprint(last).unwrap_or_default()).await?;
+        set_meta(
+            &mut transaction,
+            "last",
+            &fingerprint(last).unwrap_or_default(),
+        )
+        .await?;
     }
     transaction.commit().await.map_err(db("committing"))
 }
 
 async fn folded(conn: &mut SqliteConnection) -> Result<u64, StoreError> {
     let text = meta(conn, "folded").await?.unwrap_or_default();
-    text.parse().map_err(|_| StoreError::Corrupt(format!("folded is `{text}`")))
+    text.parse()
+        .map_err(|_| StoreError::Corrupt(format!("folded is `{text}`")))
 }
 
 async fn meta(conn: &mut SqliteConnection, key: &str) -> Result<Option<String>, StoreError> {
@@ -268,11 +298,7 @@ async fn meta(conn: &mut SqliteConnection, key: &str) -> Result<Option<String>, 
         .map_err(db("reading the file's own notes"))
 }
 
-async fn set_meta(
-    conn: &mut SqliteConnection,
-    key: &str,
-    value: &str,
-) -> Result<(), StoreError> {
+async fn set_meta(conn: &mut SqliteConnection, key: &str, value: &str) -> Result<(), StoreError> {
     sqlx::query("INSERT OR REPLACE INTO meta VALUES (?1, ?2)")
         .bind(key)
         .bind(value)
@@ -308,7 +334,10 @@ async fn dump(conn: &mut SqliteConnection) -> Result<String, StoreError> {
         out.push_str(&format!("[{table}]\n"));
         // The name comes from the schema above; every table's first columns are its key.
         let sql = sqlx::AssertSqlSafe(format!("SELECT * FROM \"{table}\""));
-        let rows = sqlx::query(sql).fetch_all(&mut *conn).await.map_err(&reading)?;
+        let rows = sqlx::query(sql)
+            .fetch_all(&mut *conn)
+            .await
+            .map_err(&reading)?;
         let mut lines: Vec<String> = rows
             .iter()
             .map(|row| {
@@ -319,7 +348,8 @@ async fn dump(conn: &mut SqliteConnection) -> Result<String, StoreError> {
                         let at = column.ordinal();
                         row.try_get::<Option<String>, _>(at)
                             .or_else(|_| {
-                                row.try_get::<Option<i64>, _>(at).map(|n| n.map(|n| n.to_string()))
+                                row.try_get::<Option<i64>, _>(at)
+                                    .map(|n| n.map(|n| n.to_string()))
                             })
                             .map_or_else(|error| error.to_string(), |cell| format!("{cell:?}"))
                     })
