@@ -38,7 +38,7 @@ impl Options {
     /// Limits that a laptop and an ordinary application are fine with.
     pub fn ordinary(seed: u64) -> Self {
         Self {
-            requests_per_case: 400,
+            requests_per_case: 2000,
             time_per_case: Duration::from_secs(60),
             time: Duration::from_secs(3600),
             answer_timeout: Duration::from_secs(10),

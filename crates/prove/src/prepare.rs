@@ -30,7 +30,7 @@ pub(crate) const SENSORS: &str = "/opt/solvent/tools/sensors";
 const WHEELHOUSE: &str = "/opt/solvent/wheelhouse";
 
 /// Part of every cache key: a change of how preparation works makes older snapshots unused.
-const GENERATION: &str = "2";
+const GENERATION: &str = "3";
 
 /// Folders of the host that a running target is built from.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -19,7 +19,7 @@ for folder, names, files in os.walk(sys.argv[1]):
         try:
             # Checked by content, since a copy may change times.
             py_compile.compile(
-                path, doraise=True, quiet=2,
+                path, doraise=True,
                 invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
                 if os.environ.get("SOLVENT_UNCHECKED") else py_compile.PycInvalidationMode.TIMESTAMP)
         except py_compile.PyCompileError:
