@@ -1,1 +1,29 @@
 //! System Graph: symbols, calls with reasons, entry points, exposure.
+//!
+//! It does not know about verdicts, findings or proofs: it says what calls what, where outside
+//! control begins, and what arrives at the sinks that the models name. Read [`build`] and
+//! [`SystemGraph`], then [`link`] (units into one program), [`value`] and [`label`] (what is known of
+//! a value), [`machine`] (the interpreter), [`world`] (what an evaluation leaves).
+
+mod analyse;
+mod attr;
+mod call;
+pub mod entry;
+mod hash;
+pub mod label;
+mod library;
+pub mod link;
+pub mod machine;
+mod native;
+mod operate;
+mod refine;
+pub mod value;
+pub mod world;
+
+pub use analyse::{
+    CallEdge, Root, RootKind, SystemGraph, build, build_within, edges_of, on_big_stack,
+};
+pub use entry::Entry;
+pub use link::{ClassId, FnId, Program, Site, UnitId};
+pub use machine::{Limits, Machine};
+pub use world::{CallTier, World};

@@ -1,1 +1,141 @@
 //! Flows from sources to sinks, with a verdict and its reason.
+//!
+//! It does not know how values are computed (that is `graph`), nor how a finding is proved. Read
+//! [`reach`], then [`judge`] (what a sink's observations mean), [`trace`] (flows in words and places),
+//! [`place`] (positions in source text).
+
+pub mod judge;
+mod place;
+mod print;
+mod trace;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use solvent_base::{FilePath, Interner, Problem, ProblemKind};
+use solvent_finding::{EntryKind, EntryPoint, Finding, Verdict};
+use solvent_graph::machine::Machine;
+use solvent_graph::SystemGraph;
+use solvent_models::ModelSet;
+
+pub use solvent_graph::Limits;
+
+/// The answer for one program.
+#[derive(Clone, Debug)]
+pub struct Reach {
+    /// By path and position of the sink, then weakness, then entry point.
+    pub findings: Vec<Finding>,
+    /// By route, then handler.
+    pub entry_points: Vec<EntryPoint>,
+    /// Limits that were reached, and gaps in reading.
+    pub problems: Vec<Problem>,
+    pub stats: Stats,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Stats {
+    pub units: usize,
+    pub lines: u64,
+    pub functions: usize,
+    pub call_edges: usize,
+    /// Calls in the text that could not be resolved.
+    pub boundaries: usize,
+    pub entry_points: usize,
+    /// Sinks seen, by place and kind.
+    pub sinks: usize,
+    /// Sinks that only ever get constants; they are no findings.
+    pub constant_sinks: usize,
+    /// Instructions evaluated, discovery included.
+    pub steps: u64,
+}
+
+/// Finds what reaches the modelled sinks, and why the rest does not.
+pub fn reach(
+    graph: &SystemGraph,
+    models: &ModelSet,
+    names: &Interner,
+    text: &(dyn Fn(&FilePath) -> Option<String> + Sync),
+    limits: &Limits,
+) -> Reach {
+    solvent_graph::on_big_stack(|| reach_here(graph, models, names, text, limits))
+}
+
+fn reach_here(
+    graph: &SystemGraph,
+    models: &ModelSet,
+    names: &Interner,
+    text: &(dyn Fn(&FilePath) -> Option<String> + Sync),
+    limits: &Limits,
+) -> Reach {
+    let mut machine =
+        Machine::resume(&graph.program, models, names, graph.world.clone(), *limits);
+    let roots = machine.run_roots(&graph.entries, &graph.hooks);
+    let world = machine.w;
+    let edges = solvent_graph::edges_of(&world);
+    let places = place::Places::new(text);
+    let view = judge::View::new(graph, &world, models, names, &places, &roots, &edges);
+    let mut entry_points: Vec<EntryPoint> = Vec::new();
+    for (i, entry) in graph.entries.iter().enumerate() {
+        entry_points.push(view.entry_point(i, entry));
+    }
+    let (mut findings, constant) = view.findings(&entry_points);
+    print::number(&mut findings, &world, graph);
+    findings.sort_by(|a, b| {
+        let key = |f: &Finding| {
+            (
+                f.sink.location.clone(),
+                f.weakness.clone(),
+                f.entry.as_ref().map(|e| (e.route.clone(), e.handler.clone(), e.methods.clone())),
+                f.sink.callee.clone(),
+                f.fingerprint,
+            )
+        };
+        key(a).cmp(&key(b))
+    });
+    let mut problems: Vec<Problem> = graph
+        .program
+        .units
+        .iter()
+        .flat_map(|u| u.problems.iter().cloned())
+        .collect();
+    let limits_hit: BTreeSet<&String> = world.limits_hit.iter().collect();
+    for what in limits_hit {
+        problems.push(Problem {
+            kind: ProblemKind::Limit,
+            path: None,
+            span: None,
+            message: format!("the search is partial: {what}"),
+        });
+    }
+    problems.sort();
+    let stats = Stats {
+        units: graph.program.units.len(),
+        lines: graph.program.units.iter().map(|u| u64::from(u.lines)).sum(),
+        functions: graph.program.function_count() as usize,
+        call_edges: edges.len(),
+        boundaries: world.boundaries.len(),
+        entry_points: entry_points.len(),
+        sinks: world.sinks.len(),
+        constant_sinks: constant,
+        steps: world.steps,
+    };
+    entry_points.sort_by(|a, b| {
+        (&a.route, &a.handler, &a.methods).cmp(&(&b.route, &b.handler, &b.methods))
+    });
+    Reach { findings, entry_points, problems, stats }
+}
+
+/// Entries by verdict word, for summaries.
+pub fn count(findings: &[Finding]) -> BTreeMap<&'static str, usize> {
+    let mut out = BTreeMap::new();
+    for finding in findings {
+        *out.entry(finding.verdict.word()).or_insert(0) += 1;
+    }
+    out
+}
+
+/// The word for a verdict that rests on something not shown.
+pub fn is_assumed(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Reachable { assumed } if !assumed.is_empty())
+}
+
+pub(crate) const KIND: EntryKind = EntryKind::Http;

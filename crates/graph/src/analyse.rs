@@ -1,0 +1,336 @@
+//! From units to a System Graph: every module body, every function on its own, every entry point.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use solvent_base::Interner;
+use solvent_ir::{FunctionKind, ParamKind, Unit};
+use solvent_models::ModelSet;
+
+use crate::call::Args;
+use crate::entry::{Bound, Entry};
+use crate::label::{Label, Origin};
+use crate::link::{FnId, Program, Site, UnitId};
+use crate::machine::{Frame, Limits, Machine};
+use crate::value::{Atom, EnvId, V};
+use crate::world::{CallTier, Hit, Place, SummaryId, World};
+
+/// A call edge of the System Graph, with the surest reason seen for it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct CallEdge {
+    pub site: Site,
+    pub caller: FnId,
+    pub callee: FnId,
+    pub tier: CallTier,
+}
+
+/// Why a function is evaluated with nobody calling it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum RootKind {
+    /// A module body, run when it is imported or started.
+    Body,
+    /// Code around every request.
+    Hook,
+    /// The entry point of that index.
+    Entry(usize),
+}
+
+/// An evaluated root.
+#[derive(Clone, Debug)]
+pub struct Root {
+    pub kind: RootKind,
+    pub summaries: Vec<SummaryId>,
+    pub hits: Vec<Hit>,
+}
+
+/// The program, what calls what and why, and where outside control begins.
+pub struct SystemGraph {
+    pub program: Program,
+    pub world: World,
+    pub entries: Vec<Entry>,
+    pub hooks: Vec<V>,
+    pub edges: Vec<CallEdge>,
+    /// Summary of each function evaluated on its own.
+    pub alone: BTreeMap<FnId, SummaryId>,
+}
+
+/// Stack of the thread that evaluates: nesting is bounded by [`Limits::depth`], at most a few hundred
+/// kilobytes a level in a debug build.
+const STACK: usize = 512 << 20;
+
+/// Links units and finds entry points and calls, within the standard limits.
+pub fn build(units: Vec<Unit>, models: &ModelSet, names: &Interner) -> SystemGraph {
+    build_within(units, models, names, Limits::STANDARD)
+}
+
+/// [`build`] with other limits.
+pub fn build_within(
+    units: Vec<Unit>,
+    models: &ModelSet,
+    names: &Interner,
+    limits: Limits,
+) -> SystemGraph {
+    let program = Program::new(units, names);
+    let (world, entries, hooks, alone) = on_big_stack(|| {
+        let mut machine = Machine::new(&program, models, names, limits);
+        let alone = machine.discover();
+        let (entries, hooks) = machine.entries();
+        (machine.w, entries, hooks, alone)
+    });
+    let edges = edges_of(&world);
+    SystemGraph { program, world, entries, hooks, edges, alone }
+}
+
+/// Runs on a thread whose stack bears the deepest nesting that the limits allow.
+pub fn on_big_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    match rayon::ThreadPoolBuilder::new().num_threads(1).stack_size(STACK).build() {
+        Ok(pool) => pool.install(work),
+        Err(_) => work(),
+    }
+}
+
+/// Every edge of every summary, the surest tier of each.
+pub fn edges_of(world: &World) -> Vec<CallEdge> {
+    let mut best: BTreeMap<(Site, FnId), (FnId, CallTier)> = BTreeMap::new();
+    for summary in &world.summaries {
+        for (site, tier, callee) in &summary.calls {
+            let callee = world.summary(*callee).function;
+            let entry = best.entry((*site, callee)).or_insert((summary.function, *tier));
+            entry.1 = entry.1.min(*tier);
+        }
+    }
+    best.into_iter()
+        .map(|((site, callee), (caller, tier))| CallEdge { site, caller, callee, tier })
+        .collect()
+}
+
+impl Machine<'_> {
+    /// Evaluates module bodies, then every function on its own.
+    pub fn discover(&mut self) -> BTreeMap<FnId, SummaryId> {
+        self.index_names();
+        for unit in 0..self.p.units.len() {
+            self.ensure_module(UnitId(unit as u32));
+        }
+        let mut alone = self.each_alone();
+        // Functions that set module state change what others read: once more with what they set.
+        let before = self.w.changed_places;
+        for id in alone.values().copied().collect::<Vec<_>>() {
+            self.apply_effects_at_root(id);
+        }
+        if self.w.changed_places != before {
+            self.forget();
+            alone = self.each_alone();
+            for id in alone.values().copied().collect::<Vec<_>>() {
+                self.apply_effects_at_root(id);
+            }
+        }
+        alone
+    }
+
+    /// Drops memoised summaries, so that they are computed again over the state as it is now.
+    pub fn forget(&mut self) {
+        self.w.memo.clear();
+        self.w.memo_log.clear();
+        self.w.contexts.iter_mut().for_each(|c| *c = 0);
+    }
+
+    fn index_names(&mut self) {
+        for f in self.p.functions() {
+            let function = self.p.function(f);
+            if function.kind != FunctionKind::Def {
+                continue;
+            }
+            let top = function
+                .parent
+                .is_none_or(|parent| parent == solvent_ir::FnIndex(0) || function.class.is_some());
+            if top {
+                self.w.by_name.entry(function.name).or_default().push(f);
+            }
+        }
+    }
+
+    fn each_alone(&mut self) -> BTreeMap<FnId, SummaryId> {
+        let mut out = BTreeMap::new();
+        for f in self.p.functions() {
+            let function = self.p.function(f);
+            if !matches!(function.kind, FunctionKind::Def | FunctionKind::Lambda) {
+                continue;
+            }
+            if self.w.steps >= self.limits.steps {
+                self.w.limits_hit.insert(format!("more than {} evaluation steps", self.limits.steps));
+                break;
+            }
+            let args = self.standing_args(f);
+            let env = self.w.closures.get(&f).copied().unwrap_or(EnvId::EMPTY);
+            let (id, holes) = self.summarize_as_is(f, env, args);
+            let _ = holes;
+            out.insert(f, id);
+        }
+        out
+    }
+
+    /// Arguments of a function whose callers are not looked at.
+    fn standing_args(&mut self, f: FnId) -> Vec<V> {
+        let p = self.p;
+        let function = p.function(f);
+        let mut out = Vec::new();
+        for (i, param) in function.params.iter().enumerate() {
+            let is_self = i == 0 && function.class.is_some() && !self.is_static(f);
+            let v = if is_self {
+                let class = function.class.map(|c| p.class_id(p.unit_of(f), c));
+                match class {
+                    Some(class) => self.open_object(class),
+                    None => self.w.store.unknown(),
+                }
+            } else {
+                let label = Label::new(Origin::Param(i as u16));
+                let set = self.w.store.single(label);
+                let data = self.w.store.data(set);
+                match param.kind {
+                    ParamKind::Rest => self.w.store.many(crate::value::CollKind::Tuple, data),
+                    ParamKind::KeywordRest => self.w.store.many(crate::value::CollKind::Dict, data),
+                    _ => self.annotated(f, i as u32, data),
+                }
+            };
+            out.push(v);
+        }
+        out
+    }
+
+    fn is_static(&self, f: FnId) -> bool {
+        let function = self.p.function(f);
+        function.params.is_empty()
+            || function.params.first().is_some_and(|p| {
+                let name = self.text(p.name);
+                !matches!(&*name, "self" | "cls" | "this" | "_" | "mcs")
+            })
+    }
+
+    /// A parameter with the type that is written for it.
+    fn annotated(&mut self, f: FnId, param: u32, data: V) -> V {
+        let Some(annotation) = self.w.annotations.get(&(f, param)).copied() else { return data };
+        match self.w.store.only(annotation).cloned() {
+            Some(Atom::Class { class, .. }) => self.open_object(class),
+            Some(Atom::Lib(path)) => {
+                let text = self.text(path).to_string();
+                if text.starts_with("builtins.") || text.starts_with("typing.") {
+                    return data;
+                }
+                if self.m.is_class(&text) {
+                    let kind = solvent_models::TypeRef::Named { path: text, element: None };
+                    return self.typed(data, &kind);
+                }
+                data
+            }
+            Some(Atom::LibObject { class, .. }) => {
+                let text = self.text(class).to_string();
+                let kind = solvent_models::TypeRef::Named { path: text, element: None };
+                self.typed(data, &kind)
+            }
+            _ => data,
+        }
+    }
+
+    /// [`Machine::summarize`] for arguments whose labels stay what they are.
+    fn summarize_as_is(
+        &mut self,
+        f: FnId,
+        env: EnvId,
+        args: Vec<V>,
+    ) -> (SummaryId, Vec<crate::value::Ls>) {
+        self.summarize(f, env, args)
+    }
+
+    pub(crate) fn bare_frame(&self, f: FnId) -> Frame {
+        Frame {
+            f,
+            unit: self.p.unit_of(f),
+            env: EnvId::EMPTY,
+            args: Vec::new(),
+            vals: Vec::new(),
+            live: vec![true],
+            edges: Vec::new(),
+            facts: vec![Some(Vec::new())],
+            fact_table: Vec::new(),
+            block: 0,
+            afters: BTreeMap::new(),
+            cells: Vec::new(),
+            cells_changed: false,
+            ret: V::NEVER,
+            yields: V::NEVER,
+            returning: Vec::new(),
+            hits: Vec::new(),
+            effects: Vec::new(),
+            touched: BTreeMap::new(),
+            calls: Vec::new(),
+            own_calls: BTreeMap::new(),
+            cut: Vec::new(),
+            vouched: None,
+            diverged: false,
+        }
+    }
+
+    /// Evaluates hooks, then every entry point, over the state that modules, functions and other
+    /// requests leave.
+    pub fn run_roots(&mut self, entries: &[Entry], hooks: &[V]) -> Vec<Root> {
+        self.forget();
+        let mut out = Vec::new();
+        for round in 0..2 {
+            let before = self.w.changed_places;
+            out.clear();
+            for hook in hooks {
+                let f = self.w.store.atoms(*hook).find_map(|a| match a {
+                    Atom::Fn { function, .. } | Atom::Method { function, .. } => Some(*function),
+                    _ => None,
+                });
+                let Some(f) = f else { continue };
+                out.push(self.root(RootKind::Hook, f, *hook, &Args::default()));
+            }
+            for (i, entry) in entries.iter().enumerate() {
+                let args = self.handler_args(entry);
+                out.push(self.root(RootKind::Entry(i), entry.function, entry.value, &args));
+            }
+            if self.w.changed_places == before || round == 1 {
+                break;
+            }
+            self.forget();
+        }
+        for unit in 0..self.p.units.len() {
+            let body = self.p.body(UnitId(unit as u32));
+            let (id, _) = self.summarize(body, EnvId::EMPTY, Vec::new());
+            let hits = self.w.summary(id).hits.clone();
+            let summaries = self.w.reached(id);
+            out.push(Root { kind: RootKind::Body, summaries, hits });
+        }
+        out
+    }
+
+    fn root(&mut self, kind: RootKind, f: FnId, value: V, args: &Args) -> Root {
+        let mut frame = self.bare_frame(f);
+        let _ = self.call_value(&mut frame, u32::MAX, value, args);
+        for (place, site, v) in std::mem::take(&mut frame.effects) {
+            // What one request leaves in the program's memory, another may find there; a request's own
+            // context (`flask.g`) is filled by its own hooks.
+            let per_request = matches!(place, Place::LibAttr(..) | Place::LibKey(..));
+            let v = if per_request {
+                v
+            } else {
+                let note = crate::label::Note::Stored { site };
+                self.noted(v, note)
+            };
+            self.w.write_weak(place, site, v);
+        }
+        let mut seen = BTreeSet::new();
+        let mut summaries = Vec::new();
+        for (_, _, id) in &frame.calls {
+            for id in self.w.reached(*id) {
+                if seen.insert(id) {
+                    summaries.push(id);
+                }
+            }
+        }
+        Root { kind, summaries, hits: frame.hits }
+    }
+}
+
+/// Registrations by where they stand.
+pub(crate) type Bounds = BTreeMap<(Site, u32, String), Bound>;

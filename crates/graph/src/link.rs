@@ -1,0 +1,420 @@
+//! Units linked into one program: global ids, module names, imports, and the shape of each function.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use rayon::prelude::*;
+use solvent_base::{FilePath, Interner, Name, Span};
+use solvent_finding::Symbol;
+use solvent_ir::{Class, ClassIndex, FnIndex, Function, FunctionKind, Inst, Op, Terminator, Unit};
+
+/// A unit of one [`Program`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct UnitId(pub u32);
+
+/// A function of one [`Program`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct FnId(pub u32);
+
+/// A class of one [`Program`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ClassId(pub u32);
+
+/// An instruction of one function of the program.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Site {
+    pub function: FnId,
+    pub inst: u32,
+}
+
+/// What an import statement leads to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Target {
+    Unit(UnitId),
+    /// A folder of modules without an `__init__`.
+    Namespace(String),
+    /// Not in the tree: a library, by dotted name.
+    Library(String),
+}
+
+/// Facts of a function's control flow that do not depend on values.
+#[derive(Clone, Default, Debug)]
+pub struct Shape {
+    /// Blocks in reverse post-order from the entry; unreachable blocks are left out.
+    pub order: Vec<u32>,
+    pub preds: Vec<Vec<u32>>,
+    /// Whether an edge leads back in the order.
+    pub looping: bool,
+    /// Last version of each parameter in each block that makes one: `(parameter, block, value)`.
+    pub versions: Vec<(u32, u32, u32)>,
+    /// Cells of enclosing functions that this function, or one inside it, reads.
+    pub captures: Vec<(FnIndex, Name)>,
+    /// Whether an inner function reads a cell of this one.
+    pub has_cells: bool,
+}
+
+/// Every unit of the tree, linked.
+#[derive(Debug)]
+pub struct Program {
+    pub units: Vec<Unit>,
+    fn_base: Vec<u32>,
+    class_base: Vec<u32>,
+    fn_owner: Vec<UnitId>,
+    class_owner: Vec<UnitId>,
+    by_module: BTreeMap<String, UnitId>,
+    namespaces: BTreeSet<String>,
+    by_last: HashMap<String, Vec<UnitId>>,
+    shapes: Vec<Shape>,
+}
+
+impl Program {
+    /// Links units; order of the input does not matter.
+    pub fn new(mut units: Vec<Unit>, names: &Interner) -> Self {
+        units.sort_by(|a, b| a.path.cmp(&b.path));
+        let mut program = Self {
+            fn_base: Vec::new(),
+            class_base: Vec::new(),
+            fn_owner: Vec::new(),
+            class_owner: Vec::new(),
+            by_module: BTreeMap::new(),
+            namespaces: BTreeSet::new(),
+            by_last: HashMap::new(),
+            shapes: Vec::new(),
+            units,
+        };
+        for (index, unit) in program.units.iter().enumerate() {
+            let id = UnitId(index as u32);
+            program.fn_base.push(program.fn_owner.len() as u32);
+            program.class_base.push(program.class_owner.len() as u32);
+            program.fn_owner.extend(unit.functions.iter().map(|_| id));
+            program.class_owner.extend(unit.classes.iter().map(|_| id));
+            let module = names.text(unit.module).to_string();
+            let mut rest = module.as_str();
+            while let Some((parent, _)) = rest.rsplit_once('.') {
+                program.namespaces.insert(parent.to_owned());
+                rest = parent;
+            }
+            let last = module.rsplit('.').next().unwrap_or_default().to_owned();
+            program.by_last.entry(last).or_default().push(id);
+            program.by_module.insert(module, id);
+        }
+        program.shapes =
+            program.units.par_iter().flat_map_iter(|u| unit_shapes(u).into_iter()).collect();
+        program
+    }
+
+    pub fn function_count(&self) -> u32 {
+        self.fn_owner.len() as u32
+    }
+
+    pub fn functions(&self) -> impl Iterator<Item = FnId> {
+        (0..self.function_count()).map(FnId)
+    }
+
+    pub fn class_count(&self) -> u32 {
+        self.class_owner.len() as u32
+    }
+
+    pub fn function(&self, id: FnId) -> &Function {
+        let unit = self.unit_of(id);
+        &self.units[unit.0 as usize].functions[(id.0 - self.fn_base[unit.0 as usize]) as usize]
+    }
+
+    pub fn unit_of(&self, id: FnId) -> UnitId {
+        self.fn_owner[id.0 as usize]
+    }
+
+    pub fn unit(&self, id: UnitId) -> &Unit {
+        &self.units[id.0 as usize]
+    }
+
+    pub fn path_of(&self, id: FnId) -> &FilePath {
+        &self.unit(self.unit_of(id)).path
+    }
+
+    pub fn shape(&self, id: FnId) -> &Shape {
+        &self.shapes[id.0 as usize]
+    }
+
+    pub fn fn_id(&self, unit: UnitId, index: FnIndex) -> FnId {
+        FnId(self.fn_base[unit.0 as usize] + index.0)
+    }
+
+    pub fn class_id(&self, unit: UnitId, index: ClassIndex) -> ClassId {
+        ClassId(self.class_base[unit.0 as usize] + index.0)
+    }
+
+    pub fn class_unit(&self, id: ClassId) -> UnitId {
+        self.class_owner[id.0 as usize]
+    }
+
+    pub fn class(&self, id: ClassId) -> &Class {
+        let unit = self.class_unit(id);
+        &self.units[unit.0 as usize].classes
+            [(id.0 - self.class_base[unit.0 as usize]) as usize]
+    }
+
+    /// The module body of a unit.
+    pub fn body(&self, unit: UnitId) -> FnId {
+        FnId(self.fn_base[unit.0 as usize])
+    }
+
+    pub fn is_body(&self, id: FnId) -> bool {
+        self.function(id).kind == FunctionKind::Module
+    }
+
+    pub fn inst(&self, site: Site) -> &Inst {
+        &self.function(site.function).insts[site.inst as usize]
+    }
+
+    pub fn span(&self, site: Site) -> Span {
+        self.function(site.function)
+            .insts
+            .get(site.inst as usize)
+            .map_or(self.function(site.function).name_span, |inst| inst.span)
+    }
+
+    pub fn symbol(&self, id: FnId, names: &Interner) -> Symbol {
+        Symbol {
+            module: names.text(self.unit(self.unit_of(id)).module).to_string(),
+            qualname: names.text(self.function(id).qualname).to_string(),
+        }
+    }
+
+    /// Resolves `import module` (or the module of a `from` import) as written in `from`.
+    ///
+    /// Absolute names are looked for as Python does when the program is started from any folder
+    /// between the file and the root; a folder that is itself a package is not such a folder, unless
+    /// nothing else fits.
+    pub fn resolve(&self, from: UnitId, module: &str, level: u32, names: &Interner) -> Target {
+        let own = names.text(self.unit(from).module).to_string();
+        let is_package = self.unit(from).path.file_name().starts_with("__init__.");
+        if level > 0 {
+            let mut base: Vec<&str> = own.split('.').collect();
+            let drop = if is_package { level - 1 } else { level };
+            base.truncate(base.len().saturating_sub(drop as usize));
+            let mut full = base.join(".");
+            if !module.is_empty() {
+                if !full.is_empty() {
+                    full.push('.');
+                }
+                full.push_str(module);
+            }
+            return self.find(&full).unwrap_or(Target::Library(full));
+        }
+        let mut folder = if is_package { own.as_str() } else { parent(&own) };
+        let mut packaged = None;
+        loop {
+            let full =
+                if folder.is_empty() { module.to_owned() } else { format!("{folder}.{module}") };
+            if full != own || folder.is_empty() {
+                if let Some(found) = self.find(&full) {
+                    let inside_package = self
+                        .by_module
+                        .get(folder)
+                        .is_some_and(|u| self.unit(*u).path.file_name().starts_with("__init__."));
+                    if !inside_package {
+                        return found;
+                    }
+                    packaged.get_or_insert(found);
+                }
+            }
+            if folder.is_empty() {
+                break;
+            }
+            folder = parent(folder);
+        }
+        // A module with its own folder as the root of imports: `src/pkg/mod.py` imported as
+        // `pkg.mod` from elsewhere. Only when exactly one fits.
+        let suffix = format!(".{module}");
+        let last = module.rsplit('.').next().unwrap_or_default();
+        if module.contains('.') {
+            let mut fits = self
+                .by_last
+                .get(last)
+                .into_iter()
+                .flatten()
+                .filter(|u| names.text(self.unit(**u).module).ends_with(&suffix));
+            if let (Some(only), None) = (fits.next(), fits.next()) {
+                return Target::Unit(*only);
+            }
+        }
+        let top = module.split('.').next().unwrap_or_default();
+        match packaged {
+            Some(found) if !is_standard(top) => found,
+            _ => Target::Library(module.to_owned()),
+        }
+    }
+
+    /// A module or namespace of exactly this dotted name.
+    pub fn find(&self, full: &str) -> Option<Target> {
+        if let Some(unit) = self.by_module.get(full) {
+            return Some(Target::Unit(*unit));
+        }
+        self.namespaces.contains(full).then(|| Target::Namespace(full.to_owned()))
+    }
+}
+
+fn parent(dotted: &str) -> &str {
+    dotted.rsplit_once('.').map_or("", |(parent, _)| parent)
+}
+
+/// Top modules of the standard library that a package's own submodule often shares a name with.
+fn is_standard(top: &str) -> bool {
+    const NAMES: [&str; 48] = [
+        "abc", "ast", "asyncio", "base64", "calendar", "cmd", "code", "codecs", "collections",
+        "config", "copy", "csv", "datetime", "email", "enum", "functools", "glob", "hashlib", "html",
+        "http", "io", "itertools", "json", "logging", "math", "operator", "os", "pathlib", "pickle",
+        "platform", "queue", "random", "re", "secrets", "select", "shlex", "shutil", "signal",
+        "socket", "sqlite3", "string", "subprocess", "sys", "tempfile", "time", "types", "typing",
+        "urllib",
+    ];
+    NAMES.contains(&top) && top != "config"
+}
+
+fn unit_shapes(unit: &Unit) -> Vec<Shape> {
+    let mut shapes: Vec<Shape> = unit.functions.iter().map(shape).collect();
+    // Inner functions come after the function that contains them, so one backward pass closes the
+    // sets of captured cells.
+    let mut order: Vec<usize> = (0..shapes.len()).collect();
+    order.sort_by_key(|i| std::cmp::Reverse(depth(unit, *i)));
+    for index in order {
+        let Some(parent) = unit.functions[index].parent else { continue };
+        let passed: Vec<_> = shapes[index].captures.clone();
+        for cell in passed {
+            if cell.0 == parent {
+                shapes[parent.0 as usize].has_cells = true;
+            } else if !shapes[parent.0 as usize].captures.contains(&cell) {
+                shapes[parent.0 as usize].captures.push(cell);
+            }
+        }
+    }
+    shapes
+}
+
+fn depth(unit: &Unit, index: usize) -> usize {
+    let mut depth = 0;
+    let mut at = unit.functions[index].parent;
+    while let Some(parent) = at {
+        depth += 1;
+        if depth > unit.functions.len() {
+            break;
+        }
+        at = unit.functions[parent.0 as usize].parent;
+    }
+    depth
+}
+
+/// Blocks that control may enter from `block`.
+pub fn successors(function: &Function, block: u32) -> Vec<u32> {
+    let data = &function.blocks[block as usize];
+    let mut out: Vec<u32> = match &data.terminator {
+        Terminator::Jump(to) => vec![to.0],
+        Terminator::Branch { then, otherwise, .. } => vec![then.0, otherwise.0],
+        Terminator::Return(_) | Terminator::Raise(_) | Terminator::Stop => Vec::new(),
+    };
+    out.extend(data.handlers.iter().map(|b| b.0));
+    out
+}
+
+fn shape(function: &Function) -> Shape {
+    let count = function.blocks.len();
+    let mut shape = Shape { preds: vec![Vec::new(); count], ..Shape::default() };
+    // Depth first without recursion: a function of a hundred thousand blocks is normal input.
+    let mut state = vec![0_u8; count];
+    let mut post = Vec::new();
+    let mut stack: Vec<(u32, Vec<u32>)> = Vec::new();
+    if count > 0 {
+        state[0] = 1;
+        stack.push((0, successors(function, 0)));
+    }
+    while let Some((block, next)) = stack.last_mut() {
+        if let Some(to) = next.pop() {
+            if state[to as usize] == 0 {
+                state[to as usize] = 1;
+                let more = successors(function, to);
+                stack.push((to, more));
+            } else if state[to as usize] == 1 {
+                shape.looping = true;
+            }
+        } else {
+            state[*block as usize] = 2;
+            post.push(*block);
+            stack.pop();
+        }
+    }
+    post.reverse();
+    for &block in &post {
+        for to in successors(function, block) {
+            if !shape.preds[to as usize].contains(&block) {
+                shape.preds[to as usize].push(block);
+            }
+        }
+    }
+    shape.order = post;
+    shape.versions = versions(function);
+    for inst in &function.insts {
+        if let Op::Captured { function, name } = &inst.op {
+            let cell = (*function, *name);
+            if !shape.captures.contains(&cell) {
+                shape.captures.push(cell);
+            }
+        }
+    }
+    shape
+}
+
+/// Which values are versions of which parameter; see [`Shape::versions`].
+fn versions(function: &Function) -> Vec<(u32, u32, u32)> {
+    const NONE: u32 = u32::MAX;
+    let mut root = vec![NONE; function.insts.len()];
+    let mut changed = true;
+    let mut rounds = 0;
+    while changed && rounds < 8 {
+        changed = false;
+        rounds += 1;
+        for (index, inst) in function.insts.iter().enumerate() {
+            let found = match &inst.op {
+                Op::Param(p) => *p,
+                Op::SetAttr { base, .. } | Op::SetIndex { base, .. } | Op::DelIndex { base, .. } => {
+                    root[base.0 as usize]
+                }
+                Op::After { object, .. } => root[object.0 as usize],
+                Op::Refine { value, .. } => root[value.0 as usize],
+                Op::Phi(inputs) => {
+                    let mut all = NONE;
+                    for (_, value) in inputs {
+                        let r = root[value.0 as usize];
+                        if value.0 as usize == index || (r == NONE && value.0 as usize > index) {
+                            continue;
+                        }
+                        if r == NONE || (all != NONE && all != r) {
+                            all = NONE;
+                            break;
+                        }
+                        all = r;
+                    }
+                    all
+                }
+                _ => NONE,
+            };
+            if found != root[index] {
+                root[index] = found;
+                changed = true;
+            }
+        }
+    }
+    let mut out: Vec<(u32, u32, u32)> = Vec::new();
+    for (block, data) in function.blocks.iter().enumerate() {
+        for index in data.start..data.end {
+            let p = root[index as usize];
+            if p == NONE || matches!(function.insts[index as usize].op, Op::Param(_)) {
+                continue;
+            }
+            match out.iter_mut().find(|(q, b, _)| *q == p && *b == block as u32) {
+                Some(entry) => entry.2 = index,
+                None => out.push((p, block as u32, index)),
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,947 @@
+//! What a check says about values: facts for the request that must pass it, and taint that it ends.
+
+use solvent_base::Name;
+use solvent_finding::Comparison;
+use solvent_ir::{self as ir, Arg, CompareOp, Const, Op, UnaryOp};
+use solvent_models::{ArgSelector, GuardSense, How, Member, MemberId, Port, PortRoot, pattern};
+
+use crate::call::Args;
+use crate::label::{Link, Marks, Note, Origin};
+use crate::library::Ports;
+use crate::machine::{Frame, Machine};
+use crate::value::{Atom, CollKind, Ls, V};
+use crate::world::Fact;
+
+/// What a condition says about one value of the function.
+enum Says {
+    /// It is one of these constants.
+    OneOf(Vec<Const>),
+    /// It is harmless for these kinds, by the named check. Where a normal path is asked for, only
+    /// labels that are normal (or were made so on the way to the check) are cleared.
+    Harmless { kinds: u64, by: Name, normal: Option<Normal> },
+    /// It has these marks.
+    Marked(u16),
+    /// Truthy, or not.
+    Truth(bool),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Normal {
+    /// The check was made on a normal form of the value.
+    Checked,
+    /// The value itself must be normal.
+    Asked,
+}
+
+/// How deep conditions and derivations are followed.
+const MAX_DEPTH: u32 = 6;
+
+impl Machine<'_> {
+    /// The value, knowing that the condition was `holds`.
+    pub(crate) fn refine(
+        &mut self,
+        frame: &mut Frame,
+        function: &ir::Function,
+        value: ir::Value,
+        v: V,
+        condition: ir::Value,
+        holds: bool,
+    ) -> V {
+        let mut out = v;
+        for said in self.says(frame, function, value, condition, holds, 0) {
+            out = match said {
+                Says::OneOf(list) => {
+                    if self.w.store.deep(out) == Ls::NONE && self.w.store.constants(out).is_some() {
+                        out
+                    } else {
+                        let mut v = V::NEVER;
+                        for c in list {
+                            let c = self.w.store.konst(c);
+                            v = self.w.store.join(v, c);
+                        }
+                        v
+                    }
+                }
+                Says::Truth(truth) => {
+                    let mut all = Vec::new();
+                    for atom in self.w.store.atoms_of(out) {
+                        if self.w.store.atom_truth(&atom).is_none_or(|t| t == truth) {
+                            all.push(atom);
+                        }
+                    }
+                    self.w.store.bounded_value(all)
+                }
+                Says::Marked(marks) => self.w.store.mark(out, marks),
+                Says::Harmless { kinds, by, normal } => {
+                    let site = self.site(frame, condition.0);
+                    let note = Note::Guarded { site, by, kinds };
+                    match normal {
+                        None | Some(Normal::Checked) => self.w.store.clear(out, kinds, note),
+                        Some(Normal::Asked) => self.w.store.map_each(out, &mut |store, mut l| {
+                            if l.marks.has(Marks::NORMAL) && l.kills & kinds != kinds {
+                                l.kills |= kinds;
+                                l.notes = store.noted(l.notes, note);
+                            }
+                            l
+                        }),
+                    }
+                }
+            };
+        }
+        out
+    }
+
+    fn base(function: &ir::Function, mut value: ir::Value) -> ir::Value {
+        while let Op::Refine { value: inner, .. } = function.op(value) {
+            value = *inner;
+        }
+        value
+    }
+
+    /// Whether `from` is `value`, or made from it in a way that keeps what matters to a check; the
+    /// flag says whether it was made normal on the way.
+    fn derives(
+        &mut self,
+        frame: &Frame,
+        function: &ir::Function,
+        from: ir::Value,
+        value: ir::Value,
+        depth: u32,
+    ) -> Option<(bool, bool)> {
+        let from = Self::base(function, from);
+        if from == Self::base(function, value) {
+            return Some((true, false));
+        }
+        if depth > MAX_DEPTH {
+            return None;
+        }
+        match function.op(from) {
+            Op::After { object, .. } => {
+                self.derives(frame, function, *object, value, depth + 1)
+            }
+            Op::Phi(inputs) if inputs.len() == 1 => {
+                self.derives(frame, function, inputs[0].1, value, depth + 1)
+            }
+            Op::Call { callee, args } => {
+                let members = self.callee_members(frame, function, *callee, args);
+                let mut passes = false;
+                let mut normal = false;
+                for id in members {
+                    for step in &self.m.get(id).steps {
+                        match step.how {
+                            How::PathNormalize => {
+                                normal = true;
+                                passes = true;
+                            }
+                            How::Value | How::Recode | How::Strip | How::Lower | How::Upper
+                            | How::PathJoin | How::UrlDecode => passes = true,
+                            _ => {}
+                        }
+                    }
+                }
+                if !passes {
+                    return None;
+                }
+                let mut sources: Vec<ir::Value> = args.iter().map(Arg::value).collect();
+                if let Op::Attr { base, .. } = function.op(*callee) {
+                    sources.push(*base);
+                }
+                for source in sources {
+                    if let Some((_, below)) =
+                        self.derives(frame, function, source, value, depth + 1)
+                    {
+                        return Some((false, below || normal));
+                    }
+                }
+                None
+            }
+            Op::Binary { left, right, .. } => {
+                // `root / name` and `root + name` contain the value.
+                let (left, right) = (*left, *right);
+                for side in [left, right] {
+                    if let Some((_, below)) = self.derives(frame, function, side, value, depth + 1)
+                    {
+                        return Some((false, below));
+                    }
+                }
+                None
+            }
+            Op::Format(parts) => {
+                let sides: Vec<ir::Value> = parts
+                    .iter()
+                    .filter_map(|p| match p {
+                        ir::FormatPart::Value { value, .. } => Some(*value),
+                        ir::FormatPart::Literal(_) => None,
+                    })
+                    .collect();
+                for side in sides {
+                    if let Some((_, below)) = self.derives(frame, function, side, value, depth + 1)
+                    {
+                        return Some((false, below));
+                    }
+                }
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// Members of the models that a call in the text leads to.
+    fn callee_members(
+        &mut self,
+        frame: &Frame,
+        function: &ir::Function,
+        callee: ir::Value,
+        args: &[Arg],
+    ) -> Vec<MemberId> {
+        let v = frame.vals[callee.0 as usize];
+        let _ = function;
+        let mut out = Vec::new();
+        for atom in self.w.store.atoms_of(v) {
+            match atom {
+                Atom::Lib(path) => out.extend(self.path_member(path)),
+                Atom::Member { receiver, name } => {
+                    for atom in self.w.store.atoms_of(receiver) {
+                        let class = match atom {
+                            Atom::Const(Const::Str(_)) | Atom::Text(_) => {
+                                self.name("builtins.str")
+                            }
+                            Atom::Const(_) => continue,
+                            Atom::LibObject { class, .. } => class,
+                            Atom::Coll { kind: CollKind::Dict, .. } => self.name("builtins.dict"),
+                            Atom::Coll { .. } => self.name("builtins.list"),
+                            _ => {
+                                let text = self.text(name);
+                                let paths: Vec<String> = self
+                                    .m
+                                    .methods_named(&text, args.len() as u32)
+                                    .map(|m| m.path.clone())
+                                    .collect();
+                                for path in paths {
+                                    let path = self.name(&path);
+                                    out.extend(self.path_member(path));
+                                }
+                                continue;
+                            }
+                        };
+                        out.extend(self.class_member(class, name));
+                    }
+                }
+                _ => {}
+            }
+        }
+        out.sort_unstable();
+        out.dedup();
+        out
+    }
+
+    fn says(
+        &mut self,
+        frame: &mut Frame,
+        function: &ir::Function,
+        value: ir::Value,
+        condition: ir::Value,
+        holds: bool,
+        depth: u32,
+    ) -> Vec<Says> {
+        let mut out = Vec::new();
+        if depth > MAX_DEPTH {
+            return out;
+        }
+        if Self::base(function, condition) == Self::base(function, value) {
+            out.push(Says::Truth(holds));
+            return out;
+        }
+        match function.op(condition) {
+            Op::Unary { op: UnaryOp::Not, operand } => {
+                return self.says(frame, function, value, *operand, !holds, depth + 1);
+            }
+            Op::Refine { value: inner, .. } => {
+                return self.says(frame, function, value, *inner, holds, depth + 1);
+            }
+            Op::Compare { op, left, right } => {
+                let (op, left, right) = (*op, *left, *right);
+                self.says_compare(frame, function, value, (op, left, right), holds, depth, &mut out);
+            }
+            Op::Call { callee, args } => {
+                let (callee, args) = (*callee, args.clone());
+                let sense = if holds { GuardSense::True } else { GuardSense::False };
+                self.says_call(
+                    frame, function, value, condition, callee, &args, sense, &mut out,
+                );
+            }
+            _ => {}
+        }
+        out
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a comparison and where it stands")]
+    fn says_compare(
+        &mut self,
+        frame: &mut Frame,
+        function: &ir::Function,
+        value: ir::Value,
+        (op, left, right): (CompareOp, ir::Value, ir::Value),
+        holds: bool,
+        depth: u32,
+        out: &mut Vec<Says>,
+    ) {
+        let (op, positive) = match op {
+            CompareOp::NotEq => (CompareOp::Eq, !holds),
+            CompareOp::IsNot => (CompareOp::Is, !holds),
+            CompareOp::NotIn => (CompareOp::In, !holds),
+            other => (other, holds),
+        };
+        match op {
+            CompareOp::Eq | CompareOp::Is => {
+                for (side, other) in [(left, right), (right, left)] {
+                    let other_value = frame.vals[other.0 as usize];
+                    let other_const = self.w.store.constants(other_value);
+                    let is_none = self.w.store.constant(other_value) == Some(&Const::None);
+                    let op = function.op(Self::base(function, side)).clone();
+                    if let Op::Call { callee, args } = op {
+                        // `re.match(..) is None`, `os.path.commonpath(..) == root`.
+                        if is_none {
+                            let base = Self::base(function, side);
+                            out.extend(self.says(frame, function, value, base, !positive, depth + 1));
+                        } else {
+                            let sense =
+                                if positive { GuardSense::Equal } else { GuardSense::NotEqual };
+                            let base = Self::base(function, side);
+                            self.says_call(
+                                frame, function, value, base, callee, &args, sense, out,
+                            );
+                        }
+                    }
+                    let Some((same, _)) = self.derives(frame, function, side, value, 0) else {
+                        continue;
+                    };
+                    if is_none && same {
+                        out.push(Says::Truth(!positive));
+                        if positive {
+                            out.pop();
+                            out.push(Says::OneOf(vec![Const::None]));
+                        } else {
+                            out.pop();
+                        }
+                        continue;
+                    }
+                    if !positive {
+                        continue;
+                    }
+                    match other_const {
+                        Some(list) if same => out.push(Says::OneOf(list)),
+                        Some(_) => {
+                            let by = self.name("comparison with a constant");
+                            out.push(Says::Harmless { kinds: u64::MAX, by, normal: None });
+                        }
+                        None => {}
+                    }
+                }
+            }
+            CompareOp::In => {
+                let container = frame.vals[right.0 as usize];
+                if let Some((same, _)) = self.derives(frame, function, left, value, 0) {
+                    if positive && self.w.store.deep(container) == Ls::NONE && container != V::NEVER {
+                        match self.listed(container) {
+                            Some(list) if same && list.len() <= 8 => out.push(Says::OneOf(list)),
+                            _ => {
+                                let by = self.name("membership in a list of allowed values");
+                                out.push(Says::Harmless { kinds: u64::MAX, by, normal: None });
+                            }
+                        }
+                    }
+                }
+                if !positive && self.derives(frame, function, right, value, 0).is_some() {
+                    let part = frame.vals[left.0 as usize];
+                    if let Some(texts) = self.constant_texts(part) {
+                        let mut marks = 0;
+                        if texts.iter().all(|t| !t.is_empty() && "../".starts_with(t.as_str()) || t == "..") {
+                            marks |= Marks::NO_CLIMB;
+                        }
+                        if texts.iter().all(|t| t == "/") {
+                            marks |= Marks::NO_CLIMB | Marks::NOT_ABSOLUTE;
+                        }
+                        if marks != 0 {
+                            out.push(Says::Marked(marks));
+                        }
+                    }
+                }
+                // `root in path.parents`.
+                if positive
+                    && let Op::Attr { base, name } = function.op(Self::base(function, right))
+                    && &*self.text(*name) == "parents"
+                {
+                    let base = *base;
+                    if let Some((_, normal)) = self.derives(frame, function, base, value, 0) {
+                        self.path_guard("a comparison with the path's parents", normal, out);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn path_guard(&mut self, by: &str, normal: bool, out: &mut Vec<Says>) {
+        let mut kinds = 0;
+        for name in ["file-path-read", "file-path-write"] {
+            if let Some(kind) = self.m.kind(name) {
+                kinds |= 1 << kind.index();
+            }
+        }
+        let by = self.name(by);
+        let normal = Some(if normal { Normal::Checked } else { Normal::Asked });
+        out.push(Says::Harmless { kinds, by, normal });
+    }
+
+    /// The constants in a container, when that is all it can hold.
+    fn listed(&self, v: V) -> Option<Vec<Const>> {
+        let mut out = Vec::new();
+        for atom in self.w.store.atoms(v) {
+            let Atom::Coll { kind, kids, rest, keys } = atom else { return None };
+            if *rest != V::NEVER || *keys != Ls::NONE {
+                return None;
+            }
+            for (key, v) in &**kids {
+                if *kind == CollKind::Dict {
+                    out.push(key.clone());
+                } else {
+                    out.push(self.w.store.constant(*v)?.clone());
+                }
+            }
+        }
+        Some(out)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a call and where it stands")]
+    fn says_call(
+        &mut self,
+        frame: &mut Frame,
+        function: &ir::Function,
+        value: ir::Value,
+        call: ir::Value,
+        callee: ir::Value,
+        args: &[Arg],
+        sense: GuardSense,
+        out: &mut Vec<Says>,
+    ) {
+        for id in self.callee_members(frame, function, callee, args) {
+            let models = self.m;
+            let member = models.get(id);
+            for guard in &member.guards {
+                if guard.holds_when != sense {
+                    continue;
+                }
+                let Some(at) = port_values(function, callee, args, &guard.at) else { continue };
+                for side in at {
+                    let elements = elements_of(function, side);
+                    for side in elements {
+                        let Some((_, normal)) = self.derives(frame, function, side, value, 0)
+                        else {
+                            continue;
+                        };
+                        let kinds = match &guard.pattern {
+                            None => guard.clears.0,
+                            Some(port) => {
+                                self.guard_kinds(frame, function, callee, args, member, port)
+                                    & guard.clears.0
+                            }
+                        };
+                        let by = self.name(&member.path);
+                        let normal = guard.requires.map(|_| {
+                            if normal { Normal::Checked } else { Normal::Asked }
+                        });
+                        if kinds != 0 {
+                            out.push(Says::Harmless { kinds, by, normal });
+                        }
+                    }
+                }
+            }
+            // An absolute path is refused.
+            let refuses = matches!(
+                (member.path.as_str(), sense),
+                ("os.path.isabs" | "pathlib.PurePath.is_absolute", GuardSense::False)
+            );
+            let slash = member.path == "builtins.str.startswith"
+                && sense == GuardSense::False
+                && args.first().is_some_and(|a| {
+                    let v = frame.vals[a.value().0 as usize];
+                    self.constant_texts(v).is_some_and(|t| t.iter().all(|t| t == "/"))
+                        || self.exact_items(v).is_some_and(|items| {
+                            items.iter().any(|v| {
+                                self.constant_texts(*v).is_some_and(|t| t.iter().all(|t| t == "/"))
+                            })
+                        })
+                });
+            if refuses || slash {
+                let mut sides: Vec<ir::Value> = args.iter().map(Arg::value).collect();
+                if let Op::Attr { base, .. } = function.op(callee) {
+                    sides.push(*base);
+                }
+                for side in sides {
+                    if self.derives(frame, function, side, value, 0).is_some() {
+                        out.push(Says::Marked(Marks::NOT_ABSOLUTE));
+                    }
+                }
+            }
+        }
+        let v = frame.vals[callee.0 as usize];
+        let is_instance = self.w.store.atoms(v).any(
+            |a| matches!(a, Atom::Lib(path) if &*self.text(*path) == "builtins.isinstance"),
+        );
+        if is_instance
+            && sense == GuardSense::True
+            && let [subject, class, ..] = args
+            && self.derives(frame, function, subject.value(), value, 0).is_some_and(|(same, _)| same)
+        {
+            let class = frame.vals[class.value().0 as usize];
+            let numeric = self.w.store.atoms(class).all(|a| {
+                matches!(a, Atom::Lib(path) if matches!(&*self.text(*path), "builtins.int" | "builtins.float" | "builtins.bool"))
+            });
+            if numeric {
+                let by = self.name("isinstance");
+                out.push(Says::Harmless { kinds: u64::MAX, by, normal: None });
+            }
+        }
+        // A function of the program that vouches for its argument.
+        if sense == GuardSense::True
+            && let Some(calls) = frame.own_calls.get(&call.0).cloned()
+        {
+            let mut common: Option<(u64, u16)> = None;
+            let mut by = self.w.store.empty;
+            for (id, sources) in calls {
+                let mut this = (0, 0);
+                for (param, source) in sources {
+                    if self.derives(frame, function, ir::Value(source), value, 0).is_none() {
+                        continue;
+                    }
+                    let summary = self.w.summary(id);
+                    for (p, kinds, marks) in &summary.vouches {
+                        if *p == param {
+                            this.0 |= kinds;
+                            this.1 |= marks;
+                        }
+                    }
+                    by = self.p.function(summary.function).name;
+                }
+                common = Some(match common {
+                    None => this,
+                    Some((k, m)) => (k & this.0, m & this.1),
+                });
+            }
+            if let Some((kinds, marks)) = common {
+                if kinds != 0 {
+                    out.push(Says::Harmless { kinds, by, normal: None });
+                }
+                if marks != 0 {
+                    out.push(Says::Marked(marks));
+                }
+            }
+        }
+    }
+
+    fn guard_kinds(
+        &mut self,
+        frame: &Frame,
+        function: &ir::Function,
+        callee: ir::Value,
+        args: &[Arg],
+        member: &Member,
+        port: &Port,
+    ) -> u64 {
+        let built = Args {
+            pos: args
+                .iter()
+                .filter_map(|a| match a {
+                    Arg::Positional(v) => Some((frame.vals[v.0 as usize], None)),
+                    _ => None,
+                })
+                .collect(),
+            named: args
+                .iter()
+                .filter_map(|a| match a {
+                    Arg::Named(n, v) => Some((*n, frame.vals[v.0 as usize], None)),
+                    _ => None,
+                })
+                .collect(),
+            ..Args::default()
+        };
+        let receiver = match function.op(callee) {
+            Op::Attr { base, .. } => Some(frame.vals[base.0 as usize]),
+            _ => None,
+        };
+        let ports = Ports { receiver, args: &built };
+        let Some(v) = self.port_plain(port, &ports) else { return 0 };
+        let Some(text) = self.pattern_text(v) else { return 0 };
+        let anchoring = match member.path.rsplit('.').next() {
+            Some("fullmatch") => pattern::Anchoring::Full,
+            Some("match") => pattern::Anchoring::Start,
+            _ => pattern::Anchoring::Search,
+        };
+        match pattern::allowed_by_match(&text, anchoring) {
+            Some(sets) => self.kinds_without(&sets),
+            None => 0,
+        }
+    }
+
+    // ---- facts
+
+    /// What must hold of the request for the condition to be `holds`.
+    pub(crate) fn facts_of(
+        &mut self,
+        frame: &mut Frame,
+        function: &ir::Function,
+        condition: ir::Value,
+        holds: bool,
+    ) -> Vec<Fact> {
+        let mut out = Vec::new();
+        self.collect_facts(frame, function, condition, holds, 0, &mut out);
+        out
+    }
+
+    fn collect_facts(
+        &mut self,
+        frame: &mut Frame,
+        function: &ir::Function,
+        condition: ir::Value,
+        holds: bool,
+        depth: u32,
+        out: &mut Vec<Fact>,
+    ) {
+        if depth > MAX_DEPTH {
+            return;
+        }
+        let empty = self.w.store.empty;
+        let value = |frame: &Frame, v: ir::Value| frame.vals[v.0 as usize];
+        match function.op(condition) {
+            Op::Unary { op: UnaryOp::Not, operand } => {
+                self.collect_facts(frame, function, *operand, !holds, depth + 1, out);
+                return;
+            }
+            Op::Refine { value, .. } => {
+                self.collect_facts(frame, function, *value, holds, depth + 1, out);
+                return;
+            }
+            Op::Compare { op, left, right } => {
+                let (l, r) = (value(frame, *left), value(frame, *right));
+                let (op, positive) = match op {
+                    CompareOp::NotEq => (CompareOp::Eq, !holds),
+                    CompareOp::IsNot => (CompareOp::Is, !holds),
+                    CompareOp::NotIn => (CompareOp::In, !holds),
+                    other => (*other, holds),
+                };
+                match op {
+                    CompareOp::Eq | CompareOp::Is => {
+                        for (side, other) in [(l, r), (r, l)] {
+                            let labels = self.subject(side);
+                            if labels == Ls::NONE {
+                                continue;
+                            }
+                            match self.w.store.constant(other).cloned() {
+                                Some(Const::None) => {
+                                    let comparison = if positive {
+                                        Comparison::Absent
+                                    } else {
+                                        Comparison::Present
+                                    };
+                                    out.push(Fact { labels, comparison, value: empty });
+                                }
+                                Some(c) => {
+                                    let Some(text) = self.const_text(&c) else { continue };
+                                    let comparison = if positive {
+                                        Comparison::Equals
+                                    } else {
+                                        Comparison::NotEquals
+                                    };
+                                    out.push(Fact { labels, comparison, value: text });
+                                }
+                                None => {}
+                            }
+                        }
+                    }
+                    CompareOp::In => {
+                        // `"id" in params`: the input of that name.
+                        if let Some(name) = self.w.store.constant_str(l) {
+                            let item = self.mapping_item(frame, condition.0, r, name);
+                            let labels = self.subject(item);
+                            if labels != Ls::NONE {
+                                let comparison = if positive {
+                                    Comparison::Present
+                                } else {
+                                    Comparison::Absent
+                                };
+                                out.push(Fact { labels, comparison, value: empty });
+                                return;
+                            }
+                            let labels = self.subject(r);
+                            if labels != Ls::NONE && positive {
+                                let comparison = Comparison::Contains;
+                                out.push(Fact { labels, comparison, value: name });
+                            }
+                        } else if positive {
+                            let labels = self.subject(l);
+                            if labels != Ls::NONE
+                                && let Some(list) = self.listed(r)
+                                && let Some(c) = list.first()
+                                && let Some(text) = self.const_text(c)
+                            {
+                                let comparison = Comparison::Equals;
+                                out.push(Fact { labels, comparison, value: text });
+                            }
+                        }
+                    }
+                    _ => {}
+                }
+                return;
+            }
+            Op::Call { callee, args } => {
+                let callee_value = value(frame, *callee);
+                let Some(Atom::Member { receiver, name }) = self.w.store.only(callee_value) else {
+                    return;
+                };
+                let (receiver, name) = (*receiver, *name);
+                let labels = self.subject(receiver);
+                let arg = args.first().map(|a| value(frame, a.value()));
+                let text = arg.and_then(|v| self.constant_texts(v)).and_then(|t| t.first().cloned());
+                let comparison = match (&*self.text(name), holds) {
+                    ("startswith", true) => Comparison::StartsWith,
+                    ("endswith", true) => Comparison::EndsWith,
+                    ("isdigit" | "isdecimal" | "isnumeric", true) => Comparison::Digits,
+                    _ => {
+                        // A labelled result: `request.args.get("x")` as a condition.
+                        let v = value(frame, condition);
+                        let labels = self.subject(v);
+                        if labels != Ls::NONE {
+                            let comparison =
+                                if holds { Comparison::Present } else { Comparison::Absent };
+                            out.push(Fact { labels, comparison, value: empty });
+                        }
+                        return;
+                    }
+                };
+                if labels != Ls::NONE {
+                    let text = match (comparison, text) {
+                        (Comparison::Digits, _) => empty,
+                        (_, Some(text)) => self.name(&text),
+                        (_, None) => return,
+                    };
+                    out.push(Fact { labels, comparison, value: text });
+                }
+                return;
+            }
+            _ => {}
+        }
+        let v = value(frame, condition);
+        let labels = self.subject(v);
+        if labels != Ls::NONE {
+            let comparison = if holds { Comparison::Present } else { Comparison::Absent };
+            out.push(Fact { labels, comparison, value: empty });
+        }
+    }
+
+    /// Labels of a value that a fact may be about: one input, as it came.
+    fn subject(&mut self, v: V) -> Ls {
+        let mut out = Ls::NONE;
+        for atom in self.w.store.atoms_of(v) {
+            match atom {
+                Atom::Data(labels) => out = self.w.store.union(out, labels),
+                Atom::LibObject { data, .. } if data != V::NEVER => {
+                    if let Some(Atom::Data(labels)) = self.w.store.only(data) {
+                        out = self.w.store.union(out, *labels);
+                    }
+                }
+                Atom::Coll { kind: CollKind::List, kids, rest, .. } if kids.is_empty() => {
+                    if rest != V::NEVER
+                        && let Some(Atom::Data(labels)) = self.w.store.only(rest)
+                    {
+                        out = self.w.store.union(out, *labels);
+                    }
+                }
+                _ => {}
+            }
+        }
+        let count = self.w.store.labels(out).len();
+        let plain = self.w.store.labels(out).iter().all(|l| {
+            matches!(l.origin, Origin::Input(_) | Origin::Hole(_) | Origin::Method)
+        });
+        if count > 2 || !plain { Ls::NONE } else { out }
+    }
+
+    /// The part of a mapping under a constant key, without recording a read.
+    fn mapping_item(&mut self, frame: &mut Frame, index: u32, v: V, name: Name) -> V {
+        let mut out = V::NEVER;
+        for atom in self.w.store.atoms_of(v) {
+            let one = match atom {
+                Atom::Data(labels) => {
+                    let is_map = self.w.store.labels(labels).iter().all(|l| match l.origin {
+                        Origin::Input(id) => {
+                            self.w.store.input(id).shape != crate::label::InputShape::Whole
+                        }
+                        _ => false,
+                    });
+                    if !is_map {
+                        continue;
+                    }
+                    let set = self.w.store.link_set(labels, &Link::Key(name));
+                    self.w.store.data(set)
+                }
+                Atom::LibObject { data, .. } if data != V::NEVER => {
+                    self.mapping_item(frame, index, data, name)
+                }
+                atom @ Atom::Coll { kind: CollKind::Dict, .. } => {
+                    let one = self.w.store.one(atom);
+                    let key = self.w.store.konst(Const::Str(name));
+                    self.index(frame, index, one, key)
+                }
+                _ => continue,
+            };
+            out = self.w.store.join(out, one);
+        }
+        out
+    }
+
+    // ---- functions that check
+
+    /// For which parameters a truthy answer of this return vouches.
+    pub(crate) fn note_vouches(
+        &mut self,
+        frame: &mut Frame,
+        function: &ir::Function,
+        value: Option<ir::Value>,
+        v: V,
+    ) {
+        if self.w.store.truth(v) == Some(false) {
+            return;
+        }
+        let mut this: Vec<(u32, u64, u16)> = Vec::new();
+        let params: Vec<(u32, ir::Value)> = function
+            .insts
+            .iter()
+            .enumerate()
+            .filter_map(|(i, inst)| match inst.op {
+                Op::Param(p) => Some((p, ir::Value(i as u32))),
+                _ => None,
+            })
+            .collect();
+        for (p, param) in params {
+            let v = frame.vals[param.0 as usize];
+            // What the ways here already established.
+            let shape = self.p.shape(frame.f);
+            let mut current = v;
+            for (q, block, version) in &shape.versions {
+                if *q == p && *block == frame.block {
+                    current = frame.vals[*version as usize];
+                }
+            }
+            if current == v {
+                current = self.version_at(frame, p, v);
+            }
+            let said = match value {
+                Some(value) => self.says(frame, function, param, value, true, 0),
+                None => Vec::new(),
+            };
+            let (mut kinds, mut marks) = self.cleared(v, current);
+            for one in said {
+                match one {
+                    Says::Harmless { kinds: more, normal, .. } => {
+                        if !matches!(normal, Some(Normal::Asked)) {
+                            kinds |= more;
+                        }
+                    }
+                    Says::OneOf(_) => kinds = u64::MAX,
+                    Says::Marked(more) => marks |= more,
+                    Says::Truth(_) => {}
+                }
+            }
+            if kinds != 0 || marks != 0 {
+                this.push((p, kinds, marks));
+            }
+        }
+        frame.vouched = Some(match frame.vouched.take() {
+            None => this,
+            Some(before) => before
+                .into_iter()
+                .filter_map(|(p, k, m)| {
+                    let (_, k2, m2) = this.iter().find(|(q, _, _)| *q == p)?;
+                    Some((p, k & k2, m & m2))
+                })
+                .collect(),
+        });
+    }
+
+    fn version_at(&mut self, frame: &Frame, param: u32, v: V) -> V {
+        let shape = self.p.shape(frame.f);
+        let mut seen = vec![false; frame.live.len()];
+        let mut open = vec![frame.block];
+        let mut out = V::NEVER;
+        while let Some(block) = open.pop() {
+            if std::mem::replace(&mut seen[block as usize], true) {
+                continue;
+            }
+            let found = shape.versions.iter().find(|(q, b, _)| *q == param && *b == block);
+            if let Some((_, _, version)) = found {
+                let one = frame.vals[*version as usize];
+                out = self.w.store.join(out, one);
+                continue;
+            }
+            if block == 0 {
+                out = self.w.store.join(out, v);
+            }
+            open.extend(frame.edges.iter().filter(|(_, to)| *to == block).map(|(from, _)| *from));
+        }
+        out
+    }
+
+    /// Kinds and marks that every label of `after` has, and `before` had not.
+    fn cleared(&self, before: V, after: V) -> (u64, u16) {
+        let had = self.w.store.labels(self.w.store.deep(before));
+        let has = self.w.store.labels(self.w.store.deep(after));
+        if had.is_empty() {
+            return (0, 0);
+        }
+        let fold = |labels: &[crate::label::Label]| {
+            labels.iter().fold((u64::MAX, u16::MAX), |(k, m), l| (k & l.kills, m & l.marks.0))
+        };
+        let (k0, m0) = fold(had);
+        if has.is_empty() {
+            return (u64::MAX, 0);
+        }
+        let (k1, m1) = fold(has);
+        (k1 & !k0, m1 & !m0)
+    }
+}
+
+/// Values in the function's text at a port of a call.
+fn port_values(
+    function: &ir::Function,
+    callee: ir::Value,
+    args: &[Arg],
+    port: &Port,
+) -> Option<Vec<ir::Value>> {
+    match &port.root {
+        PortRoot::Receiver => match function.op(callee) {
+            Op::Attr { base, .. } => Some(vec![*base]),
+            _ => None,
+        },
+        PortRoot::Arg(ArgSelector::One { position, .. }) => {
+            let at = args.iter().filter(|a| matches!(a, Arg::Positional(_)));
+            let found = at.map(Arg::value).nth(position.map_or(usize::MAX, |p| p as usize))?;
+            Some(vec![found])
+        }
+        PortRoot::Arg(_) => Some(args.iter().map(Arg::value).collect()),
+        PortRoot::Return | PortRoot::Param(_) => None,
+    }
+}
+
+/// The value itself, or the elements of the display that it is.
+fn elements_of(function: &ir::Function, value: ir::Value) -> Vec<ir::Value> {
+    match function.op(value) {
+        Op::Sequence { items, .. } => items
+            .iter()
+            .map(|i| match i {
+                ir::Item::One(v) | ir::Item::Spread(v) => *v,
+            })
+            .collect(),
+        _ => vec![value],
+    }
+}

@@ -1,0 +1,1181 @@
+//! Abstract values, hash-consed: equal values have equal ids, so comparison and memo keys are words.
+//!
+//! A value is a set of alternatives ([`Atom`]s). The empty set is "no value at all" (control does not
+//! get there); [`Store::unknown`] is "anything, but from nowhere outside".
+
+use std::collections::BTreeSet;
+
+use solvent_base::{Interner, Name};
+use solvent_finding::{Carrier, Transform};
+use solvent_ir::{Const, SequenceKind};
+
+use crate::hash::IdMap;
+use crate::label::{
+    ChainId, Hop, InputId, InputKey, InputShape, Label, Link, Note, NoteSet, Origin, TraceId,
+};
+use crate::link::{ClassId, FnId, Site, UnitId};
+
+/// An abstract value.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct V(pub u32);
+
+impl V {
+    /// No alternative: control does not get here.
+    pub const NEVER: Self = Self(0);
+}
+
+/// A set of labels.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Ls(pub u32);
+
+impl Ls {
+    pub const NONE: Self = Self(0);
+}
+
+/// Cells that a closure brings along.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct EnvId(pub u32);
+
+impl EnvId {
+    pub const EMPTY: Self = Self(0);
+    /// The environment of whoever reads this function value: siblings of one activation share it.
+    pub const SAME: Self = Self(1);
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum CollKind {
+    List,
+    Tuple,
+    Set,
+    Dict,
+    /// A generator or iterator: positions are not kept.
+    Iter,
+}
+
+impl From<SequenceKind> for CollKind {
+    fn from(kind: SequenceKind) -> Self {
+        match kind {
+            SequenceKind::List => Self::List,
+            SequenceKind::Tuple => Self::Tuple,
+            SequenceKind::Set => Self::Set,
+        }
+    }
+}
+
+/// A piece of a text whose make-up is known.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Piece {
+    Lit(Name),
+    /// Text of unknown content with these labels, maybe none.
+    Data(Ls),
+}
+
+/// One alternative.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Atom {
+    Const(Const),
+    /// At least one piece is not a literal.
+    Text(Box<[Piece]>),
+    /// A value of unknown type.
+    Data(Ls),
+    /// `rest` is any other element or value; `keys` the labels of unknown keys.
+    Coll { kind: CollKind, kids: Box<[(Const, V)]>, rest: V, keys: Ls },
+    /// An instance of a class of the program. `open`: attributes that are not listed may exist.
+    Object { class: ClassId, attrs: Box<[(Name, V)]>, open: Open },
+    /// A thing of a library, by dotted path: module, class, function, object.
+    Lib(Name),
+    /// An instance of a library class (or builtin type), by dotted path of the class. `data` is what
+    /// it was made from.
+    LibObject { class: Name, attrs: Box<[(Name, V)]>, data: V },
+    Fn { function: FnId, env: EnvId },
+    Class { class: ClassId, env: EnvId },
+    Module(UnitId),
+    Namespace(Name),
+    /// A function bound to its receiver.
+    Method { function: FnId, env: EnvId, receiver: V },
+    /// An attribute, called `name`, of a receiver that is not a class of the program.
+    Member { receiver: V, name: Name },
+    Partial { function: V, args: Box<[V]>, named: Box<[(Name, V)]> },
+    Super { class: ClassId, receiver: V },
+    /// A module that is found by a name known only at run time.
+    DynamicModule,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Open {
+    Yes,
+    No,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Meta {
+    deep: Ls,
+    depth: u8,
+}
+
+/// Most alternatives of one value.
+const MAX_ATOMS: usize = 16;
+/// Most constants among them.
+const MAX_CONSTS: usize = 8;
+/// Most texts among them.
+const MAX_TEXTS: usize = 4;
+/// Most pieces of one text.
+const MAX_PIECES: usize = 24;
+/// Most keyed children of one container.
+pub const MAX_KIDS: usize = 16;
+/// Deepest nesting that is kept.
+const MAX_DEPTH: u8 = 5;
+/// Most labels of one set: beyond, histories are forgotten.
+const MAX_LABELS: usize = 24;
+/// Longest history of a label.
+const MAX_CHAIN: usize = 12;
+/// Longest trace kept.
+const MAX_TRACE: u16 = 48;
+/// Longest constant text that is computed with, in bytes.
+pub const MAX_TEXT: usize = 16 * 1024;
+
+/// All values of one run.
+#[derive(Clone)]
+pub struct Store {
+    values: Vec<(Box<[u32]>, Meta)>,
+    value_ids: IdMap<Box<[u32]>, u32>,
+    atoms: Vec<Atom>,
+    atom_ids: IdMap<Atom, u32>,
+    sets: Vec<Box<[Label]>>,
+    set_ids: IdMap<Box<[Label]>, u32>,
+    unions: IdMap<(u32, u32), Ls>,
+    joins: IdMap<(u32, u32), V>,
+    inputs: Vec<InputKey>,
+    input_ids: IdMap<InputKey, u32>,
+    chains: Vec<Box<[Link]>>,
+    chain_ids: IdMap<Box<[Link]>, u32>,
+    hops: Vec<(Hop, u16)>,
+    hop_ids: IdMap<Hop, u32>,
+    notes: Vec<Box<[Note]>>,
+    note_ids: IdMap<Box<[Note]>, u32>,
+    envs: Vec<Box<[((FnId, Name), V)]>>,
+    env_ids: IdMap<Box<[((FnId, Name), V)]>, u32>,
+    pub empty: Name,
+    none: V,
+    unknown: V,
+}
+
+impl Store {
+    pub fn new(names: &Interner) -> Self {
+        let empty = names.name("");
+        let never = Meta { deep: Ls::NONE, depth: 0 };
+        let nowhere = Site { function: FnId(0), inst: 0 };
+        let start = Hop {
+            parent: TraceId(0),
+            kind: crate::label::TraceKind::Local,
+            site: nowhere,
+            what: empty,
+        };
+        let mut store = Self {
+            values: vec![(Box::default(), never)],
+            value_ids: IdMap::default(),
+            atoms: Vec::new(),
+            atom_ids: IdMap::default(),
+            sets: vec![Box::default()],
+            set_ids: IdMap::default(),
+            unions: IdMap::default(),
+            joins: IdMap::default(),
+            inputs: Vec::new(),
+            input_ids: IdMap::default(),
+            chains: vec![Box::default()],
+            chain_ids: IdMap::default(),
+            hops: vec![(start, 0)],
+            hop_ids: IdMap::default(),
+            notes: vec![Box::default()],
+            note_ids: IdMap::default(),
+            envs: vec![Box::default(), Box::default()],
+            env_ids: IdMap::default(),
+            empty,
+            none: V::NEVER,
+            unknown: V::NEVER,
+        };
+        store.value_ids.insert(Box::default(), 0);
+        store.set_ids.insert(Box::default(), 0);
+        store.chain_ids.insert(Box::default(), 0);
+        store.note_ids.insert(Box::default(), 0);
+        store.env_ids.insert(Box::default(), 0);
+        store.none = store.konst(Const::None);
+        store.unknown = store.one(Atom::Data(Ls::NONE));
+        store
+    }
+
+    // ---- reading
+
+    pub fn atoms(&self, v: V) -> impl Iterator<Item = &Atom> + '_ {
+        self.values[v.0 as usize].0.iter().map(|a| &self.atoms[*a as usize])
+    }
+
+    /// The alternatives, owned, for loops that make new values.
+    pub fn atoms_of(&self, v: V) -> Vec<Atom> {
+        self.atoms(v).cloned().collect()
+    }
+
+    /// The only alternative, if there is one.
+    pub fn only(&self, v: V) -> Option<&Atom> {
+        match &*self.values[v.0 as usize].0 {
+            [one] => Some(&self.atoms[*one as usize]),
+            _ => None,
+        }
+    }
+
+    pub fn is_never(&self, v: V) -> bool {
+        v == V::NEVER
+    }
+
+    pub fn labels(&self, set: Ls) -> &[Label] {
+        &self.sets[set.0 as usize]
+    }
+
+    /// All labels anywhere in the value.
+    pub fn deep(&self, v: V) -> Ls {
+        self.values[v.0 as usize].1.deep
+    }
+
+    pub fn input(&self, id: InputId) -> &InputKey {
+        &self.inputs[id.0 as usize]
+    }
+
+    pub fn chain(&self, id: ChainId) -> &[Link] {
+        &self.chains[id.0 as usize]
+    }
+
+    pub fn notes(&self, id: NoteSet) -> &[Note] {
+        &self.notes[id.0 as usize]
+    }
+
+    pub fn env(&self, id: EnvId) -> &[((FnId, Name), V)] {
+        &self.envs[id.0 as usize]
+    }
+
+    /// Hops from the first to the last.
+    pub fn hops(&self, mut id: TraceId) -> Vec<Hop> {
+        let mut out = Vec::new();
+        while id.0 != 0 {
+            let (hop, _) = self.hops[id.0 as usize];
+            out.push(hop);
+            id = hop.parent;
+        }
+        out.reverse();
+        out
+    }
+
+    pub fn constant(&self, v: V) -> Option<&Const> {
+        match self.only(v) {
+            Some(Atom::Const(c)) => Some(c),
+            _ => None,
+        }
+    }
+
+    pub fn constant_str(&self, v: V) -> Option<Name> {
+        match self.constant(v) {
+            Some(Const::Str(name)) => Some(*name),
+            _ => None,
+        }
+    }
+
+    /// All constants, if there is nothing else.
+    pub fn constants(&self, v: V) -> Option<Vec<Const>> {
+        let mut out = Vec::new();
+        for atom in self.atoms(v) {
+            match atom {
+                Atom::Const(c) => out.push(c.clone()),
+                _ => return None,
+            }
+        }
+        (!out.is_empty()).then_some(out)
+    }
+
+    /// Whether the value decides a branch, where it always decides it the same way.
+    pub fn truth(&self, v: V) -> Option<bool> {
+        let mut answer = None;
+        for atom in self.atoms(v) {
+            let this = self.atom_truth(atom)?;
+            if answer.is_some_and(|a| a != this) {
+                return None;
+            }
+            answer = Some(this);
+        }
+        answer
+    }
+
+    pub fn atom_truth(&self, atom: &Atom) -> Option<bool> {
+        match atom {
+            Atom::Const(c) => Some(match c {
+                Const::None => false,
+                Const::Bool(b) => *b,
+                Const::Int(i) => *i != 0,
+                Const::Float(bits) => f64::from_bits(*bits) != 0.0,
+                Const::Str(name) => *name != self.empty,
+                Const::Bytes(bytes) => !bytes.is_empty(),
+                Const::Ellipsis => true,
+            }),
+            Atom::Text(pieces) => pieces
+                .iter()
+                .any(|p| matches!(p, Piece::Lit(name) if *name != self.empty))
+                .then_some(true),
+            Atom::Coll { kind: CollKind::Iter, .. } => Some(true),
+            Atom::Coll { kids, rest, keys, .. } => {
+                if !kids.is_empty() {
+                    Some(true)
+                } else if *rest == V::NEVER && *keys == Ls::NONE {
+                    Some(false)
+                } else {
+                    None
+                }
+            }
+            Atom::Fn { .. } | Atom::Class { .. } | Atom::Module(_) | Atom::Method { .. } => {
+                Some(true)
+            }
+            _ => None,
+        }
+    }
+
+    // ---- making
+
+    pub fn one(&mut self, atom: Atom) -> V {
+        let id = self.atom(atom);
+        self.value(vec![id])
+    }
+
+    pub fn konst(&mut self, c: Const) -> V {
+        self.one(Atom::Const(c))
+    }
+
+    pub fn none(&self) -> V {
+        self.none
+    }
+
+    pub fn unknown(&self) -> V {
+        self.unknown
+    }
+
+    pub fn boolean(&mut self, b: Option<bool>) -> V {
+        match b {
+            Some(b) => self.konst(Const::Bool(b)),
+            None => self.unknown,
+        }
+    }
+
+    pub fn data(&mut self, labels: Ls) -> V {
+        if labels == Ls::NONE { self.unknown } else { self.one(Atom::Data(labels)) }
+    }
+
+    pub fn lib(&mut self, path: Name) -> V {
+        self.one(Atom::Lib(path))
+    }
+
+    pub fn coll(&mut self, kind: CollKind, kids: Vec<(Const, V)>, rest: V, keys: Ls) -> V {
+        let (kids, rest, keys) = self.bounded(kind, kids, rest, keys);
+        self.one(Atom::Coll { kind, kids: kids.into(), rest, keys })
+    }
+
+    /// A sequence of unknown length of this element.
+    pub fn many(&mut self, kind: CollKind, element: V) -> V {
+        self.coll(kind, Vec::new(), element, Ls::NONE)
+    }
+
+    fn bounded(
+        &mut self,
+        kind: CollKind,
+        mut kids: Vec<(Const, V)>,
+        mut rest: V,
+        keys: Ls,
+    ) -> (Vec<(Const, V)>, V, Ls) {
+        if kids.len() > MAX_KIDS || kind == CollKind::Iter {
+            // A mapping may keep its first keys; positions are worth nothing once some are gone.
+            let keep = if kind == CollKind::Dict { MAX_KIDS } else { 0 };
+            for (_, v) in kids.split_off(keep) {
+                rest = self.join(rest, v);
+            }
+        }
+        (kids, rest, keys)
+    }
+
+    /// A text of these pieces: literals are merged, a text of literals only is a constant.
+    pub fn text(&mut self, pieces: Vec<Piece>, names: &Interner) -> V {
+        let mut out: Vec<Piece> = Vec::with_capacity(pieces.len());
+        for piece in pieces {
+            match (out.last_mut(), piece) {
+                (_, Piece::Lit(name)) if name == self.empty => {}
+                (Some(Piece::Lit(last)), Piece::Lit(name)) => {
+                    let joined = format!("{}{}", names.text(*last), names.text(name));
+                    if joined.len() > MAX_TEXT {
+                        out.push(Piece::Data(Ls::NONE));
+                    } else {
+                        *last = names.name(&joined);
+                    }
+                }
+                (Some(Piece::Data(Ls::NONE)), Piece::Data(Ls::NONE)) => {}
+                _ => out.push(piece),
+            }
+        }
+        match &*out {
+            [] => self.konst(Const::Str(self.empty)),
+            [Piece::Lit(name)] => self.konst(Const::Str(*name)),
+            [Piece::Data(labels)] => {
+                let labels = *labels;
+                self.data(labels)
+            }
+            _ if out.len() > MAX_PIECES => {
+                let mut labels = Ls::NONE;
+                for piece in &out[1..] {
+                    if let Piece::Data(more) = piece {
+                        labels = self.union(labels, *more);
+                    }
+                }
+                let first = out[0];
+                self.one(Atom::Text(Box::new([first, Piece::Data(labels)])))
+            }
+            _ => self.one(Atom::Text(out.into())),
+        }
+    }
+
+    pub fn closure(&mut self, cells: Vec<((FnId, Name), V)>) -> EnvId {
+        let key: Box<[_]> = cells.into();
+        if let Some(&id) = self.env_ids.get(&key) {
+            return EnvId(id);
+        }
+        let id = self.envs.len() as u32;
+        self.envs.push(key.clone());
+        self.env_ids.insert(key, id);
+        EnvId(id)
+    }
+
+    pub fn input_id(&mut self, key: InputKey) -> InputId {
+        if let Some(&id) = self.input_ids.get(&key) {
+            return InputId(id);
+        }
+        let id = self.inputs.len() as u32;
+        self.inputs.push(key.clone());
+        self.input_ids.insert(key, id);
+        InputId(id)
+    }
+
+    /// The set of one label.
+    pub fn single(&mut self, label: Label) -> Ls {
+        self.set(vec![label])
+    }
+
+    pub fn set(&mut self, labels: Vec<Label>) -> Ls {
+        let mut out: Vec<Label> = Vec::with_capacity(labels.len());
+        for label in labels {
+            match out.iter_mut().find(|l| l.identity() == label.identity()) {
+                Some(same) => {
+                    // Fewer assumptions, then the shorter way: a total order, so loops settle.
+                    let rank = |l: &Label, s: &Self| {
+                        (s.assumptions(l.notes), s.hops[l.trace.0 as usize].1, l.trace, l.notes)
+                    };
+                    if rank(&label, self) < rank(same, self) {
+                        *same = label;
+                    }
+                }
+                None => out.push(label),
+            }
+        }
+        if out.len() > MAX_LABELS {
+            let mut short: Vec<Label> = Vec::new();
+            for label in out {
+                match short.iter_mut().find(|l| l.origin == label.origin) {
+                    Some(same) => {
+                        same.kills &= label.kills;
+                        same.marks.0 &= label.marks.0;
+                        if same.chain != label.chain {
+                            same.chain = self.forgotten();
+                        }
+                    }
+                    None => short.push(label),
+                }
+            }
+            short.truncate(MAX_LABELS * 4);
+            out = short;
+        }
+        out.sort_by_key(Label::identity);
+        let key: Box<[Label]> = out.into();
+        if let Some(&id) = self.set_ids.get(&key) {
+            return Ls(id);
+        }
+        let id = self.sets.len() as u32;
+        self.sets.push(key.clone());
+        self.set_ids.insert(key, id);
+        Ls(id)
+    }
+
+    fn assumptions(&self, notes: NoteSet) -> usize {
+        self.notes(notes)
+            .iter()
+            .filter(|n| !matches!(n, Note::Sanitized { .. } | Note::Guarded { .. }))
+            .count()
+    }
+
+    fn forgotten(&mut self) -> ChainId {
+        self.chain_id(vec![Link::Transform(Transform::Opaque("several ways".to_owned()))])
+    }
+
+    pub fn union(&mut self, a: Ls, b: Ls) -> Ls {
+        if a == b || b == Ls::NONE {
+            return a;
+        }
+        if a == Ls::NONE {
+            return b;
+        }
+        if let Some(&known) = self.unions.get(&(a.0, b.0)) {
+            return known;
+        }
+        let all = self.labels(a).iter().chain(self.labels(b)).copied().collect();
+        let out = self.set(all);
+        self.unions.insert((a.0, b.0), out);
+        out
+    }
+
+    pub fn chain_id(&mut self, links: Vec<Link>) -> ChainId {
+        let key: Box<[Link]> = links.into();
+        if let Some(&id) = self.chain_ids.get(&key) {
+            return ChainId(id);
+        }
+        let id = self.chains.len() as u32;
+        self.chains.push(key.clone());
+        self.chain_ids.insert(key, id);
+        ChainId(id)
+    }
+
+    pub fn note_set(&mut self, notes: BTreeSet<Note>) -> NoteSet {
+        let key: Box<[Note]> = notes.into_iter().take(8).collect();
+        if let Some(&id) = self.note_ids.get(&key) {
+            return NoteSet(id);
+        }
+        let id = self.notes.len() as u32;
+        self.notes.push(key.clone());
+        self.note_ids.insert(key, id);
+        NoteSet(id)
+    }
+
+    pub fn noted(&mut self, set: NoteSet, note: Note) -> NoteSet {
+        if self.notes(set).contains(&note) {
+            return set;
+        }
+        let mut all: BTreeSet<Note> = self.notes(set).iter().copied().collect();
+        all.insert(note);
+        self.note_set(all)
+    }
+
+    fn both_notes(&mut self, a: NoteSet, b: NoteSet) -> NoteSet {
+        if a == b || b.0 == 0 {
+            return a;
+        }
+        if a.0 == 0 {
+            return b;
+        }
+        let all = self.notes(a).iter().chain(self.notes(b)).copied().collect();
+        self.note_set(all)
+    }
+
+    pub fn hop(&mut self, hop: Hop) -> TraceId {
+        let (last, length) = self.hops[hop.parent.0 as usize];
+        if length >= MAX_TRACE
+            || (hop.parent.0 != 0 && last.site == hop.site && last.kind == hop.kind)
+        {
+            return hop.parent;
+        }
+        if let Some(&id) = self.hop_ids.get(&hop) {
+            return TraceId(id);
+        }
+        let id = self.hops.len() as u32;
+        self.hops.push((hop, length + 1));
+        self.hop_ids.insert(hop, id);
+        TraceId(id)
+    }
+
+    fn atom(&mut self, atom: Atom) -> u32 {
+        if let Some(&id) = self.atom_ids.get(&atom) {
+            return id;
+        }
+        let id = self.atoms.len() as u32;
+        self.atoms.push(atom.clone());
+        self.atom_ids.insert(atom, id);
+        id
+    }
+
+    fn value(&mut self, mut ids: Vec<u32>) -> V {
+        ids.sort_unstable();
+        ids.dedup();
+        if let Some(&id) = self.value_ids.get(&*ids) {
+            return V(id);
+        }
+        let mut deep = Ls::NONE;
+        let mut depth = 0;
+        for id in &ids {
+            let (labels, inner) = self.measure(*id);
+            deep = self.union(deep, labels);
+            depth = depth.max(inner);
+        }
+        if depth > MAX_DEPTH {
+            return self.data(deep);
+        }
+        let key: Box<[u32]> = ids.into();
+        let id = self.values.len() as u32;
+        self.values.push((key.clone(), Meta { deep, depth }));
+        self.value_ids.insert(key, id);
+        V(id)
+    }
+
+    fn measure(&mut self, atom: u32) -> (Ls, u8) {
+        let mut own = Ls::NONE;
+        let mut kids: Vec<V> = Vec::new();
+        let mut sets: Vec<Ls> = Vec::new();
+        match &self.atoms[atom as usize] {
+            Atom::Text(pieces) => sets.extend(pieces.iter().filter_map(|p| match p {
+                Piece::Data(labels) => Some(*labels),
+                Piece::Lit(_) => None,
+            })),
+            Atom::Data(labels) => own = *labels,
+            Atom::Coll { kids: inner, rest, keys, .. } => {
+                kids.extend(inner.iter().map(|(_, v)| *v));
+                kids.push(*rest);
+                own = *keys;
+            }
+            Atom::Object { attrs, .. } => kids.extend(attrs.iter().map(|(_, v)| *v)),
+            Atom::LibObject { attrs, data, .. } => {
+                kids.extend(attrs.iter().map(|(_, v)| *v));
+                kids.push(*data);
+            }
+            Atom::Method { receiver, env, .. } => {
+                kids.push(*receiver);
+                kids.extend(self.envs[env.0 as usize].iter().map(|(_, v)| *v));
+            }
+            Atom::Member { receiver, .. } | Atom::Super { receiver, .. } => kids.push(*receiver),
+            Atom::Partial { function, args, named } => {
+                kids.push(*function);
+                kids.extend(args.iter());
+                kids.extend(named.iter().map(|(_, v)| *v));
+            }
+            Atom::Fn { env, .. } | Atom::Class { env, .. } => {
+                kids.extend(self.envs[env.0 as usize].iter().map(|(_, v)| *v));
+            }
+            Atom::Const(_)
+            | Atom::Lib(_)
+            | Atom::Module(_)
+            | Atom::Namespace(_)
+            | Atom::DynamicModule => {}
+        }
+        let mut depth = 0;
+        for set in sets {
+            own = self.union(own, set);
+        }
+        for kid in kids {
+            let meta = self.values[kid.0 as usize].1;
+            own = self.union(own, meta.deep);
+            depth = depth.max(meta.depth + 1);
+        }
+        (own, depth)
+    }
+
+    /// Either of two values.
+    pub fn join(&mut self, a: V, b: V) -> V {
+        if a == b || b == V::NEVER {
+            return a;
+        }
+        if a == V::NEVER {
+            return b;
+        }
+        if let Some(&known) = self.joins.get(&(a.0, b.0)) {
+            return known;
+        }
+        let mut all = self.atoms_of(a);
+        for atom in self.atoms_of(b) {
+            self.add(&mut all, atom);
+        }
+        let out = self.bounded_value(all);
+        self.joins.insert((a.0, b.0), out);
+        out
+    }
+
+    pub fn join_all(&mut self, values: impl IntoIterator<Item = V>) -> V {
+        values.into_iter().fold(V::NEVER, |a, b| self.join(a, b))
+    }
+
+    fn add(&mut self, all: &mut Vec<Atom>, atom: Atom) {
+        for have in all.iter_mut() {
+            if *have == atom {
+                return;
+            }
+            if let Some(merged) = self.merge(have, &atom) {
+                *have = merged;
+                return;
+            }
+        }
+        all.push(atom);
+    }
+
+    /// Two alternatives as one, where keeping both would only multiply.
+    fn merge(&mut self, a: &Atom, b: &Atom) -> Option<Atom> {
+        match (a, b) {
+            (Atom::Data(x), Atom::Data(y)) => Some(Atom::Data(self.union(*x, *y))),
+            (
+                Atom::Coll { kind, kids, rest, keys },
+                Atom::Coll { kind: kind2, kids: kids2, rest: rest2, keys: keys2 },
+            ) if kind == kind2 => {
+                let rest = self.join(*rest, *rest2);
+                let keys = self.union(*keys, *keys2);
+                let kids = self.merge_kids(kids, kids2);
+                let (kids, rest, keys) = self.bounded(*kind, kids, rest, keys);
+                Some(Atom::Coll { kind: *kind, kids: kids.into(), rest, keys })
+            }
+            (
+                Atom::Object { class, attrs, open },
+                Atom::Object { class: class2, attrs: attrs2, open: open2 },
+            ) if class == class2 => {
+                let open = if *open == Open::Yes || *open2 == Open::Yes { Open::Yes } else { *open };
+                let attrs = self.merge_attrs(attrs, attrs2);
+                Some(Atom::Object { class: *class, attrs: attrs.into(), open })
+            }
+            (
+                Atom::LibObject { class, attrs, data },
+                Atom::LibObject { class: class2, attrs: attrs2, data: data2 },
+            ) if class == class2 => {
+                let data = self.join(*data, *data2);
+                let attrs = self.merge_attrs(attrs, attrs2);
+                Some(Atom::LibObject { class: *class, attrs: attrs.into(), data })
+            }
+            _ => None,
+        }
+    }
+
+    fn merge_kids(&mut self, a: &[(Const, V)], b: &[(Const, V)]) -> Vec<(Const, V)> {
+        let mut out = a.to_vec();
+        for (key, v) in b {
+            match out.iter_mut().find(|(k, _)| k == key) {
+                Some((_, have)) => *have = self.join(*have, *v),
+                None => out.push((key.clone(), *v)),
+            }
+        }
+        out
+    }
+
+    fn merge_attrs(&mut self, a: &[(Name, V)], b: &[(Name, V)]) -> Vec<(Name, V)> {
+        let mut out = a.to_vec();
+        for (key, v) in b {
+            match out.iter_mut().find(|(k, _)| k == key) {
+                Some((_, have)) => *have = self.join(*have, *v),
+                None => out.push((*key, *v)),
+            }
+        }
+        out
+    }
+
+    /// A value of these alternatives, within the limits.
+    pub fn bounded_value(&mut self, mut all: Vec<Atom>) -> V {
+        let consts = all.iter().filter(|a| matches!(a, Atom::Const(_))).count();
+        if consts > MAX_CONSTS {
+            all.retain(|a| !matches!(a, Atom::Const(c) if !matches!(c, Const::None | Const::Bool(_))));
+            self.add(&mut all, Atom::Data(Ls::NONE));
+        }
+        let texts = all.iter().filter(|a| matches!(a, Atom::Text(_))).count();
+        if texts > MAX_TEXTS || all.len() > MAX_ATOMS {
+            let mut labels = Ls::NONE;
+            let over = all.len() > MAX_ATOMS;
+            let mut kept = Vec::new();
+            for atom in all {
+                let drop = match &atom {
+                    Atom::Text(_) => true,
+                    Atom::Fn { .. } | Atom::Method { .. } | Atom::Class { .. } => false,
+                    _ => over,
+                };
+                if drop {
+                    let id = self.atom(atom);
+                    let (more, _) = self.measure(id);
+                    labels = self.union(labels, more);
+                } else {
+                    kept.push(atom);
+                }
+            }
+            kept.truncate(MAX_ATOMS);
+            self.add(&mut kept, Atom::Data(labels));
+            all = kept;
+        }
+        let ids = all.into_iter().map(|a| self.atom(a)).collect();
+        self.value(ids)
+    }
+
+    /// For loops that do not settle: constants, texts and positions are given up.
+    pub fn widen(&mut self, old: V, new: V) -> V {
+        let joined = self.join(old, new);
+        if joined == old {
+            return old;
+        }
+        let mut all = Vec::new();
+        for atom in self.atoms_of(joined) {
+            match atom {
+                Atom::Const(Const::None | Const::Bool(_)) => self.add(&mut all, atom),
+                Atom::Const(_) => self.add(&mut all, Atom::Data(Ls::NONE)),
+                Atom::Text(_) => {
+                    let id = self.atom(atom);
+                    let (labels, _) = self.measure(id);
+                    self.add(&mut all, Atom::Data(labels));
+                }
+                Atom::Coll { kind, kids, rest, keys } if kind != CollKind::Dict => {
+                    let mut rest = rest;
+                    for (_, v) in &*kids {
+                        let v = self.flat(*v);
+                        rest = self.join(rest, v);
+                    }
+                    let rest = self.flat(rest);
+                    let atom = Atom::Coll { kind, kids: Box::default(), rest, keys };
+                    self.add(&mut all, atom);
+                }
+                Atom::Coll { kind, kids, rest, keys } => {
+                    let kids = kids.iter().map(|(k, v)| (k.clone(), self.flat(*v))).collect();
+                    let rest = self.flat(rest);
+                    self.add(&mut all, Atom::Coll { kind, kids, rest, keys });
+                }
+                other => self.add(&mut all, other),
+            }
+        }
+        self.bounded_value(all)
+    }
+
+    /// The value without constants and texts, one level.
+    fn flat(&mut self, v: V) -> V {
+        let mut all = Vec::new();
+        for atom in self.atoms_of(v) {
+            match atom {
+                Atom::Const(Const::None | Const::Bool(_)) => self.add(&mut all, atom),
+                Atom::Const(_) => self.add(&mut all, Atom::Data(Ls::NONE)),
+                Atom::Text(_) => {
+                    let id = self.atom(atom);
+                    let (labels, _) = self.measure(id);
+                    self.add(&mut all, Atom::Data(labels));
+                }
+                other => self.add(&mut all, other),
+            }
+        }
+        self.bounded_value(all)
+    }
+
+    /// The value as a summary's argument once its function has seen many different ones: constants
+    /// that rarely decide anything are given up.
+    pub fn without_constants(&mut self, v: V) -> V {
+        self.flat(v)
+    }
+
+    // ---- rebuilding
+
+    /// The same value with every set of labels replaced.
+    pub fn map_labels(&mut self, v: V, change: &mut dyn FnMut(&mut Self, Ls) -> Ls) -> V {
+        if self.deep(v) == Ls::NONE {
+            return v;
+        }
+        let mut seen = IdMap::default();
+        self.map_inner(v, change, &mut seen)
+    }
+
+    fn map_inner(
+        &mut self,
+        v: V,
+        change: &mut dyn FnMut(&mut Self, Ls) -> Ls,
+        seen: &mut IdMap<u32, V>,
+    ) -> V {
+        if self.deep(v) == Ls::NONE {
+            return v;
+        }
+        if let Some(&done) = seen.get(&v.0) {
+            return done;
+        }
+        let mut all = Vec::new();
+        for atom in self.atoms_of(v) {
+            let new = self.map_atom(atom, change, seen);
+            self.add(&mut all, new);
+        }
+        let out = self.bounded_value(all);
+        seen.insert(v.0, out);
+        out
+    }
+
+    fn map_env(
+        &mut self,
+        env: EnvId,
+        change: &mut dyn FnMut(&mut Self, Ls) -> Ls,
+        seen: &mut IdMap<u32, V>,
+    ) -> EnvId {
+        if env == EnvId::EMPTY || env == EnvId::SAME {
+            return env;
+        }
+        let cells = self.env(env).to_vec();
+        let cells =
+            cells.into_iter().map(|(k, v)| (k, self.map_inner(v, change, seen))).collect();
+        self.closure(cells)
+    }
+
+    fn map_atom(
+        &mut self,
+        atom: Atom,
+        change: &mut dyn FnMut(&mut Self, Ls) -> Ls,
+        seen: &mut IdMap<u32, V>,
+    ) -> Atom {
+        match atom {
+            Atom::Text(pieces) => Atom::Text(
+                pieces
+                    .iter()
+                    .map(|p| match p {
+                        Piece::Data(labels) => Piece::Data(change(self, *labels)),
+                        lit @ Piece::Lit(_) => *lit,
+                    })
+                    .collect(),
+            ),
+            Atom::Data(labels) => Atom::Data(change(self, labels)),
+            Atom::Coll { kind, kids, rest, keys } => Atom::Coll {
+                kind,
+                kids: kids
+                    .iter()
+                    .map(|(k, v)| (k.clone(), self.map_inner(*v, change, seen)))
+                    .collect(),
+                rest: self.map_inner(rest, change, seen),
+                keys: if keys == Ls::NONE { keys } else { change(self, keys) },
+            },
+            Atom::Object { class, attrs, open } => Atom::Object {
+                class,
+                attrs: attrs.iter().map(|(k, v)| (*k, self.map_inner(*v, change, seen))).collect(),
+                open,
+            },
+            Atom::LibObject { class, attrs, data } => Atom::LibObject {
+                class,
+                attrs: attrs.iter().map(|(k, v)| (*k, self.map_inner(*v, change, seen))).collect(),
+                data: self.map_inner(data, change, seen),
+            },
+            Atom::Method { function, env, receiver } => Atom::Method {
+                function,
+                env: self.map_env(env, change, seen),
+                receiver: self.map_inner(receiver, change, seen),
+            },
+            Atom::Member { receiver, name } => {
+                Atom::Member { receiver: self.map_inner(receiver, change, seen), name }
+            }
+            Atom::Super { class, receiver } => {
+                Atom::Super { class, receiver: self.map_inner(receiver, change, seen) }
+            }
+            Atom::Partial { function, args, named } => Atom::Partial {
+                function: self.map_inner(function, change, seen),
+                args: args.iter().map(|v| self.map_inner(*v, change, seen)).collect(),
+                named: named.iter().map(|(k, v)| (*k, self.map_inner(*v, change, seen))).collect(),
+            },
+            Atom::Fn { function, env } => {
+                Atom::Fn { function, env: self.map_env(env, change, seen) }
+            }
+            Atom::Class { class, env } => Atom::Class { class, env: self.map_env(env, change, seen) },
+            same => same,
+        }
+    }
+
+    /// The same value with every label changed.
+    pub fn map_each(&mut self, v: V, change: &mut dyn FnMut(&mut Self, Label) -> Label) -> V {
+        self.map_labels(v, &mut |store, set| store.map_set(set, change))
+    }
+
+    pub fn map_set(
+        &mut self,
+        set: Ls,
+        change: &mut dyn FnMut(&mut Self, Label) -> Label,
+    ) -> Ls {
+        if set == Ls::NONE {
+            return set;
+        }
+        let labels = self.labels(set).to_vec();
+        let labels = labels.into_iter().map(|l| change(self, l)).collect();
+        self.set(labels)
+    }
+
+    /// Replaces labels by holes, so that calls that differ only in where data comes from share one
+    /// summary. Hole `k` stands for `holes[k]`.
+    pub fn punch(&mut self, v: V, holes: &mut Vec<Ls>) -> V {
+        self.map_labels(v, &mut |store, set| {
+            if set == Ls::NONE {
+                return set;
+            }
+            let index = match holes.iter().position(|h| *h == set) {
+                Some(index) => index,
+                None => {
+                    holes.push(set);
+                    holes.len() - 1
+                }
+            };
+            store.single(Label::new(Origin::Hole(index.min(usize::from(u16::MAX)) as u16)))
+        })
+    }
+
+    /// The inverse of [`Self::punch`] for a value that a summary gave; `hop` is put between what is
+    /// known of the argument and what the summary adds.
+    pub fn fill(&mut self, v: V, holes: &[Ls], hop: Option<Hop>) -> V {
+        self.map_labels(v, &mut |store, set| store.fill_set(set, holes, hop))
+    }
+
+    pub fn fill_set(&mut self, set: Ls, holes: &[Ls], hop: Option<Hop>) -> Ls {
+        let mut out = Vec::new();
+        for label in self.labels(set).to_vec() {
+            let Origin::Hole(k) = label.origin else {
+                out.push(label);
+                continue;
+            };
+            let Some(&fill) = holes.get(usize::from(k)) else { continue };
+            for below in self.labels(fill).to_vec() {
+                out.push(self.compose(below, label, hop));
+            }
+        }
+        self.set(out)
+    }
+
+    fn compose(&mut self, below: Label, above: Label, hop: Option<Hop>) -> Label {
+        let mut out = below;
+        for link in self.chain(above.chain).to_vec() {
+            out = self.linked(out, &link);
+        }
+        out.kills |= above.kills;
+        out.marks.0 |= above.marks.0;
+        out.notes = self.both_notes(out.notes, above.notes);
+        if let Some(hop) = hop {
+            out.trace = self.hop(Hop { parent: out.trace, ..hop });
+        }
+        for hop in self.hops(above.trace) {
+            out.trace = self.hop(Hop { parent: out.trace, ..hop });
+        }
+        out
+    }
+
+    /// The label after one more link.
+    pub fn linked(&mut self, label: Label, link: &Link) -> Label {
+        let mut out = label;
+        if let Origin::Input(id) = label.origin {
+            let key = self.input(id).clone();
+            match (link, key.shape) {
+                (Link::Key(name), InputShape::Map) => {
+                    out.origin = self.renamed(&key, *name, InputShape::Whole);
+                    return out;
+                }
+                (Link::Key(name), InputShape::Tree) => {
+                    let mut new = key.clone();
+                    if key.name == self.empty {
+                        new.name = *name;
+                    } else if new.inner.len() < 6 {
+                        new.inner.push(*name);
+                    }
+                    out.origin = Origin::Input(self.input_id(new));
+                    return out;
+                }
+                (Link::QueryPart, _) if key.carrier == Carrier::RawPath => {
+                    let key = InputKey {
+                        carrier: Carrier::RawQuery,
+                        name: self.empty,
+                        inner: Vec::new(),
+                        shape: InputShape::Whole,
+                    };
+                    out.origin = Origin::Input(self.input_id(key));
+                    out.chain = ChainId::default();
+                    return out;
+                }
+                (Link::QueryPart, _) if key.carrier == Carrier::RawQuery => return out,
+                (Link::Value, InputShape::Map) => {
+                    out.origin = self.renamed(&key, key.name, InputShape::Whole);
+                    return out;
+                }
+                (Link::Keys, InputShape::Map) => {
+                    let carrier = match key.carrier {
+                        Carrier::Query => Carrier::QueryName,
+                        Carrier::Form => Carrier::FormName,
+                        Carrier::Header => Carrier::HeaderName,
+                        other => other,
+                    };
+                    let key = InputKey { carrier, name: self.empty, inner: Vec::new(), shape: InputShape::Whole };
+                    out.origin = Origin::Input(self.input_id(key));
+                    return out;
+                }
+                (Link::Value | Link::Keys, _) => return out,
+                (Link::ParseQuery, _) => {
+                    let carrier = match key.carrier {
+                        Carrier::RawQuery | Carrier::RawPath => Some(Carrier::Query),
+                        Carrier::RawBody => Some(Carrier::Form),
+                        _ => None,
+                    };
+                    if let Some(carrier) = carrier {
+                        let key = InputKey { carrier, name: self.empty, inner: Vec::new(), shape: InputShape::Map };
+                        out.origin = Origin::Input(self.input_id(key));
+                        out.chain = ChainId::default();
+                        return out;
+                    }
+                }
+                (Link::ParseJson, _) if key.carrier == Carrier::RawBody => {
+                    let key = InputKey {
+                        carrier: Carrier::Json,
+                        name: self.empty,
+                        inner: Vec::new(),
+                        shape: InputShape::Tree,
+                    };
+                    out.origin = Origin::Input(self.input_id(key));
+                    out.chain = ChainId::default();
+                    return out;
+                }
+                (Link::ParseCookie, _) if key.carrier == Carrier::Header => {
+                    let key = InputKey {
+                        carrier: Carrier::Cookie,
+                        name: self.empty,
+                        inner: Vec::new(),
+                        shape: InputShape::Map,
+                    };
+                    out.origin = Origin::Input(self.input_id(key));
+                    out.chain = ChainId::default();
+                    return out;
+                }
+                _ => {}
+            }
+        } else if matches!(link, Link::Value) && matches!(label.origin, Origin::Local) {
+            return out;
+        }
+        let mut links = self.chain(label.chain).to_vec();
+        if links.len() >= MAX_CHAIN
+            || (matches!(link, Link::Value | Link::Keys) && links.last() == Some(link))
+        {
+            return out;
+        }
+        links.push(link.clone());
+        out.chain = self.chain_id(links);
+        out
+    }
+
+    fn renamed(&mut self, key: &InputKey, name: Name, shape: InputShape) -> Origin {
+        let key = InputKey { carrier: key.carrier.clone(), name, inner: Vec::new(), shape };
+        Origin::Input(self.input_id(key))
+    }
+
+    /// Every label of the set after one more link.
+    pub fn link_set(&mut self, set: Ls, link: &Link) -> Ls {
+        self.map_set(set, &mut |store, label| store.linked(label, link))
+    }
+
+    /// Marks the labels of a value harmless for these kinds.
+    pub fn clear(&mut self, v: V, kinds: u64, note: Note) -> V {
+        if kinds == 0 {
+            return v;
+        }
+        self.map_each(v, &mut |store, mut label| {
+            if label.kills & kinds != kinds {
+                label.kills |= kinds;
+                label.notes = store.noted(label.notes, note);
+            }
+            label
+        })
+    }
+
+    pub fn mark(&mut self, v: V, marks: u16) -> V {
+        self.map_each(v, &mut |_, mut label| {
+            label.marks.0 |= marks;
+            label
+        })
+    }
+
+    /// How many values and sets there are; a measure of memory.
+    pub fn size(&self) -> usize {
+        self.values.len() + self.atoms.len() + self.sets.len() + self.hops.len()
+    }
+}

@@ -1,0 +1,298 @@
+//! What an evaluation leaves behind: summaries, state shared between functions, registrations.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use solvent_base::{Interner, Name};
+use solvent_finding::Comparison;
+use solvent_models::MemberId;
+
+use crate::hash::{IdMap, IdSet};
+use crate::link::{ClassId, FnId, Site, UnitId};
+use crate::value::{EnvId, Ls, Store, V};
+
+/// A computed summary.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SummaryId(pub u32);
+
+/// Why a call edge exists; lower is surer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum CallTier {
+    /// Lexical or import-exact.
+    Exact,
+    /// By the type of the receiver.
+    Typed,
+    /// A function value: stored, passed, decorated.
+    Value,
+    /// By name and number of arguments only.
+    NameOnly,
+}
+
+/// A shared place outside one function's flow.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Place {
+    Global(UnitId, Name),
+    ClassAttr(ClassId, Name),
+    /// An attribute that some method sets on its own instance.
+    Field(ClassId, Name),
+    /// An attribute of a library's object (`flask.g`).
+    LibAttr(Name, Name),
+    /// A key of a library's object (`flask.session`).
+    LibKey(Name, Name),
+    /// A cell of a function, where no closure brings it.
+    Cell(FnId, Name),
+}
+
+/// What is known about one shared place: the last value of each write.
+#[derive(Clone, Default, Debug)]
+pub struct Slot {
+    pub writes: Vec<(Site, V)>,
+    pub joined: Option<V>,
+}
+
+/// Something about a labelled value that held on the way.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Fact {
+    pub labels: Ls,
+    pub comparison: Comparison,
+    pub value: Name,
+}
+
+/// Which sink of a member: its row, or a by-name match.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SinkRef {
+    pub site: Site,
+    pub member: MemberId,
+    pub row: u32,
+}
+
+/// A value arrived at a sink.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Hit {
+    pub sink: SinkRef,
+    pub value: V,
+    pub facts: Box<[Fact]>,
+    /// The receiver's type was not known.
+    pub by_name: bool,
+}
+
+/// What a sink saw in one summary, when no label was in it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Touch {
+    Constant,
+    Plain,
+    Labelled,
+}
+
+/// The effect of one function for one shape of arguments.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    pub function: FnId,
+    pub ret: V,
+    /// New version of each parameter, where it changed.
+    pub afters: Box<[Option<V>]>,
+    pub hits: Vec<Hit>,
+    pub effects: Vec<(Place, Site, V)>,
+    /// Sinks of this very function.
+    pub touched: Vec<(SinkRef, Touch)>,
+    pub calls: Vec<(Site, CallTier, SummaryId)>,
+    /// Blocks that control can enter, by index.
+    pub live: Box<[bool]>,
+    /// Which branches are decided by constants: `(branch block, successor that is cut)`.
+    pub cut: Vec<(u32, u32)>,
+    /// Parameters that a truthy answer vouches for: `(parameter, kinds, marks)`.
+    pub vouches: Vec<(u32, u64, u16)>,
+    pub(crate) running: bool,
+    pub(crate) recursive: bool,
+}
+
+/// A call that could not be resolved, in a function's text.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Boundary {
+    pub site: Site,
+    pub what: String,
+}
+
+/// A base of a class: in the program, or of a library.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Base {
+    Own(ClassId),
+    Lib(Name),
+    Unknown,
+}
+
+#[derive(Clone, Default, Debug)]
+pub struct ClassInfo {
+    pub bases: Vec<Base>,
+    pub env: Option<EnvId>,
+}
+
+/// A call that binds a function to outside control, before routes are put together.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Registration {
+    pub site: Site,
+    pub member: String,
+    pub row: u32,
+    /// Where the receiver was made; empty when that is not known.
+    pub receivers: Vec<Site>,
+    pub receiver_known: bool,
+    pub routes: Vec<String>,
+    pub methods: Vec<String>,
+    pub prefix: Option<String>,
+    pub handlers: Vec<(FnId, u32)>,
+    /// For mounts: where the mounted collection was made.
+    pub mounted: Vec<Site>,
+    /// HTTP method that a class's method answers, where the handler is a class.
+    pub class_method: Option<ClassId>,
+    pub assumed: Option<String>,
+    /// The default methods of the row were overridden by the shape of the call.
+    pub requires_login: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ModuleState {
+    New,
+    Running,
+    Done,
+}
+
+pub(crate) type Key = (FnId, EnvId, Box<[V]>);
+
+/// Everything an evaluation knows.
+#[derive(Clone)]
+pub struct World {
+    pub store: Store,
+    pub summaries: Vec<Summary>,
+    pub(crate) memo: IdMap<Key, SummaryId>,
+    pub(crate) memo_log: Vec<Key>,
+    pub(crate) contexts: Vec<u32>,
+    pub(crate) places: IdMap<Place, Slot>,
+    pub(crate) classes: Vec<ClassInfo>,
+    pub(crate) modules: Vec<ModuleState>,
+    pub(crate) defaults: IdMap<(FnId, u32), V>,
+    pub(crate) annotations: IdMap<(FnId, u32), V>,
+    pub registrations: BTreeMap<(Site, u32, String), Registration>,
+    /// Functions whose value went where it cannot be followed, and where.
+    pub escapes: BTreeMap<FnId, BTreeSet<(Site, String)>>,
+    pub boundaries: BTreeSet<Boundary>,
+    /// Sinks seen anywhere, in any context.
+    pub sinks: BTreeMap<SinkRef, bool>,
+    /// Where each function value was seen, for closures of functions that nobody calls.
+    pub(crate) closures: IdMap<FnId, EnvId>,
+    /// Methods by bare name, for receivers of unknown type.
+    pub(crate) by_name: IdMap<Name, Vec<FnId>>,
+    pub limits_hit: BTreeSet<String>,
+    pub steps: u64,
+    pub(crate) depth: u32,
+    /// Branch conditions cut by constants, per function, over contexts that ran.
+    pub changed_places: u64,
+}
+
+impl World {
+    pub fn new(units: usize, functions: usize, classes: usize, names: &Interner) -> Self {
+        Self {
+            store: Store::new(names),
+            summaries: Vec::new(),
+            memo: IdMap::default(),
+            memo_log: Vec::new(),
+            contexts: vec![0; functions],
+            places: IdMap::default(),
+            classes: vec![ClassInfo::default(); classes],
+            modules: vec![ModuleState::New; units],
+            defaults: IdMap::default(),
+            annotations: IdMap::default(),
+            registrations: BTreeMap::new(),
+            escapes: BTreeMap::new(),
+            boundaries: BTreeSet::new(),
+            sinks: BTreeMap::new(),
+            closures: IdMap::default(),
+            by_name: IdMap::default(),
+            limits_hit: BTreeSet::new(),
+            steps: 0,
+            depth: 0,
+            changed_places: 0,
+        }
+    }
+
+    pub fn summary(&self, id: SummaryId) -> &Summary {
+        &self.summaries[id.0 as usize]
+    }
+
+    /// Summaries reached from `root` by calls, itself included, in order of discovery.
+    pub fn reached(&self, root: SummaryId) -> Vec<SummaryId> {
+        let mut seen = IdSet::default();
+        let mut open = vec![root];
+        let mut out = Vec::new();
+        while let Some(id) = open.pop() {
+            if !seen.insert(id.0) {
+                continue;
+            }
+            out.push(id);
+            open.extend(self.summary(id).calls.iter().map(|(_, _, to)| *to));
+        }
+        out
+    }
+
+    pub(crate) fn write(&mut self, place: Place, site: Site, value: V) {
+        let slot = self.places.entry(place).or_default();
+        match slot.writes.iter_mut().find(|(s, _)| *s == site) {
+            Some((_, have)) if *have == value => return,
+            Some((_, have)) => *have = value,
+            None => slot.writes.push((site, value)),
+        }
+        slot.joined = None;
+        self.changed_places += 1;
+    }
+
+    /// Joins with what the same write gave before: for writes that happen in many contexts.
+    pub(crate) fn write_weak(&mut self, place: Place, site: Site, value: V) {
+        let before = self
+            .places
+            .get(&place)
+            .and_then(|slot| slot.writes.iter().find(|(s, _)| *s == site))
+            .map(|(_, v)| *v);
+        let value = match before {
+            Some(before) => self.store.join(before, value),
+            None => value,
+        };
+        self.write(place, site, value);
+    }
+
+    pub(crate) fn read(&mut self, place: Place) -> Option<V> {
+        let slot = self.places.get(&place)?;
+        if let Some(joined) = slot.joined {
+            return Some(joined);
+        }
+        let writes: Vec<V> = slot.writes.iter().map(|(_, v)| *v).collect();
+        let joined = self.store.join_all(writes);
+        if let Some(slot) = self.places.get_mut(&place) {
+            slot.joined = Some(joined);
+        }
+        Some(joined)
+    }
+}
+
+impl World {
+    /// A base of the class, or of one of its bases, that is not in the tree, by name.
+    pub fn outside_base(&self, class: ClassId, names: &Interner) -> Option<String> {
+        let mut seen = IdSet::default();
+        let mut open = vec![class];
+        while let Some(class) = open.pop() {
+            if !seen.insert(class.0) {
+                continue;
+            }
+            for base in &self.classes[class.0 as usize].bases {
+                match base {
+                    Base::Own(c) => open.push(*c),
+                    Base::Lib(path) => {
+                        let text = names.text(*path);
+                        if &*text != "builtins.object" && !text.ends_with("Exception") {
+                            return Some(text.to_string());
+                        }
+                    }
+                    Base::Unknown => return Some("a base that is not known".to_owned()),
+                }
+            }
+        }
+        None
+    }
+}

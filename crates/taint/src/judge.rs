@@ -1,0 +1,728 @@
+//! What was seen at a sink, and what it means.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use solvent_base::{Interner, Location, Name, ProblemKind};
+use solvent_finding::{
+    Assumption, EntryPoint, Finding, Fingerprint, Flow, NoPathReason, Severity, Sink, SinkKind,
+    Stop, Symbol, Verdict, WeaknessId,
+};
+use solvent_graph::label::{Label, Marks, Note, Origin};
+use solvent_graph::link::successors;
+use solvent_graph::value::{Atom, CollKind, Piece, V};
+use solvent_graph::world::{Fact, Hit, SinkRef, SummaryId, Touch};
+use solvent_graph::{CallEdge, CallTier, Entry, FnId, Root, RootKind, Site, SystemGraph, World};
+use solvent_ir::{Const, FunctionKind, Terminator};
+use solvent_models::{Kind, ModelSet, Weakness};
+
+use crate::place::Places;
+use crate::trace::{Tracer, words};
+
+/// Most flows kept for one finding.
+const MAX_FLOWS: usize = 8;
+
+/// Everything that verdicts are made from.
+pub struct View<'a> {
+    graph: &'a SystemGraph,
+    world: &'a World,
+    models: &'a ModelSet,
+    roots: &'a [Root],
+    tracer: Tracer<'a>,
+    /// Functions that call a function.
+    callers: BTreeMap<FnId, BTreeSet<FnId>>,
+    /// What sinks saw from entry points and hooks.
+    outside: BTreeMap<SinkRef, Touch>,
+    /// What sinks saw from module bodies.
+    inside: BTreeMap<SinkRef, Touch>,
+    /// Functions evaluated from an entry point, hook or body.
+    reached: BTreeSet<FnId>,
+    from_outside: BTreeSet<FnId>,
+    unreadable: Option<String>,
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn new(
+        graph: &'a SystemGraph,
+        world: &'a World,
+        models: &'a ModelSet,
+        names: &'a Interner,
+        places: &'a Places<'a>,
+        roots: &'a [Root],
+        edges: &[CallEdge],
+    ) -> Self {
+        let mut callers: BTreeMap<FnId, BTreeSet<FnId>> = BTreeMap::new();
+        for edge in edges {
+            if edge.tier <= CallTier::NameOnly && edge.site.function != edge.callee {
+                callers.entry(edge.callee).or_default().insert(edge.site.function);
+            }
+        }
+        let mut outside: BTreeMap<SinkRef, Touch> = BTreeMap::new();
+        let mut inside: BTreeMap<SinkRef, Touch> = BTreeMap::new();
+        let mut reached = BTreeSet::new();
+        let mut from_outside = BTreeSet::new();
+        for root in roots {
+            let map = if root.kind == RootKind::Body { &mut inside } else { &mut outside };
+            for id in &root.summaries {
+                let summary = world.summary(*id);
+                reached.insert(summary.function);
+                if root.kind != RootKind::Body {
+                    from_outside.insert(summary.function);
+                }
+                for (sink, touch) in &summary.touched {
+                    let have = map.entry(*sink).or_insert(*touch);
+                    *have = (*have).max(*touch);
+                }
+            }
+        }
+        let unreadable = graph
+            .program
+            .units
+            .iter()
+            .find(|u| {
+                u.problems.iter().any(|p| {
+                    matches!(
+                        p.kind,
+                        ProblemKind::Syntax
+                            | ProblemKind::TooLarge
+                            | ProblemKind::Encoding
+                            | ProblemKind::Unreadable
+                    )
+                })
+            })
+            .map(|u| u.path.to_string());
+        let tracer = Tracer { program: &graph.program, world, names, places };
+        Self {
+            graph,
+            world,
+            models,
+            roots,
+            tracer,
+            callers,
+            outside,
+            inside,
+            reached,
+            from_outside,
+            unreadable,
+        }
+    }
+
+    fn symbol(&self, f: FnId) -> Symbol {
+        self.graph.program.symbol(f, self.tracer.names)
+    }
+
+    pub(crate) fn entry_point(&self, index: usize, entry: &Entry) -> EntryPoint {
+        let program = &self.graph.program;
+        let function = program.function(entry.function);
+        let mut inputs: BTreeMap<solvent_finding::Input, BTreeSet<String>> = BTreeMap::new();
+        for root in self.roots.iter().filter(|r| r.kind == RootKind::Entry(index)) {
+            for hit in &root.hits {
+                for condition in self.tracer.conditions(&hit.facts) {
+                    let values = inputs.entry(condition.input).or_default();
+                    if !condition.value.is_empty() {
+                        values.insert(condition.value);
+                    }
+                }
+                let deep = self.world.store.deep(hit.value);
+                for label in self.world.store.labels(deep) {
+                    if let Origin::Input(id) = label.origin {
+                        inputs.entry(self.tracer.input(self.world.store.input(id))).or_default();
+                    }
+                }
+            }
+        }
+        EntryPoint {
+            kind: crate::KIND,
+            framework: entry.framework.clone(),
+            methods: entry.methods.clone(),
+            route: entry.route.clone(),
+            segments: entry.segments.clone(),
+            handler: self.symbol(entry.function),
+            location: self
+                .tracer
+                .places
+                .location(program.path_of(entry.function), function.name_span),
+            inputs: inputs.into_iter().map(|(k, v)| (k, v.into_iter().collect())).collect(),
+            auth: entry.auth.clone(),
+            assumed: entry.assumed.clone(),
+        }
+    }
+
+    /// All findings, and how many sinks only get constants.
+    pub(crate) fn findings(&self, entries: &[EntryPoint]) -> (Vec<Finding>, usize) {
+        let mut out = Vec::new();
+        let mut constant = 0;
+        let mut hits: BTreeMap<SinkRef, Vec<(usize, &Hit)>> = BTreeMap::new();
+        let mut hook_hits: BTreeMap<SinkRef, Vec<&Hit>> = BTreeMap::new();
+        for root in self.roots {
+            for hit in &root.hits {
+                match root.kind {
+                    RootKind::Entry(i) => hits.entry(hit.sink).or_default().push((i, hit)),
+                    RootKind::Hook => hook_hits.entry(hit.sink).or_default().push(hit),
+                    RootKind::Body => {}
+                }
+            }
+        }
+        for (sink, by_name) in &self.world.sinks {
+            let member = self.models.get(sink.member);
+            let Some(row) = member.sinks.get(sink.row as usize) else { continue };
+            let mut said = false;
+            let mut silent = true;
+            for weakness in self.models.weaknesses_into(row.kind) {
+                let empty = Vec::new();
+                let all = hits.get(sink).unwrap_or(&empty);
+                let mut per_entry: BTreeMap<usize, Vec<(Flow, Vec<Assumption>, Vec<String>)>> =
+                    BTreeMap::new();
+                let mut harmless: BTreeSet<NoPathReason> = BTreeSet::new();
+                for (entry, hit) in all {
+                    self.judge_hit(hit, row.kind, weakness, &member.path, |verdict| match verdict {
+                        Ok((flow, assumed, facts)) => {
+                            let methods =
+                                self.tracer.methods(facts, &self.graph.entries[*entry].methods);
+                            per_entry.entry(*entry).or_default().push((flow, assumed, methods));
+                        }
+                        Err(reasons) => harmless.extend(reasons),
+                    });
+                }
+                // Hooks run before any handler: their flows belong to every entry; one stands for all.
+                if let Some(list) = hook_hits.get(sink) {
+                    for hit in list {
+                        self.judge_hit(hit, row.kind, weakness, &member.path, |verdict| {
+                            match verdict {
+                                Ok((flow, assumed, _)) => {
+                                    if let Some(first) =
+                                        self.graph.entries.iter().position(|e| !e.route.is_empty())
+                                    {
+                                        let methods = self.graph.entries[first].methods.clone();
+                                        per_entry
+                                            .entry(first)
+                                            .or_default()
+                                            .push((flow, assumed, methods));
+                                    }
+                                }
+                                Err(reasons) => harmless.extend(reasons),
+                            }
+                        });
+                    }
+                }
+                if !per_entry.is_empty() {
+                    said = true;
+                    for (entry, flows) in per_entry {
+                        out.push(self.reachable(
+                            *sink,
+                            *by_name,
+                            row.kind,
+                            weakness,
+                            &entries[entry],
+                            flows,
+                        ));
+                    }
+                    continue;
+                }
+                match self.closed(*sink, harmless) {
+                    Some(verdict) => {
+                        if *by_name && matches!(verdict, Verdict::NoPath { .. }) {
+                            // A match by name alone that nothing reaches says nothing.
+                            silent = true;
+                            continue;
+                        }
+                        said = true;
+                        silent = false;
+                        out.push(self.finding(*sink, row.kind, weakness, None, Vec::new(), verdict));
+                    }
+                    None => silent &= true,
+                }
+            }
+            if !said && silent {
+                constant += 1;
+            }
+        }
+        (out, constant)
+    }
+
+    /// Each label of a hit: a flow, or why it does no harm.
+    fn judge_hit<'h>(
+        &self,
+        hit: &'h Hit,
+        kind: Kind,
+        weakness: &Weakness,
+        callee: &str,
+        mut tell: impl FnMut(Result<(Flow, Vec<Assumption>, &'h [Fact]), Vec<NoPathReason>>),
+    ) {
+        let deep = self.world.store.deep(hit.value);
+        let labels: Vec<Label> = self.world.store.labels(deep).to_vec();
+        let info = self.models.kind_info(kind);
+        let is_list = info.name == "argv";
+        let is_path = info.name.starts_with("file-path");
+        for label in labels {
+            let Origin::Input(id) = label.origin else { continue };
+            let carrier = &self.world.store.input(id).carrier;
+            if !weakness.from.iter().any(|k| k.carrier() == *carrier) {
+                continue;
+            }
+            let mut check = kind;
+            if is_list {
+                match self.argument(hit.value, label, weakness) {
+                    Argument::Code(kind) => check = kind,
+                    Argument::Program => {}
+                    Argument::Plain => {
+                        tell(Err(vec![NoPathReason::Position {
+                            what: "one argument of a program".to_owned(),
+                        }]));
+                        continue;
+                    }
+                }
+            }
+            if label.kills & (1 << check.index()) != 0 {
+                tell(Err(self.cures(label, check)));
+                continue;
+            }
+            if is_path && self.stays_below(hit.value, label) {
+                let site = hit.sink.site;
+                tell(Err(vec![NoPathReason::Guarded {
+                    location: self.tracer.location(site),
+                    by: "a check for `..`".to_owned(),
+                }]));
+                continue;
+            }
+            let sink_words = format!("is used as {} of `{callee}`", info.words);
+            let Some(flow) = self.tracer.flow(hit, label, &sink_words) else { continue };
+            let mut assumed = self.tracer.assumptions(label);
+            if hit.by_name {
+                let name = callee.rsplit('.').next().unwrap_or_default().to_owned();
+                let location = self.tracer.location(hit.sink.site);
+                assumed.push(Assumption::NameOnlyCall { name, location });
+            }
+            tell(Ok((flow, assumed, &hit.facts)));
+        }
+    }
+
+    /// What made the label harmless for a kind.
+    fn cures(&self, label: Label, kind: Kind) -> Vec<NoPathReason> {
+        let mut out = Vec::new();
+        for note in self.world.store.notes(label.notes) {
+            let by_of = |by: Name| self.tracer.names.text(by).to_string();
+            match note {
+                Note::Sanitized { site, by, kinds } if kinds & (1 << kind.index()) != 0 => {
+                    out.push(NoPathReason::Sanitized {
+                        location: self.tracer.location(*site),
+                        by: by_of(*by),
+                    });
+                }
+                Note::Guarded { site, by, kinds } if kinds & (1 << kind.index()) != 0 => {
+                    out.push(NoPathReason::Guarded {
+                        location: self.tracer.location(*site),
+                        by: by_of(*by),
+                    });
+                }
+                _ => {}
+            }
+        }
+        out
+    }
+
+    /// A path that cannot climb, below something constant.
+    fn stays_below(&self, v: V, label: Label) -> bool {
+        if !label.marks.has(Marks::NO_CLIMB) {
+            return false;
+        }
+        if label.marks.has(Marks::NOT_ABSOLUTE) {
+            return true;
+        }
+        if label.marks.has(Marks::JOINED) {
+            return false;
+        }
+        let mut found = false;
+        for atom in self.world.store.atoms(v) {
+            let atom = match atom {
+                Atom::LibObject { data, .. } => match self.world.store.only(*data) {
+                    Some(inner) => inner,
+                    None => return false,
+                },
+                other => other,
+            };
+            match atom {
+                Atom::Text(pieces) => {
+                    let at = pieces.iter().position(|p| match p {
+                        Piece::Data(set) => self
+                            .world
+                            .store
+                            .labels(*set)
+                            .iter()
+                            .any(|l| l.identity() == label.identity()),
+                        Piece::Lit(_) => false,
+                    });
+                    match at {
+                        Some(0) => return false,
+                        Some(_) => found = true,
+                        None => {}
+                    }
+                }
+                Atom::Const(_) => {}
+                _ => return false,
+            }
+        }
+        found
+    }
+
+    fn argument(&self, v: V, label: Label, weakness: &Weakness) -> Argument {
+        let mut out = Argument::Plain;
+        for atom in self.world.store.atoms(v) {
+            let Atom::Coll { kind: CollKind::List | CollKind::Tuple, kids, rest, .. } = atom else {
+                let deep = match atom {
+                    Atom::Data(set) => *set,
+                    Atom::Text(_) => {
+                        // Without a shell the whole text is the program's name.
+                        return Argument::Program;
+                    }
+                    _ => continue,
+                };
+                if self.carries(deep, label) {
+                    return Argument::Program;
+                }
+                continue;
+            };
+            let texts = |v: V| -> Vec<String> {
+                self.world
+                    .store
+                    .atoms(v)
+                    .filter_map(|a| match a {
+                        Atom::Const(Const::Str(n)) => Some(self.tracer.names.text(*n).to_string()),
+                        _ => None,
+                    })
+                    .collect()
+            };
+            let in_first = kids
+                .first()
+                .is_some_and(|(_, v)| self.carries(self.world.store.deep(*v), label));
+            if in_first {
+                return Argument::Program;
+            }
+            if kids.is_empty() && self.carries(self.world.store.deep(*rest), label) {
+                return Argument::Program;
+            }
+            let programs: Vec<String> = kids
+                .iter()
+                .take(2)
+                .flat_map(|(_, v)| texts(*v))
+                .map(|p| {
+                    let last = p.rsplit(['/', '\\']).next().unwrap_or_default();
+                    last.trim_end_matches(".exe").to_owned()
+                })
+                .collect();
+            for interpreter in &weakness.interpreters {
+                if !programs.contains(&interpreter.program) {
+                    continue;
+                }
+                let flag_at = kids
+                    .iter()
+                    .position(|(_, v)| texts(*v).iter().any(|t| *t == interpreter.flag || t == "-c"));
+                let Some(flag_at) = flag_at else { continue };
+                let after = kids.get(flag_at + 1).map(|(_, v)| *v);
+                let carried = match after {
+                    Some(v) => self.carries(self.world.store.deep(v), label),
+                    None => self.carries(self.world.store.deep(*rest), label),
+                };
+                if carried {
+                    out = Argument::Code(interpreter.kind);
+                }
+            }
+        }
+        out
+    }
+
+    fn carries(&self, set: solvent_graph::value::Ls, label: Label) -> bool {
+        self.world.store.labels(set).iter().any(|l| l.identity() == label.identity())
+    }
+
+    fn reachable(
+        &self,
+        sink: SinkRef,
+        by_name: bool,
+        kind: Kind,
+        weakness: &Weakness,
+        entry: &EntryPoint,
+        mut flows: Vec<(Flow, Vec<Assumption>, Vec<String>)>,
+    ) -> Finding {
+        let _ = by_name;
+        flows.sort_by_key(|(flow, assumed, _)| {
+            (
+                flow.input.name.is_empty(),
+                assumed.len(),
+                flow.transforms.len(),
+                flow.template.parts.is_empty(),
+                flow.conditions.len(),
+                flow.steps.len(),
+                flow.input.clone(),
+                flow.transforms.clone(),
+                flow.template.clone(),
+                flow.conditions.clone(),
+            )
+        });
+        flows.dedup_by(|a, b| {
+            a.0.input == b.0.input
+                && a.0.transforms == b.0.transforms
+                && a.0.template == b.0.template
+                && a.0.conditions == b.0.conditions
+        });
+        let mut assumed: Vec<Assumption> = flows.first().map(|f| f.1.clone()).unwrap_or_default();
+        let mut methods: Vec<String> = Vec::new();
+        for (_, _, more) in &flows {
+            for method in more {
+                if !methods.contains(method) {
+                    methods.push(method.clone());
+                }
+            }
+        }
+        methods.sort();
+        if let Some(why) = &entry.assumed {
+            assumed.push(Assumption::Registration { what: why.clone() });
+        }
+        assumed.sort();
+        assumed.dedup();
+        let mut entry = entry.clone();
+        if !methods.is_empty() {
+            entry.methods = methods;
+        }
+        let flows: Vec<Flow> = flows.into_iter().map(|f| f.0).take(MAX_FLOWS).collect();
+        let verdict = Verdict::Reachable { assumed };
+        self.finding(sink, kind, weakness, Some(entry), flows, verdict)
+    }
+
+    fn finding(
+        &self,
+        sink: SinkRef,
+        kind: Kind,
+        weakness: &Weakness,
+        entry: Option<EntryPoint>,
+        flows: Vec<Flow>,
+        verdict: Verdict,
+    ) -> Finding {
+        let program = &self.graph.program;
+        let member = self.models.get(sink.member);
+        let info = self.models.kind_info(kind);
+        let path = program.path_of(sink.site.function);
+        let location = self.tracer.location(sink.site);
+        let text = self.tracer.places.line(path, program.span(sink.site));
+        let title = match flows.first() {
+            Some(flow) => format!("{} reaches {} of {}", words(&flow.input), info.words, member.path),
+            None => format!("{} of {} in {}", info.words, member.path, self.place_name(sink.site)),
+        };
+        Finding {
+            fingerprint: Fingerprint(solvent_base::Digest::of(b"")),
+            weakness: WeaknessId(weakness.id.clone()),
+            severity: weakness.severity.max(Severity::Low),
+            title,
+            sink: Sink {
+                kind: SinkKind(info.name.clone()),
+                callee: member.path.clone(),
+                location,
+                function: self.symbol(sink.site.function),
+                text,
+            },
+            entry,
+            flows,
+            verdict,
+        }
+    }
+
+    fn place_name(&self, site: Site) -> String {
+        let symbol = self.symbol(site.function);
+        if symbol.qualname.is_empty() { symbol.module } else { symbol.qualname }
+    }
+
+    // ---- nothing arrives
+
+    /// Why nothing arrives at a sink; `None` when it only gets constants.
+    fn closed(&self, sink: SinkRef, harmless: BTreeSet<NoPathReason>) -> Option<Verdict> {
+        let f = sink.site.function;
+        if !harmless.is_empty() {
+            return Some(Verdict::NoPath { reasons: harmless.into_iter().collect() });
+        }
+        let alone = self.graph.alone.get(&f).map(|id| self.world.summary(*id));
+        let alone_touch = alone
+            .and_then(|s| s.touched.iter().find(|(at, _)| *at == sink).map(|(_, touch)| *touch));
+        if let Some(touch) = self.outside.get(&sink).or_else(|| self.inside.get(&sink)) {
+            let worst = (*touch).max(self.inside.get(&sink).copied().unwrap_or(Touch::Constant));
+            if worst == Touch::Constant && alone_touch != Some(Touch::Labelled) {
+                return None;
+            }
+            if !self.world.limits_hit.is_empty() && worst != Touch::Constant {
+                let stops =
+                    self.world.limits_hit.iter().map(|w| Stop::Limit { what: w.clone() }).collect();
+                return Some(Verdict::Undecided { stops });
+            }
+            if let Some(stops) = self.stops_of(f) {
+                return Some(Verdict::Undecided { stops });
+            }
+            return Some(Verdict::NoPath { reasons: vec![NoPathReason::NotFromInput] });
+        }
+        if alone_touch == Some(Touch::Constant) {
+            return None;
+        }
+        if self.reached.contains(&f) || alone.is_some() && alone_touch.is_none() {
+            // The function runs, but control does not get to the sink.
+            if let Some(reason) = self.dead_branch(sink.site) {
+                return Some(Verdict::NoPath { reasons: vec![reason] });
+            }
+        }
+        if let Some(stops) = self.stops_of(f) {
+            return Some(Verdict::Undecided { stops });
+        }
+        let function = self.graph.program.function(f);
+        if matches!(function.kind, FunctionKind::Module | FunctionKind::ClassBody) {
+            return Some(Verdict::NoPath { reasons: vec![NoPathReason::NotFromInput] });
+        }
+        let owner = self.owner(f);
+        let callers: Vec<FnId> = self
+            .callers
+            .get(&owner)
+            .into_iter()
+            .flatten()
+            .copied()
+            .filter(|c| self.owner(*c) != owner)
+            .collect();
+        let reasons = if callers.is_empty() {
+            vec![NoPathReason::NoCaller { function: self.symbol(owner) }]
+        } else {
+            let mut out: Vec<NoPathReason> = callers
+                .into_iter()
+                .map(|caller| NoPathReason::DeadCaller {
+                    function: self.symbol(owner),
+                    caller: self.symbol(caller),
+                })
+                .collect();
+            out.sort();
+            out.truncate(8);
+            out
+        };
+        Some(Verdict::NoPath { reasons })
+    }
+
+    /// The function whose call runs this one: a comprehension belongs to the function around it.
+    fn owner(&self, mut f: FnId) -> FnId {
+        let program = &self.graph.program;
+        for _ in 0..32 {
+            let function = program.function(f);
+            match (function.kind, function.parent) {
+                (FunctionKind::Comprehension | FunctionKind::ClassBody, Some(parent)) => {
+                    f = program.fn_id(program.unit_of(f), parent);
+                }
+                _ => break,
+            }
+        }
+        f
+    }
+
+    /// What keeps the search for callers from being finished.
+    fn stops_of(&self, f: FnId) -> Option<Vec<Stop>> {
+        let mut stops: BTreeSet<Stop> = BTreeSet::new();
+        let mut seen = BTreeSet::new();
+        let mut open = vec![self.owner(f)];
+        while let Some(f) = open.pop() {
+            if !seen.insert(f) || seen.len() > 2000 {
+                continue;
+            }
+            for (site, what) in self.world.escapes.get(&f).into_iter().flatten() {
+                stops.insert(Stop::DynamicBoundary {
+                    location: self.tracer.location(*site),
+                    what: format!("`{}` is handed to {what}", self.symbol(f).qualname),
+                });
+            }
+            if let Some(stop) = self.inherited(f) {
+                stops.insert(stop);
+            }
+            for caller in self.callers.get(&f).into_iter().flatten() {
+                open.push(self.owner(*caller));
+            }
+        }
+        if stops.is_empty()
+            && let Some(path) = &self.unreadable
+        {
+            stops.insert(Stop::Unreadable { path: path.clone() });
+        }
+        if stops.is_empty() && self.graph.alone.is_empty() && !self.world.limits_hit.is_empty() {
+            for what in &self.world.limits_hit {
+                stops.insert(Stop::Limit { what: what.clone() });
+            }
+        }
+        (!stops.is_empty()).then(|| stops.into_iter().take(6).collect())
+    }
+
+    /// A method that a base class from outside the tree may call.
+    fn inherited(&self, f: FnId) -> Option<Stop> {
+        let program = &self.graph.program;
+        let function = program.function(f);
+        let class = program.class_id(program.unit_of(f), function.class?);
+        let base = self.world.outside_base(class, self.tracer.names)?;
+        if self.from_outside.contains(&f) {
+            return None;
+        }
+        let location: Location = self
+            .tracer
+            .places
+            .location(program.path_of(f), function.name_span);
+        Some(Stop::DynamicBoundary {
+            location,
+            what: format!("`{base}` may call `{}`", self.symbol(f).qualname),
+        })
+    }
+
+    /// The constant branch that keeps control from a place.
+    fn dead_branch(&self, site: Site) -> Option<NoPathReason> {
+        let program = &self.graph.program;
+        let function = program.function(site.function);
+        let block = function
+            .blocks
+            .iter()
+            .position(|b| (b.start..b.end).contains(&site.inst))? as u32;
+        let mut cuts: BTreeSet<(u32, u32)> = BTreeSet::new();
+        let ids: Vec<SummaryId> = self
+            .roots
+            .iter()
+            .flat_map(|r| r.summaries.iter().copied())
+            .filter(|id| self.world.summary(*id).function == site.function)
+            .chain(self.graph.alone.get(&site.function).copied())
+            .collect();
+        for id in ids {
+            let summary = self.world.summary(id);
+            if summary.live.get(block as usize).copied().unwrap_or(false) {
+                return None;
+            }
+            cuts.extend(summary.cut.iter().copied());
+        }
+        for (branch, cut) in cuts {
+            let mut seen = BTreeSet::new();
+            let mut open = vec![cut];
+            while let Some(at) = open.pop() {
+                if !seen.insert(at) {
+                    continue;
+                }
+                open.extend(successors(function, at));
+            }
+            if !seen.contains(&block) {
+                continue;
+            }
+            let Terminator::Branch { condition, .. } = &function.blocks[branch as usize].terminator
+            else {
+                continue;
+            };
+            let at = Site { function: site.function, inst: condition.0 };
+            let path = program.path_of(site.function);
+            return Some(NoPathReason::DeadBranch {
+                location: self.tracer.location(at),
+                condition: self.tracer.places.quote(path, program.span(at)),
+            });
+        }
+        None
+    }
+}
+
+/// What an input in an argument list can do.
+enum Argument {
+    /// It is the program, or decides it.
+    Program,
+    /// An interpreter runs it as code of this kind.
+    Code(Kind),
+    /// One argument among others.
+    Plain,
+}
