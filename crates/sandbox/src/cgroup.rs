@@ -316,6 +316,35 @@ mod tests {
     }
 
     #[test]
+    fn the_nearest_folder_that_hands_out_both_controllers_is_taken() {
+        let mount = tempfile::tempdir().unwrap();
+        let own = mount.path().join("user.slice/app.slice/shell.scope");
+        fs::create_dir_all(&own).unwrap();
+        let hands = |folder: &str, what: &str| {
+            fs::write(
+                mount.path().join(folder).join("cgroup.subtree_control"),
+                what,
+            )
+            .unwrap();
+        };
+        assert_eq!(
+            nearest_v2(mount.path(), "/user.slice/app.slice/shell.scope"),
+            None
+        );
+        hands("", "cpu memory pids\n");
+        hands("user.slice", "cpu pids\n");
+        assert_eq!(
+            nearest_v2(mount.path(), "/user.slice/app.slice/shell.scope"),
+            Some(mount.path().to_path_buf())
+        );
+        hands("user.slice/app.slice", "memory pids\n");
+        assert_eq!(
+            nearest_v2(mount.path(), "/user.slice/app.slice/shell.scope"),
+            Some(mount.path().join("user.slice/app.slice"))
+        );
+    }
+
+    #[test]
     fn this_process_has_a_start() {
         assert!(start_of(crate::sys::process::pid()).is_some());
         assert_eq!(start_of(-5), None);

@@ -57,6 +57,16 @@ struct Outside {
 }
 
 fn guard(control: &UnixStream, order: Order) -> Result<(), Failure> {
+    // A fork copies one thread only; locks that others hold would stay locked for ever in the child.
+    let threads = fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
+    if threads != 1 {
+        return Err(Failure::step(
+            format!(
+                "start with one thread, not {threads} (`reexec_hook` must be the first line of `main`)"
+            ),
+            &io::Error::from_raw_os_error(libc::EINVAL),
+        ));
+    }
     // A session of its own: the terminal's interrupt goes to the supervisor, which stops us in order.
     let _ = process::new_session();
     let supervisor = supervisor(&order)?;

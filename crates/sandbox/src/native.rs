@@ -236,6 +236,15 @@ impl NativeInstance {
         self.real_root
     }
 
+    /// Folders of the control groups that hold the tree; empty where none could be made.
+    pub fn group_folders(&self) -> Vec<PathBuf> {
+        self.launched
+            .groups
+            .iter()
+            .map(|group| PathBuf::from(&group.folder))
+            .collect()
+    }
+
     /// Whether a memory control group does the counting.
     pub fn has_memory_group(&self) -> bool {
         self.launched

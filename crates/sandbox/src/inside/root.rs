@@ -11,7 +11,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::INSIDE_ID;
 use super::output::Output;
-use super::sources::{Place, Shown, Sources};
+use super::sources::{Origin, Place, Shown, Sources};
 use crate::sys::mounts::{self, ATTR_NODEV, ATTR_NOEXEC, ATTR_NOSUID, ATTR_RDONLY, Below};
 use crate::wire::{Failure, FailureKind, Order};
 
@@ -89,6 +89,15 @@ pub fn build(order: &Order, sources: &mut Sources) -> Result<Root, Failure> {
 
     for (i, place) in sources.places.iter().enumerate() {
         attach_source(&stage, i, place)?;
+        if matches!(
+            place.shown,
+            Shown::Overlay {
+                origin: Origin::SystemCopied,
+                ..
+            }
+        ) {
+            copy_readable(&stage, i)?;
+        }
     }
     plant_etc(&stage, order, sources)?;
     mount_points(&stage, sources)?;
@@ -147,6 +156,34 @@ fn attach_source(stage: &Stage, i: usize, place: &Place) -> Result<(), Failure> 
     }
     mounts::attach(tree.as_fd(), &low)
         .map_err(|e| Failure::step(format!("attach `/{}`", place.inside.display()), &e))
+}
+
+/// Copies what can be read of an attached system folder into its skeleton, on a file system of its own.
+fn copy_readable(stage: &Stage, i: usize) -> Result<(), Failure> {
+    /// `/etc` has some 3 MB on a full desktop; more than this is left out, biggest files first to fail.
+    const ROOM: &str = "size=64m,nr_inodes=65536,mode=0755";
+    let (from, to) = (stage.numbered("low", i), stage.numbered("skel", i));
+    folder(&to, 0o755)?;
+    tmpfs(&to, ROOM)?;
+    let mut todo = vec![PathBuf::new()];
+    while let Some(at) = todo.pop() {
+        for entry in fs::read_dir(from.join(&at)).into_iter().flatten().flatten() {
+            let (path, Ok(meta)) = (at.join(entry.file_name()), entry.metadata()) else {
+                continue;
+            };
+            let (source, copy) = (entry.path(), to.join(&path));
+            // What cannot be read, or has no room, is not there: as for any program that may not read it.
+            if meta.is_dir() {
+                folder(&copy, (meta.mode() & 0o777) | 0o700)?;
+                todo.push(path);
+            } else if meta.is_symlink() {
+                let _ = fs::read_link(&source).and_then(|target| symlink(target, &copy));
+            } else if meta.is_file() {
+                let _ = fs::copy(&source, &copy);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Files that every sandbox has, on top of the host's `/etc`: who the target is, and how names resolve.
@@ -221,7 +258,13 @@ fn mount_points(stage: &Stage, sources: &Sources) -> Result<(), Failure> {
                     .inside
                     .strip_prefix(&sources.places[parent].inside)
                     .unwrap_or(&place.inside);
-                let low = stage.numbered("low", parent);
+                let low = match &sources.places[parent].shown {
+                    Shown::Overlay {
+                        origin: Origin::SystemCopied,
+                        ..
+                    } => stage.numbered("skel", parent),
+                    _ => stage.numbered("low", parent),
+                };
                 match &sources.places[parent].shown {
                     Shown::Fresh { .. } => {
                         let up = stage.numbered("up", parent);
@@ -323,7 +366,16 @@ fn mount_place(
         stage.numbered("work", i),
     );
     let has_skeleton = skeleton.is_dir();
-    let lower = if has_skeleton {
+    let copied = matches!(
+        place.shown,
+        Shown::Overlay {
+            origin: Origin::SystemCopied,
+            ..
+        }
+    );
+    let lower = if copied {
+        format!("lowerdir={}", skeleton.display())
+    } else if has_skeleton {
         format!("lowerdir={}:{}", skeleton.display(), low.display())
     } else {
         format!("lowerdir={}", low.display())
@@ -357,7 +409,9 @@ fn mount_place(
             if has_skeleton {
                 lower.push(open_folder(&skeleton)?);
             }
-            lower.push(open_folder(&low)?);
+            if !copied {
+                lower.push(open_folder(&low)?);
+            }
             volumes.push(Volume {
                 inside: Path::new("/").join(&place.inside),
                 upper: open_folder(&up)?,

@@ -66,13 +66,22 @@ pub struct Place {
     pub shown: Shown,
 }
 
+/// Where an overlay's content comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    Layer,
+    System,
+    /// A system folder over which the kernel allows no overlay: its readable files are copied.
+    SystemCopied,
+}
+
 /// How a place is shown.
 pub enum Shown {
     /// The host's content with a throw-away upper.
     Overlay {
         tree: OwnedFd,
         mode: u32,
-        system: bool,
+        origin: Origin,
     },
     /// The host's content, read-only. `locked`: it has mounts below it that this user cannot take away, so
     /// no overlay can be made over it.
@@ -135,7 +144,11 @@ pub fn open(order: &Order, mut idmaps: Option<&mut IdMaps>) -> Result<Sources, F
             place.inside != inside
                 || !matches!(
                     place.shown,
-                    Shown::Fresh { .. } | Shown::Overlay { system: true, .. }
+                    Shown::Fresh { .. }
+                        | Shown::Overlay {
+                            origin: Origin::System | Origin::SystemCopied,
+                            ..
+                        }
                 )
         });
         if sources.places.iter().any(|place| place.inside == inside) {
@@ -176,7 +189,7 @@ fn open_system(sources: &mut Sources, name: &str, as_root: bool) -> Result<(), F
     let (tree, locked) = match mounts::clone_tree(&path, Below::OneMount) {
         Ok(tree) => (tree, false),
         // Mounts below it belong to a more privileged namespace and must stay on top of what they cover.
-        Err(error) if error.raw_os_error() == Some(libc::EINVAL) && !as_root => (
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => (
             mounts::clone_tree(&path, Below::Submounts).map_err(|e| failed(&e))?,
             true,
         ),
@@ -199,7 +212,13 @@ fn open_system(sources: &mut Sources, name: &str, as_root: bool) -> Result<(), F
         None,
     )
     .map_err(|e| Failure::step(format!("restrict `{}`", path.display()), &e))?;
-    let shown = if locked {
+    let shown = if locked && name == "etc" {
+        Shown::Overlay {
+            tree,
+            mode: 0o755,
+            origin: Origin::SystemCopied,
+        }
+    } else if locked {
         sources.facts.push((
             "system folder".to_owned(),
             format!(
@@ -216,7 +235,7 @@ fn open_system(sources: &mut Sources, name: &str, as_root: bool) -> Result<(), F
         Shown::Overlay {
             tree,
             mode: 0o755,
-            system: true,
+            origin: Origin::System,
         }
     };
     sources.places.push(Place {
@@ -309,7 +328,7 @@ fn open_layer(
         OrderAccess::Overlay => Shown::Overlay {
             tree,
             mode: meta.mode() & 0o777,
-            system: false,
+            origin: Origin::Layer,
         },
         OrderAccess::ReadOnly => Shown::ReadOnly {
             tree,

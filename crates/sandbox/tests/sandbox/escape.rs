@@ -85,6 +85,97 @@ fn private_files_of_the_host_cannot_be_read() {
 }
 
 #[test]
+fn what_a_plain_user_owns_in_shared_folders_is_covered() {
+    const TEST: &str = "escape::what_a_plain_user_owns_in_shared_folders_is_covered";
+    const OWNED: &str = "SLV_OWNED";
+    if !is_again() {
+        if !is_root() {
+            unmeasured(&format!(
+                "{TEST}: only root can give folders there to a user"
+            ));
+            return;
+        }
+        let places = ["/opt", "/var/lib"].map(|folder| tempfile::tempdir_in(folder).unwrap());
+        for place in &places {
+            let file = place.path().join("secret");
+            fs::write(&file, "own-and-private").unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+            for path in [place.path(), &file] {
+                std::os::unix::fs::chown(path, Some(PLAIN_UID), Some(PLAIN_UID)).unwrap();
+            }
+        }
+        let list = places
+            .each_ref()
+            .map(|place| place.path().display().to_string())
+            .join(" ");
+        again(TEST, "as a plain user", PLAIN_USER, &[(OWNED, &list)]);
+        return;
+    }
+    let list = std::env::var(OWNED).unwrap();
+    for place in list.split(' ') {
+        let file = Path::new(place).join("secret");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "own-and-private");
+        let script = format!("ls -A {place} && echo listed; cat {}", file.display());
+        let (_, output) = shell(&script);
+        assert!(
+            output.starts_with("listed") && !output.contains("own-and-private"),
+            "{output}"
+        );
+        // Unless a layer names it.
+        let mut spec = spec(&["cat", "/app/secret"]);
+        spec.layers
+            .push(layer(Path::new(place), "/app", Access::ReadOnly));
+        assert_eq!(finish(&mut start(&spec)).1, "own-and-private");
+    }
+}
+
+#[test]
+fn system_folders_with_mounts_of_their_own_still_work() {
+    const TEST: &str = "escape::system_folders_with_mounts_of_their_own_still_work";
+    if !is_again() {
+        if !is_root() {
+            unmeasured(&format!("{TEST}: only root can mount there"));
+            return;
+        }
+        // As containers and network managers do: single files of `/etc`, whole folders of `/var`.
+        let mounts = "mount --bind /etc/hostname /etc/hosts && mount -t tmpfs none /var/opt && \
+                      echo private > /var/opt/x && chmod 600 /var/opt/x && exec \"$@\"";
+        let words = [
+            &["unshare", "--mount", "sh", "-c", mounts, "sh"],
+            PLAIN_USER,
+        ]
+        .concat();
+        again(TEST, "below mounts", &words, &[]);
+        let root_words = ["unshare", "--mount", "sh", "-c", mounts, "sh"];
+        again(TEST, "below mounts, as root", &root_words, &[]);
+        return;
+    }
+    let script = "import socket; print(socket.gethostbyname('some.name')); print(open('/etc/passwd').readline())\n\
+                  for p in ('/etc/new', '/var/new', '/etc/shadow', '/var/opt/x'):\n try: open(p, 'r' if p[-1] in 'xw' and 'new' not in p else 'w'); print('OPENED', p)\n except OSError as e: print(p, e.errno)";
+    let mut instance = start(&spec(&["python3", "-c", script]));
+    let (state, output) = finish(&mut instance);
+    assert_eq!(
+        state,
+        RunState::Exited {
+            code: Some(0),
+            signal: None
+        },
+        "{output}"
+    );
+    assert!(output.starts_with("198.18.0.1\nsolvent:x:1000"), "{output}");
+    assert!(
+        !output.contains("OPENED /etc/shadow") && !output.contains("OPENED /var/opt"),
+        "{output}"
+    );
+    assert!(output.contains("OPENED /etc/new"), "{output}");
+    let read_only = instance
+        .facts()
+        .iter()
+        .any(|(name, _)| name == "system folder");
+    assert_eq!(read_only, !is_root(), "{:?}", instance.facts());
+}
+
+#[test]
 fn a_layer_below_a_private_folder_is_shown_and_its_neighbours_are_not() {
     as_root_and_plain_user(
         "escape::a_layer_below_a_private_folder_is_shown_and_its_neighbours_are_not",
@@ -305,6 +396,34 @@ fn find_groups(prefix: &str) -> Vec<String> {
 }
 
 #[test]
+fn groups_of_dead_supervisors_are_swept() {
+    let instance = start(&spec(&["sleep", "1000"]));
+    let own = instance.group_folders();
+    if own.is_empty() {
+        unmeasured(
+            "escape::groups_of_dead_supervisors_are_swept: no control group can be made here",
+        );
+        return;
+    }
+    // No process has the start time 1, so this is nobody's; a name that is not ours is left alone.
+    let parent = own[0].parent().unwrap();
+    let (stale, foreign) = (
+        parent.join("solvent-1-1-7"),
+        parent.join(format!("slv-foreign-{}", std::process::id())),
+    );
+    for folder in [&stale, &foreign] {
+        fs::create_dir(folder).unwrap();
+    }
+    drop(start(&spec(&["true"])));
+    let (swept, kept) = (!stale.exists(), foreign.exists());
+    fs::remove_dir(&foreign).unwrap();
+    assert!(swept && kept);
+    assert!(own[0].exists(), "a living sandbox lost its group");
+    drop(instance);
+    assert!(!own[0].exists());
+}
+
+#[test]
 fn supervisor_to_be_killed() {
     // Only a helper of the test above; alone it has nothing to say.
     let Some(mark) = std::env::var_os("SLV_TO_BE_KILLED") else {
@@ -429,6 +548,9 @@ fn proc_shows_nothing_of_the_host_and_changes_nothing() {
             );
             let (_, output) = shell(&script);
             drop(child);
+            // Two layers: nothing inside owns these files, and the mount would refuse even an owner.
+            let (_, mounts) = shell("grep ' /proc/sys ' /proc/self/mounts");
+            assert!(mounts.contains(" ro,"), "{mounts}");
             assert!(!output.contains("WROTE"), "{output}");
             let lines: Vec<&str> = output
                 .lines()

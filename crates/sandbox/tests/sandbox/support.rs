@@ -28,32 +28,53 @@ pub fn as_root_and_plain_user(test: &str, body: fn()) {
     }
     body();
     if is_root() && std::env::var_os(AS_USER).is_none() {
-        let (binary, launcher, _kept) = public_copies();
-        let output = Command::new("setpriv")
-            .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"])
-            .arg(binary)
-            .args(["--exact", test, "--nocapture", "--test-threads=1"])
-            .env(AS_USER, "1")
-            .env(LAUNCHER, launcher)
-            .env("TMPDIR", "/tmp")
-            .env("HOME", "/nonexistent")
-            .current_dir("/")
-            .output()
-            .expect("setpriv is in util-linux, which every Debian has");
-        let text = String::from_utf8_lossy(&output.stdout);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        for line in said
-            .lines()
-            .filter_map(|line| line.strip_prefix("unmeasured: "))
-        {
-            unmeasured(&format!("as a plain user: {line}"));
-        }
-        assert!(
-            output.status.success() && text.contains("1 passed"),
-            "as a plain user:\n{text}\n{}",
-            said
-        );
+        again(test, "as a plain user", PLAIN_USER, &[]);
     }
+}
+
+/// The words that turn a command into one run by a user without any right.
+pub const PLAIN_USER: &[&str] = &[
+    "setpriv",
+    "--reuid=65534",
+    "--regid=65534",
+    "--clear-groups",
+    "--",
+];
+/// The user those words make.
+pub const PLAIN_UID: u32 = 65_534;
+
+/// Runs one test of this binary again, behind the words of another command.
+pub fn again(test: &str, how: &str, words: &[&str], env: &[(&str, &str)]) {
+    let (binary, launcher, _kept) = public_copies();
+    let output = Command::new(words[0])
+        .args(&words[1..])
+        .arg(binary)
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .env(AS_USER, "1")
+        .env(LAUNCHER, launcher)
+        .envs(env.iter().copied())
+        .env("TMPDIR", "/tmp")
+        .env("HOME", "/nonexistent")
+        .current_dir("/")
+        .output()
+        .expect("setpriv and unshare are in util-linux, which every Debian has");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    for line in said
+        .lines()
+        .filter_map(|line| line.strip_prefix("unmeasured: "))
+    {
+        unmeasured(&format!("{how}: {line}"));
+    }
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{how}:\n{text}\n{said}"
+    );
+}
+
+/// Whether this is a run by [`again`].
+pub fn is_again() -> bool {
+    std::env::var_os(AS_USER).is_some()
 }
 
 /// Says what could not be tried here, past the test harness, which hides the output of tests that pass.
