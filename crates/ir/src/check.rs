@@ -172,13 +172,15 @@ impl Checker<'_> {
         if operands.is_empty() {
             self.fault(format_args!("%{number}: phi without operands"));
         }
-        for (i, &(block, value)) in operands.iter().enumerate() {
-            if !predecessors.contains(&block) {
+        let mut named: Vec<Block> = operands.iter().map(|&(block, _)| block).collect();
+        named.sort_unstable();
+        if named.windows(2).any(|pair| pair[0] == pair[1]) {
+            self.fault(format_args!("%{number}: a block named twice"));
+        }
+        for &(block, value) in operands {
+            if predecessors.binary_search(&block).is_err() {
                 self.fault(format_args!("%{number}: b{} is not a predecessor", block.0));
                 continue;
-            }
-            if operands[..i].iter().any(|&(earlier, _)| earlier == block) {
-                self.fault(format_args!("%{number}: b{} named twice", block.0));
             }
             let end = self.function.blocks[block.0 as usize].end;
             self.used(value, block, end, dominators);
@@ -273,8 +275,9 @@ fn predecessors(function: &Function) -> Vec<Vec<Block>> {
             .targets()
             .chain(block.handlers.iter().copied())
         {
+            // Ascending, because blocks are visited in order.
             let list: &mut Vec<Block> = &mut predecessors[target.0 as usize];
-            if !list.contains(&Block(index as u32)) {
+            if list.last() != Some(&Block(index as u32)) {
                 list.push(Block(index as u32));
             }
         }

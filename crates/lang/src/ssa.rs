@@ -46,9 +46,9 @@ impl Hasher for IntHasher {
 
 pub(crate) type IntMap<K, V> = HashMap<K, V, BuildHasherDefault<IntHasher>>;
 
-/// Steps that reading variables may take in one function: a well-formed million-line module needs
-/// about ten per read, and 20 million take less than a second.
-const READ_STEPS: u32 = 20_000_000;
+/// Steps that reading variables may take in one function. Each may leave a phi operand and a note of
+/// what it found, 40 bytes together, so 2 million stay below 100 MB.
+const READ_STEPS: u32 = 2_000_000;
 
 /// The value of a variable that is not bound.
 const UNBOUND: Value = Value(u32::MAX);
