@@ -91,7 +91,7 @@ pub fn scan(repo: &Repo, system: &dyn System, progress: &dyn Progress) -> Scan {
             .ok()
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     };
-    let reach = solvent_taint::reach(&graph, models, &names, &text, &solvent_taint::Limits::standard());
+    let reach = solvent_taint::reach(&graph, models, &names, &text, &solvent_taint::Limits::STANDARD);
     problems.extend(reach.problems);
 
     let mut findings = reach.findings;
@@ -115,10 +115,10 @@ pub fn scan(repo: &Repo, system: &dyn System, progress: &dyn Progress) -> Scan {
             files_analysed,
             files_not_modelled: not_modelled.iter().map(|(l, n)| ((*l).to_owned(), *n)).collect(),
             lines,
-            functions: reach.stats.functions,
-            calls_resolved: reach.stats.calls_resolved,
-            calls_unresolved: reach.stats.calls_unresolved,
-            constant_sinks: reach.stats.constant_sinks,
+            functions: reach.stats.functions as u64,
+            calls_resolved: reach.stats.call_edges as u64,
+            calls_unresolved: reach.stats.boundaries as u64,
+            constant_sinks: reach.stats.constant_sinks as u64,
         },
         entry_points: reach.entry_points.iter().map(EntryPointView::from).collect(),
         findings: findings.iter().map(FindingView::from).collect(),
