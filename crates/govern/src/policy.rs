@@ -1,10 +1,10 @@
 //! The rules in force: invariants, the first policy, operators' additions.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr as _;
+use std::sync::LazyLock;
 
-use cedar_policy::{Policy as Cedar, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy::{PolicyId, PolicySet, Schema, ValidationMode, Validator};
 use solvent_base::Digest;
 
 const SCHEMA: &str = include_str!("../../../policies/schema.cedarschema");
@@ -53,40 +53,29 @@ impl Policy {
     /// Adds operators' rules: name and text of each file. Every rule needs an `@id` of its own and
     /// may carry `@reason` and `@pass` (what would make it pass). All is in force, or nothing.
     pub fn with_operator(files: &[(String, String)]) -> Result<Self, Vec<PolicyProblem>> {
-        let problem = |file: &str, message: String| PolicyProblem {
-            file: file.to_owned(),
-            message,
-        };
-        let (schema, _) = Schema::from_cedarschema_str(SCHEMA)
-            .map_err(|error| vec![problem("builtin", error.to_string())])?;
-        let mut problems = Vec::new();
-        let mut rules = PolicySet::new();
-        let mut sources = vec![
-            ("invariant", "builtin", INVARIANTS),
-            ("default", "builtin", DEFAULT),
-        ];
+        let base = BASE.as_ref().map_err(Clone::clone)?;
         if files.len() > MAX_FILES {
-            return Err(vec![problem(
-                "operator",
-                format!("{} files are over the cap of {MAX_FILES}", files.len()),
-            )]);
+            let message = format!("{} files are over the cap of {MAX_FILES}", files.len());
+            return Err(vec![problem("operator", message)]);
         }
-        sources.extend(
-            files
-                .iter()
-                .map(|(name, text)| ("operator", name.as_str(), text.as_str())),
-        );
-        for (origin, file, text) in sources {
-            if let Err(message) = add(&mut rules, origin, file, text) {
-                problems.push(problem(file, message));
+        let mut problems = Vec::new();
+        // Rules are validated one by one, so the built-in ones need no second look.
+        let mut added = PolicySet::new();
+        for (name, text) in files {
+            if let Err(message) = add(&mut added, &format!("operator/{name}"), text) {
+                problems.push(problem(name, message));
             }
         }
-        if rules.num_of_policies() > MAX_RULES {
+        if added.num_of_policies() > MAX_RULES {
             problems.push(problem("operator", format!("more than {MAX_RULES} rules")));
+        } else {
+            problems.extend(invalid(&base.schema, &added, "operator"));
         }
-        let checked = Validator::new(schema.clone()).validate(&rules, ValidationMode::Strict);
-        for error in checked.validation_errors() {
-            problems.push(problem("operator", error.to_string()));
+        let mut rules = base.rules.clone();
+        for rule in added.policies() {
+            if let Err(error) = rules.add(rule.clone()) {
+                problems.push(problem("operator", error.to_string()));
+            }
         }
         if !problems.is_empty() {
             return Err(problems);
@@ -96,11 +85,7 @@ impl Policy {
             parts.push(name.as_bytes());
             parts.push(text.as_bytes());
         }
-        Ok(Self {
-            schema,
-            rules,
-            digest: Digest::of_parts(parts),
-        })
+        Ok(Self { schema: base.schema.clone(), rules, digest: Digest::of_parts(parts) })
     }
 
     /// Digest of schema, invariants, first policy and operators' files, names included.
@@ -119,43 +104,56 @@ impl Policy {
     }
 }
 
-fn add(rules: &mut PolicySet, origin: &str, file: &str, text: &str) -> Result<(), String> {
+/// What is compiled in, parsed and validated once.
+struct Base {
+    schema: Schema,
+    rules: PolicySet,
+}
+
+static BASE: LazyLock<Result<Base, Vec<PolicyProblem>>> = LazyLock::new(|| {
+    let broken = |message: String| vec![problem("builtin", message)];
+    let (schema, _) =
+        Schema::from_cedarschema_str(SCHEMA).map_err(|error| broken(error.to_string()))?;
+    let mut rules = PolicySet::new();
+    for (origin, text) in [("invariant", INVARIANTS), ("default", DEFAULT)] {
+        add(&mut rules, origin, text).map_err(broken)?;
+    }
+    let problems = invalid(&schema, &rules, "builtin");
+    if problems.is_empty() { Ok(Base { schema, rules }) } else { Err(problems) }
+});
+
+fn problem(file: &str, message: String) -> PolicyProblem {
+    PolicyProblem { file: file.to_owned(), message }
+}
+
+/// What strict validation has against the rules.
+fn invalid(schema: &Schema, rules: &PolicySet, file: &str) -> Vec<PolicyProblem> {
+    Validator::new(schema.clone())
+        .validate(rules, ValidationMode::Strict)
+        .validation_errors()
+        .map(|error| problem(file, error.to_string()))
+        .collect()
+}
+
+/// Adds one file's rules as `<origin>/<id>`.
+fn add(rules: &mut PolicySet, origin: &str, text: &str) -> Result<(), String> {
     if text.len() > MAX_FILE_BYTES {
-        return Err(format!(
-            "{} bytes are over the cap of {MAX_FILE_BYTES}",
-            text.len()
-        ));
+        return Err(format!("{} bytes are over the cap of {MAX_FILE_BYTES}", text.len()));
     }
     bounded(text)?;
     let parsed = PolicySet::from_str(text).map_err(|error| error.to_string())?;
     if parsed.templates().next().is_some() {
         return Err("templates are not supported, write a rule for each case".to_owned());
     }
-    let mut seen = BTreeSet::new();
-    // Parsed order is by internal id; sorting by our own keeps everything downstream stable.
-    let mut fresh: Vec<(String, Cedar)> = Vec::new();
     for rule in parsed.policies() {
         let id = rule.annotation("id").unwrap_or_default();
         if id.is_empty() || id.len() > 100 || id.chars().any(|c| c.is_control() || c == '/') {
             return Err(
-                "every rule needs `@id(\"...\")` of 1 to 100 characters without `/`".to_owned(),
+                "every rule needs `@id(\"...\")` of 1 to 100 characters without `/`".to_owned()
             );
         }
-        if !seen.insert(id.to_owned()) {
-            return Err(format!("two rules have the id `{id}`"));
-        }
-        let full = if origin == "operator" {
-            format!("operator/{file}/{id}")
-        } else {
-            format!("{origin}/{id}")
-        };
-        fresh.push((full.clone(), rule.new_id(PolicyId::new(full))));
-    }
-    fresh.sort_by(|a, b| a.0.cmp(&b.0));
-    for (id, rule) in fresh {
-        rules
-            .add(rule)
-            .map_err(|_| format!("two files have the rule `{id}`"))?;
+        let full = PolicyId::new(format!("{origin}/{id}"));
+        rules.add(rule.new_id(full)).map_err(|_| format!("two rules have the id `{id}`"))?;
     }
     Ok(())
 }

@@ -64,7 +64,7 @@ fn assert_kept(folder: &Path, key: &TrustedKey, promised: &Promised, when: &str)
 
 #[test]
 fn a_crash_at_any_write_loses_nothing_acknowledged() {
-    let home = TempDir::new("sweep");
+    let home = TempDir::quick("sweep");
     let world = World::new(20);
     let base = home.join("base");
     let key = {
@@ -98,7 +98,7 @@ fn a_crash_at_any_write_loses_nothing_acknowledged() {
 
 #[test]
 fn a_creation_that_was_cut_short_can_be_done_again() {
-    let home = TempDir::new("creation");
+    let home = TempDir::quick("creation");
     for at in 0..200 {
         let folder = home.join("l");
         let _ = fs::remove_dir_all(&folder);
@@ -127,7 +127,7 @@ fn a_creation_that_was_cut_short_can_be_done_again() {
 
 #[test]
 fn a_full_disk_is_said_clearly_changes_nothing_and_is_got_over() {
-    let home = TempDir::new("full");
+    let home = TempDir::quick("full");
     let mut complaints = 0;
     for at in 0.. {
         let folder = home.join("l");
@@ -210,7 +210,7 @@ fn a_really_full_file_system_loses_nothing_acknowledged() {
 
 #[test]
 fn a_journal_torn_at_any_byte_keeps_every_whole_batch() {
-    let home = TempDir::new("torn");
+    let home = TempDir::quick("torn");
     let world = World::new(26);
     let mut rng = Rng(26);
     let live = home.join("live");
@@ -254,7 +254,7 @@ fn a_journal_torn_at_any_byte_keeps_every_whole_batch() {
 
 #[test]
 fn damage_before_the_journals_end_is_never_cut_off_as_torn() {
-    let home = TempDir::new("damage");
+    let home = TempDir::quick("damage");
     let world = World::new(27);
     let mut ledger = Ledger::create_on(&home.join("l"), &world, Box::new(QuickDisk)).unwrap();
     let key = ledger.trusted_key().clone();

@@ -94,6 +94,23 @@ impl TempDir {
         Self(path)
     }
 
+    /// In memory where the machine offers that: for tests that are not about durability.
+    pub fn quick(name: &str) -> Self {
+        let shared = Path::new("/dev/shm");
+        if !shared.is_dir() {
+            return Self::new(name);
+        }
+        let path = shared.join(format!(
+            "solvent-ledger-{}-{}-{name}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::SeqCst)
+        ));
+        match fs::create_dir_all(&path) {
+            Ok(()) => Self(path),
+            Err(_) => Self::new(name),
+        }
+    }
+
     pub fn path(&self) -> &Path {
         &self.0
     }

@@ -60,7 +60,7 @@ impl Score {
 
 /// `attempts` seeded tamperings over ten ledgers of different size.
 pub fn campaign(seed: u64, attempts: u64) -> Score {
-    let home = TempDir::new("tamper");
+    let home = TempDir::quick("tamper");
     let scales = [12, 40, 100, 255, 256, 257, 300, 520, 700, 1_100];
     let bases: Vec<(u64, PathBuf, Life)> = scales
         .iter()
@@ -125,7 +125,7 @@ fn cut_past(life: &Life, score: &mut Score) {
 /// Alarms on `count` honest ledgers: sizes, sessions, open copies, leftovers of crashes, copies without
 /// keys, checkpoints from any earlier time.
 pub fn honest(seed: u64, count: u64) -> Vec<String> {
-    let home = TempDir::new("honest");
+    let home = TempDir::quick("honest");
     let mut rng = Rng(seed ^ 0x0a1a_2a3a);
     let mut alarms = Vec::new();
     for i in 0..count {

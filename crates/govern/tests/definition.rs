@@ -1,0 +1,308 @@
+//! The rules in Cedar against the same rules written down plainly, over generated requests; and
+//! operators' rules against the invariants.
+
+#![expect(clippy::unwrap_used, reason = "a failing set-up is a failing test")]
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use solvent_govern::{
+    Action, Actor, ActorState, ApprovedRevision, Authority, Environment, FlawState, Payloads,
+    Policy, Request, Stakes, Target, decide,
+};
+use solvent_protocol::record::{ActorKind, Answer};
+
+static BUILTIN: LazyLock<Policy> = LazyLock::new(|| Policy::builtin().unwrap());
+
+/// The invariants, in Rust. `None` when they do not speak.
+fn invariant_forbids(request: &Request) -> bool {
+    let Request { actor, action, target } = request;
+    let human = actor.kind == ActorKind::Human;
+    if action.reserved() && !human {
+        return true;
+    }
+    if actor.state == ActorState::Stopped {
+        return true;
+    }
+    match (action, target) {
+        (
+            Action::Prove | Action::Replay,
+            Target::Application { environment, authority, payloads, .. },
+        ) => {
+            *authority == Authority::NotShown
+                || (*environment == Environment::Production
+                    && !(human && *payloads == Payloads::ReadOnly))
+        }
+        (Action::Approve, Target::Change { author, .. }) => *author == actor.id,
+        (Action::Merge, Target::Change { author, approvers, stakes, revision, .. }) => {
+            approvers.contains(author)
+                || *revision == ApprovedRevision::Changed
+                || (*stakes == Stakes::Production
+                    && (approvers.is_empty() || *approvers == BTreeSet::from([actor.id.clone()])))
+        }
+        (Action::AcceptRisk, Target::Finding { owner, .. }) => {
+            owner.as_deref() == Some(actor.id.as_str())
+        }
+        _ => false,
+    }
+}
+
+/// The first policy, in Rust.
+fn first_policy_permits(request: &Request) -> bool {
+    let Request { actor, action, target } = request;
+    if actor.kind == ActorKind::System {
+        return false;
+    }
+    let human = actor.kind == ActorKind::Human;
+    let owner = human && actor.roles.contains("owner");
+    let tester = actor.roles.contains("tester");
+    match (action, target) {
+        (Action::Init | Action::Rebuild, _) => owner,
+        (Action::Scan, _) => owner || tester,
+        (Action::Prove | Action::Replay, Target::Application { environment, .. }) => {
+            (owner || tester) && *environment == Environment::Sandbox
+        }
+        (Action::OpenCapsule, Target::Capsule { flaw, .. }) => {
+            owner
+                || (human && tester)
+                || (actor.roles.contains("reader") && *flaw == FlawState::Closed)
+        }
+        _ => false,
+    }
+}
+
+/// Whether the schema lets this action have this target.
+fn fits(action: Action, target: &Target) -> bool {
+    match target {
+        Target::Repository { .. } => matches!(action, Action::Scan | Action::Init),
+        Target::Ledger { .. } => matches!(action, Action::Init | Action::Rebuild),
+        Target::Application { .. } => matches!(action, Action::Prove | Action::Replay),
+        Target::Capsule { .. } => action == Action::OpenCapsule,
+        Target::Change { .. } => matches!(action, Action::Approve | Action::Merge),
+        Target::Finding { .. } => action == Action::AcceptRisk,
+        Target::PolicySet { .. } => action == Action::ChangePolicy,
+        Target::SealedObject { .. } => action == Action::Erase,
+    }
+}
+
+/// By the definition: an error where the request makes no sense, else forbid before permit.
+fn plainly(request: &Request) -> bool {
+    let sensible = fits(request.action, &request.target)
+        && !(request.actor.kind == ActorKind::System
+            && request.actor.state == ActorState::Stopped);
+    sensible && !invariant_forbids(request) && first_policy_permits(request)
+}
+
+fn people() -> impl Strategy<Value = String> {
+    prop::sample::select(vec!["ana", "ben", "eve", "\"; permit (principal, action, resource);"])
+        .prop_map(str::to_owned)
+}
+
+fn actor() -> impl Strategy<Value = Actor> {
+    let roles = prop::sample::subsequence(vec!["owner", "tester", "reader", "admin"], 0..=4);
+    (
+        prop::sample::select(vec![
+            ActorKind::Human,
+            ActorKind::Agent,
+            ActorKind::Worker,
+            ActorKind::System,
+        ]),
+        people(),
+        roles,
+        prop::bool::weighted(0.2),
+    )
+        .prop_map(|(kind, id, roles, stopped)| Actor {
+            kind,
+            id,
+            roles: roles.into_iter().map(str::to_owned).collect(),
+            state: if stopped { ActorState::Stopped } else { ActorState::Active },
+        })
+}
+
+fn target() -> impl Strategy<Value = Target> {
+    let id = || Just("it".to_owned());
+    prop_oneof![
+        id().prop_map(|id| Target::Repository { id }),
+        id().prop_map(|id| Target::Ledger { id }),
+        id().prop_map(|id| Target::PolicySet { id }),
+        id().prop_map(|id| Target::SealedObject { id }),
+        (0..3, any::<bool>(), any::<bool>()).prop_map(|(environment, shown, read_only)| {
+            Target::Application {
+                id: "shop".to_owned(),
+                environment: [Environment::Sandbox, Environment::Staging, Environment::Production]
+                    [environment as usize],
+                authority: if shown { Authority::Shown } else { Authority::NotShown },
+                payloads: if read_only { Payloads::ReadOnly } else { Payloads::Any },
+            }
+        }),
+        any::<bool>().prop_map(|open| Target::Capsule {
+            id: "capsule".to_owned(),
+            flaw: if open { FlawState::Open } else { FlawState::Closed },
+        }),
+        (people(), prop::collection::btree_set(people(), 0..3), any::<bool>(), any::<bool>())
+            .prop_map(|(author, approvers, production, same)| Target::Change {
+                id: "change".to_owned(),
+                author,
+                approvers,
+                stakes: if production { Stakes::Production } else { Stakes::Other },
+                revision: if same { ApprovedRevision::Same } else { ApprovedRevision::Changed },
+            }),
+        prop::option::of(people())
+            .prop_map(|owner| Target::Finding { id: "finding".to_owned(), owner }),
+    ]
+}
+
+/// Mostly requests that make sense; now and then any action on any target.
+fn request() -> impl Strategy<Value = Request> {
+    (actor(), target(), any::<prop::sample::Index>(), prop::bool::weighted(0.1)).prop_map(
+        |(actor, target, index, any_action)| {
+            let actions: Vec<Action> = Action::ALL
+                .into_iter()
+                .filter(|&action| any_action || fits(action, &target))
+                .collect();
+            Request { actor, action: *index.get(&actions), target }
+        },
+    )
+}
+
+/// Rules an operator might write, good, careless and hostile.
+fn operator_rule() -> impl Strategy<Value = String> {
+    let principal = prop::sample::select(vec![
+        "principal",
+        "principal is Human",
+        "principal is Agent",
+        "principal in Role::\"admin\"",
+        "principal is Agent in Role::\"admin\"",
+        "principal == Agent::\"eve\"",
+        "principal == Human::\"ana\"",
+    ]);
+    let action = prop::sample::select(vec![
+        "action",
+        "action in Action::\"reserved\"",
+        "action == Action::\"merge\"",
+        "action in [Action::\"approve\", Action::\"changePolicy\"]",
+        "action in [Action::\"prove\", Action::\"replay\"]",
+    ]);
+    let condition = prop::sample::select(vec![
+        "",
+        "when { true }",
+        "unless { false }",
+        "when { principal is Agent }",
+        "when { 9223372036854775807 + 1 > 0 }",
+        "when { resource is Change && resource.verifiedRevision }",
+        "unless { resource is Change && resource.production }",
+    ]);
+    let effect = prop::sample::select(vec!["permit", "permit", "permit", "forbid"]);
+    (effect, principal, action, condition).prop_map(|(effect, principal, action, condition)| {
+        format!("{effect} ({principal}, {action}, resource) {condition};")
+    })
+}
+
+fn operator_set() -> impl Strategy<Value = Vec<(String, String)>> {
+    prop::collection::vec(operator_rule(), 1..6).prop_map(|rules| {
+        let text: Vec<String> = rules
+            .iter()
+            .enumerate()
+            // An id that apes an invariant's is an operator's rule all the same.
+            .map(|(i, rule)| format!("@id(\"only-people-authorize{i}\") @reason(\"r\")\n{rule}\n"))
+            .collect();
+        vec![("ops.cedar".to_owned(), text.concat())]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn cedar_decides_what_the_definition_says(request in request()) {
+        let decision = decide(&BUILTIN, &request);
+        prop_assert_eq!(decision.allowed(), plainly(&request), "{:?}", decision);
+        // An allowance names its rule, a refusal what would make it pass; a forbid beats everything.
+        prop_assert!(!decision.allowed() || !decision.rules.is_empty());
+        prop_assert!(decision.allowed() || !decision.pass.is_empty());
+        let forbidden = decision.rules.iter().any(|rule| rule.id.starts_with("invariant/"));
+        if fits(request.action, &request.target) && decision.errors.is_empty() {
+            prop_assert_eq!(forbidden, invariant_forbids(&request));
+        }
+        prop_assert_eq!(decide(&BUILTIN, &request), decision);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_operator_rule_widens_past_the_invariants(
+        files in operator_set(),
+        requests in prop::collection::vec(request(), 6),
+    ) {
+        // A set that strict validation refuses is not in force at all.
+        if let Ok(policy) = Policy::with_operator(&files) {
+            for request in &requests {
+                let decision = decide(&policy, request);
+                if invariant_forbids(request) {
+                    prop_assert_eq!(decision.answer, Answer::Refuse, "{:?} by {:?}", request, files);
+                }
+                if !decision.errors.is_empty() {
+                    prop_assert_eq!(decision.answer, Answer::Refuse);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_generated_cases_reach_both_answers_of_every_action() {
+    use proptest::strategy::ValueTree as _;
+    use proptest::test_runner::TestRunner;
+    let mut runner = TestRunner::deterministic();
+    let any = vec![(
+        "any".to_owned(),
+        "@id(\"any\") permit (principal, action, resource);".to_owned(),
+    )];
+    let open = Policy::with_operator(&any).unwrap();
+    let mut seen = BTreeSet::new();
+    let (mut accepted, mut refused) = (0, 0);
+    for _ in 0..3_000 {
+        let request = request().new_tree(&mut runner).unwrap().current();
+        seen.insert((request.action, decide(&open, &request).allowed()));
+    }
+    for _ in 0..300 {
+        let files = operator_set().new_tree(&mut runner).unwrap().current();
+        match Policy::with_operator(&files) {
+            Ok(_) => accepted += 1,
+            Err(_) => refused += 1,
+        }
+    }
+    for action in Action::ALL {
+        assert!(seen.contains(&(action, true)), "{action:?} was never allowed");
+        assert!(seen.contains(&(action, false)), "{action:?} was never refused");
+    }
+    assert!(accepted > 30, "{accepted} operator sets were in force, {refused} refused");
+}
+
+#[test]
+fn the_shipped_rules_all_explain_themselves() {
+    for file in ["invariants.cedar", "default.cedar"] {
+        let path = format!("{}/../../policies/{file}", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(path).unwrap();
+        let rules = text.matches("\nforbid (").count() + text.matches("\npermit (").count();
+        assert!(rules > 5);
+        assert_eq!(text.matches("@reason(\"").count(), rules);
+        if file == "invariants.cedar" {
+            assert_eq!(text.matches("@pass(\"").count(), rules);
+        }
+    }
+}
+
+#[test]
+fn a_changed_byte_of_any_rule_changes_the_digest() {
+    let rule = |text: &str| {
+        let files = [("ops".to_owned(), format!("@id(\"a\") permit (principal, {text}, resource);"))];
+        Policy::with_operator(&files).unwrap().digest()
+    };
+    assert_ne!(rule("action"), rule("action == Action::\"scan\""));
+    assert_ne!(rule("action"), BUILTIN.digest());
+    assert_eq!(Policy::builtin().unwrap().digest(), BUILTIN.digest());
+}
