@@ -181,6 +181,9 @@ s = socket.create_connection(('2001:db8::7', 9999), 10); s.send(b'six'); s.close
 u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 u.sendto(b'\x12\x34\1\0\0\1\0\0\0\0\0\0\5other\4test\0\0\1\0\1', ('8.8.8.8', 53)); u.settimeout(10)
 print(len(u.recv(512)))
+import ssl
+try: ssl.create_default_context().wrap_socket(socket.create_connection(('secure.example', 443), 10), server_hostname='secure.example')
+except OSError as e: print('no tls')
 "#;
             let mut instance = start(&spec(&["python3", "-c", script]));
             let (state, output) = finish(&mut instance);
@@ -242,6 +245,14 @@ print(len(u.recv(512)))
                 arrived(None, Some("[2001:db8::7]:9999"), "six"),
                 "{events:?}"
             );
+            let hello = events.iter().any(|event| match event {
+                NetEvent::Connection { name, head, .. } => {
+                    name.as_deref() == Some("secure.example")
+                        && head.windows(14).any(|part| part == b"secure.example")
+                }
+                _ => false,
+            });
+            assert!(hello, "{events:?}");
         },
     );
 }
