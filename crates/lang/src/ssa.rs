@@ -530,13 +530,16 @@ impl Builder {
 
     // The finished function.
 
-    /// Lays the blocks out in order. A block that merely continues the one before it is merged into
-    /// it, unless their exceptions go somewhere: then the border is a state a handler may see.
-    pub fn finish(mut self, return_span: Span) -> Built {
+    /// Lays the blocks out in order, without what nobody uses. `kept` are values that are used from
+    /// outside of the function. A block that merely continues the one before it is merged into it,
+    /// unless their exceptions go somewhere: then the border is a state a handler may see.
+    pub fn finish(mut self, return_span: Span, kept: &[Value]) -> Built {
         if self.is_live() {
             let none = self.emit(Op::Const(solvent_ir::Const::None), return_span);
             self.terminate(Terminator::Return(Some(none)));
         }
+        self.sweep(kept);
+        self.skip_empty_blocks();
         let count = self.blocks.len();
         let mut merged_into: Vec<u32> = (0..count as u32).collect();
         let mut next: Vec<Option<u32>> = vec![None; count];
@@ -548,6 +551,7 @@ impl Builder {
             if to.0 > 0
                 && to.0 as usize != index
                 && target.predecessors.len() == 1
+                && block.started
                 && target.started
                 && block.handlers.is_empty()
                 && target.handlers.is_empty()
@@ -576,10 +580,9 @@ impl Builder {
             let mut cursor = Some(head);
             while let Some(index) = cursor {
                 let block = &self.blocks[index as usize];
-                let live = |v: &&Value| !self.forward.contains_key(&v.0);
                 let is_phi = |v: &&Value| matches!(self.insts[v.0 as usize].op, Op::Phi(_));
-                order.extend(block.head.iter().filter(live).filter(is_phi));
-                order.extend(block.head.iter().filter(live).filter(|v| !is_phi(v)));
+                order.extend(block.head.iter().filter(is_phi));
+                order.extend(block.head.iter().filter(|v| !is_phi(v)));
                 order.extend(&block.body);
                 last = index;
                 cursor = next[index as usize];
@@ -631,6 +634,7 @@ impl Builder {
                 continue;
             };
             if let Op::Phi(operands) = &mut inst.op {
+                operands.retain(|(block, _)| place[block.0 as usize] != u32::MAX);
                 for (block, _) in operands.iter_mut() {
                     *block = block_of(*block);
                 }
@@ -645,6 +649,100 @@ impl Builder {
             blocks,
             renumber,
             exhausted: self.steps > READ_STEPS,
+        }
+    }
+
+    /// Drops phis, refinements, constants and look-ups that nothing uses.
+    fn sweep(&mut self, kept: &[Value]) {
+        let mut used = vec![false; self.insts.len()];
+        let mut work: Vec<Value> = kept.iter().map(|&value| self.resolve(value)).collect();
+        for block in &self.blocks {
+            work.extend(block.terminator.as_ref().and_then(Terminator::operand));
+            work.extend(block.body.iter().filter(|value| !self.is_idle(**value)));
+        }
+        while let Some(value) = work.pop() {
+            let value = self.resolve(value);
+            if !std::mem::replace(&mut used[value.0 as usize], true) {
+                self.insts[value.0 as usize]
+                    .op
+                    .for_each_operand(&mut |value| work.push(value));
+            }
+        }
+        for block in &mut self.blocks {
+            block.head.retain(|value| used[value.0 as usize]);
+            block.body.retain(|value| used[value.0 as usize]);
+        }
+    }
+
+    /// Whether `value` does nothing but give a value.
+    fn is_idle(&self, value: Value) -> bool {
+        matches!(
+            self.insts[value.0 as usize].op,
+            Op::Phi(_)
+                | Op::Refine { .. }
+                | Op::Const(_)
+                | Op::Global(_)
+                | Op::Captured { .. }
+                | Op::Unknown("unbound variable")
+        )
+    }
+
+    /// Leads edges past blocks that do nothing, where a handler could not tell the difference.
+    fn skip_empty_blocks(&mut self) {
+        for index in 1..self.blocks.len() {
+            let block = &self.blocks[index];
+            let Some(Terminator::Jump(to)) = block.terminator else {
+                continue;
+            };
+            let [before] = block.predecessors[..] else {
+                continue;
+            };
+            let from = Block(index as u32);
+            let (source, target) = (&self.blocks[before.0 as usize], &self.blocks[to.0 as usize]);
+            if !block.started
+                || !block.head.is_empty()
+                || !block.body.is_empty()
+                || to == from
+                || before == from
+                || !source.started
+                || !(block.handlers.is_empty() || block.handlers == source.handlers)
+                || source.handlers.contains(&from)
+                || target.predecessors.contains(&before)
+            {
+                continue;
+            }
+            let lead = |at: &mut Block| {
+                if *at == from {
+                    *at = to;
+                }
+            };
+            match &mut self.blocks[before.0 as usize].terminator {
+                Some(Terminator::Jump(at)) => lead(at),
+                Some(Terminator::Branch {
+                    then, otherwise, ..
+                }) => {
+                    lead(then);
+                    lead(otherwise);
+                }
+                _ => continue,
+            }
+            self.blocks[index].started = false;
+            let target = &mut self.blocks[to.0 as usize];
+            for predecessor in &mut target.predecessors {
+                if *predecessor == from {
+                    *predecessor = before;
+                }
+            }
+            for i in 0..target.head.len() {
+                let phi = self.blocks[to.0 as usize].head[i];
+                if let Op::Phi(operands) = &mut self.insts[phi.0 as usize].op {
+                    for (block, _) in operands {
+                        if *block == from {
+                            *block = before;
+                        }
+                    }
+                }
+            }
         }
     }
 }

@@ -608,7 +608,10 @@ impl<'a> Lower<'_, 'a, '_> {
         let accumulator = self.file.well_known.accumulator;
         let key = comprehension.key.map(|key| self.expr(key));
         let value = self.expr(comprehension.element);
-        let so_far = self.b.read(accumulator);
+        let so_far = match comprehension.kind {
+            ComprehensionKind::Generator => None,
+            _ => self.b.read(accumulator),
+        };
         let next = match (comprehension.kind, so_far) {
             (ComprehensionKind::Generator, _) | (_, None) => {
                 self.b.emit(Op::Yield(Some(value)), span);

@@ -108,7 +108,28 @@ impl<'a> Lower<'_, 'a, '_> {
             start: pending.span.end,
             end: pending.span.end,
         };
-        let built = b.finish(end);
+        let kept: Vec<Value> = children
+            .iter()
+            .flat_map(|child| {
+                let outside = &file.functions[child.0 as usize].outside;
+                let parameters = outside
+                    .parameters
+                    .iter()
+                    .flat_map(|&(d, a)| [d, a])
+                    .flatten();
+                outside
+                    .decorators
+                    .iter()
+                    .copied()
+                    .chain(outside.returns)
+                    .chain(parameters)
+            })
+            .chain(classes.iter().flat_map(|class| {
+                let class = &file.classes[class.0 as usize];
+                class.bases.iter().chain(&class.decorators).copied()
+            }))
+            .collect();
+        let built = b.finish(end, &kept);
         file.exhausted |= built.exhausted;
         let place = |value: &mut Value| *value = built.renumber[value.0 as usize];
         for child in children {

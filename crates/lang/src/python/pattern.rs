@@ -8,10 +8,18 @@ use super::function::Lower;
 
 impl<'a> Lower<'_, 'a, '_> {
     pub fn match_cases(&mut self, node: &'a ast::StmtMatch) {
-        let subject = self.expr(&node.subject);
+        let mut subject = self.expr(&node.subject);
+        let variable = match &*node.subject {
+            Expr::Name(name) => Some(self.name(&name.id)).filter(|&name| self.is_stable(name)),
+            _ => None,
+        };
         let fork = self.fork();
         let exit = self.b.block();
         for case in &node.cases {
+            // What earlier cases have taught about the subject.
+            if let Some(current) = variable.and_then(|variable| self.b.read(variable)) {
+                subject = current;
+            }
             let fail = self.b.block();
             self.pattern(&case.pattern, subject, fail);
             if let Some(guard) = &case.guard {
@@ -34,6 +42,7 @@ impl<'a> Lower<'_, 'a, '_> {
 
     fn pattern_here(&mut self, pattern: &'a Pattern, value: Value, fail: Block) {
         let span = self.span(pattern);
+        let value = self.newest(value);
         match pattern {
             Pattern::MatchValue(node) => {
                 let right = self.expr(&node.value);
@@ -75,6 +84,7 @@ impl<'a> Lower<'_, 'a, '_> {
                 if let Some(name) = &node.name {
                     let span = self.span(name);
                     let name = self.name(name);
+                    let value = self.newest(value);
                     self.write_name(name, value, span);
                 }
             }
@@ -118,6 +128,7 @@ impl<'a> Lower<'_, 'a, '_> {
             CompareOp::Eq
         };
         self.compare(op, length, expected, fail, span);
+        let value = self.newest(value);
         for (i, pattern) in patterns.iter().enumerate() {
             let span = self.span(pattern);
             if let Pattern::MatchStar(node) = pattern {
@@ -161,6 +172,7 @@ impl<'a> Lower<'_, 'a, '_> {
         let args = vec![Arg::Positional(value), Arg::Positional(class)];
         let test = self.b.emit(Op::Call { callee, args }, span);
         self.test(test, fail, span);
+        let value = self.newest(value);
         for (i, part) in node.arguments.patterns.iter().enumerate() {
             let item = if i == 0 && matches_whole(&node.cls) {
                 value

@@ -176,7 +176,7 @@ impl Lower<'_, '_, '_> {
     }
 
     /// Whether a variable is only ever bound to versions of one object.
-    fn is_stable(&self, variable: Name) -> bool {
+    pub fn is_stable(&self, variable: Name) -> bool {
         let flags = self.flags(variable);
         flags & bind::VARIABLE != 0 && flags & bind::REASSIGNED == 0
     }
@@ -388,6 +388,24 @@ impl Lower<'_, '_, '_> {
             // Knowledge is not a new state: nothing is stored where others could see it.
             self.b.write(variable, refined);
         }
+    }
+
+    /// `value` with what branches have taught about it since, if a variable holds it.
+    pub fn newest(&mut self, value: Value) -> Value {
+        let value = self.b.resolve(value);
+        for variable in self.b.holders(value).to_vec() {
+            let Some(current) = self.b.read(variable) else {
+                continue;
+            };
+            let mut version = current;
+            while let Op::Refine { value, .. } = *self.b.op(version) {
+                version = self.b.resolve(value);
+            }
+            if version == value {
+                return current;
+            }
+        }
+        value
     }
 
     /// Variables whose value takes part in `condition`.
