@@ -92,7 +92,10 @@ impl Machine<'_> {
     }
 
     fn base(function: &ir::Function, mut value: ir::Value) -> ir::Value {
-        while let Op::Refine { value: inner, .. } = function.op(value) {
+        // The call that checks a value makes a new version of it.
+        while let Op::Refine { value: inner, .. } | Op::After { object: inner, .. } =
+            function.op(value)
+        {
             value = *inner;
         }
         value
