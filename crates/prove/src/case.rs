@@ -43,8 +43,6 @@ pub(crate) struct Case {
     pub title: String,
     /// `file:line`, or empty.
     pub sink: String,
-    /// Kind of the sink, or empty.
-    pub sink_kind: String,
     pub entry: Option<EntryPoint>,
     pub leads: Vec<Lead>,
     /// Why it is not tried at all.
@@ -112,7 +110,6 @@ fn of_finding(finding: &Finding) -> Case {
         weakness: finding.weakness.clone(),
         title: finding.title.clone(),
         sink: format!("{}:{}", location.path, location.line),
-        sink_kind: finding.sink.kind.0.clone(),
         entry: finding.entry.clone(),
         leads,
         refused,
@@ -134,6 +131,11 @@ fn of_entry(entry: &EntryPoint, weakness: &WeaknessId) -> Case {
             });
         }
     }
+    // Also where no input is known: what static analysis overlooked must be survived too.
+    inputs.push(Input {
+        carrier: Carrier::RawQuery,
+        name: String::new(),
+    });
     inputs.sort();
     inputs.dedup();
     let leads = inputs
@@ -162,7 +164,6 @@ fn of_entry(entry: &EntryPoint, weakness: &WeaknessId) -> Case {
         weakness: weakness.clone(),
         title: format!("{} at {}", weakness.0, entry.label()),
         sink: String::new(),
-        sink_kind: String::new(),
         entry: Some(entry.clone()),
         leads,
         refused: None,

@@ -149,7 +149,14 @@ impl Sources {
             .iter()
             .map(|(path, text)| (path.as_str(), text.as_str()))
             .collect();
-        all.sort_by_key(|(path, _)| (path.matches('/').count(), file_rank(path), path.to_string()));
+        all.sort_by_key(|(path, _)| {
+            (
+                path.matches('/').count(),
+                file_rank(path),
+                path.len(),
+                path.to_string(),
+            )
+        });
         all
     }
 }
@@ -480,6 +487,13 @@ fn guess_dependencies(app_dir: &Path, root: &str, sources: &Sources) -> Dependen
             return found;
         }
     }
+    if let Some((name, lines)) = above(app_dir) {
+        found.dependencies = lines;
+        found
+            .guesses
+            .push(format!("dependencies from `{name}` of the folder above"));
+        return found;
+    }
     found.dependencies = imported(sources);
     if !found.dependencies.is_empty() {
         found.guesses.push(format!(
@@ -488,6 +502,30 @@ fn guess_dependencies(app_dir: &Path, root: &str, sources: &Sources) -> Dependen
         ));
     }
     found
+}
+
+/// Plain requirements of the folders above, up to the root of the checkout: an application may be one of
+/// several in a repository. Options and links there are not taken over.
+fn above(app_dir: &Path) -> Option<(String, Vec<String>)> {
+    let mut folder = fs::canonicalize(app_dir).ok()?;
+    for _ in 0..2 {
+        if folder.join(".git").exists() || !folder.pop() {
+            return None;
+        }
+        let Some(text) = small_file(&folder.join("requirements.txt")) else {
+            continue;
+        };
+        let lines: Vec<String> = text
+            .lines()
+            .map(|line| line.split(" #").next().unwrap_or_default().trim())
+            .filter(|line| {
+                line.starts_with(|c: char| c.is_ascii_alphanumeric()) && !line.contains("://")
+            })
+            .map(str::to_owned)
+            .collect();
+        return (!lines.is_empty()).then(|| ("requirements.txt".to_owned(), lines));
+    }
+    None
 }
 
 fn from_pipfile(text: &str) -> Vec<String> {
@@ -543,7 +581,7 @@ fn install_requires(text: &str) -> Option<Vec<String>> {
 /// Packages of frameworks that are imported, when no file names any. Only names that are known to be what
 /// they are imported as: guessing a distribution's name from an import invites someone else's package.
 fn imported(sources: &Sources) -> Vec<String> {
-    const KNOWN: [(&str, &str); 12] = [
+    const KNOWN: [(&str, &str); 26] = [
         ("flask", "Flask"),
         ("werkzeug", "Werkzeug"),
         ("jinja2", "Jinja2"),
@@ -556,6 +594,20 @@ fn imported(sources: &Sources) -> Vec<String> {
         ("flask_wtf", "Flask-WTF"),
         ("jwt", "PyJWT"),
         ("bottle", "bottle"),
+        ("click", "click"),
+        ("cryptography", "cryptography"),
+        ("geoip2", "geoip2"),
+        ("jsonschema", "jsonschema"),
+        ("pyotp", "pyotp"),
+        ("qrcode", "qrcode"),
+        ("markdown", "Markdown"),
+        ("markupsafe", "MarkupSafe"),
+        ("ldap3", "ldap3"),
+        ("passlib", "passlib"),
+        ("bcrypt", "bcrypt"),
+        ("simplejson", "simplejson"),
+        ("flask_cors", "Flask-Cors"),
+        ("itsdangerous", "itsdangerous"),
     ];
     KNOWN
         .iter()

@@ -243,11 +243,20 @@ fn judge_sql(plan: &Plan, fragment: &str, twin: &Shot, attack: &Shot) -> Seen {
         return Seen::Unknown("the fragment has a placeholder that nothing fills".into());
     };
     let twins: Vec<Statement> = statements(twin);
-    if !twins
+    let carried = twins
         .iter()
-        .any(|s| contains_ignoring_case(&s.text, &twin_value))
-    {
-        return Seen::Unknown("no statement of the benign twin was seen".into());
+        .any(|s| contains_ignoring_case(&s.text, &twin_value));
+    if !carried {
+        let attacked = statements(attack);
+        let in_text = attacked
+            .iter()
+            .any(|s| contains_ignoring_case(&s.text, &core));
+        return if !twins.is_empty() && !attacked.is_empty() && !in_text {
+            // What a bound parameter looks like: statements run, and none holds the input.
+            Seen::Nothing("statements are executed, and none holds the input in its text".into())
+        } else {
+            Seen::Unknown("no statement of the benign twin was seen".into())
+        };
     }
     let mut shapes = Vec::new();
     for statement in &twins {
@@ -742,6 +751,11 @@ mod tests {
     fn a_twin_without_a_statement_proves_nothing() {
         let attack = format!("SELECT * FROM t WHERE n = '{{{{token}}}}'{CORE}''");
         assert!(matches!(seen("SELECT 1", &attack, None), Seen::Unknown(_)));
+        let (a, b) = (Fresh::new(), Fresh::new());
+        assert!(matches!(
+            judge(&plan(), &shot(&[], &a), &shot(&[], &b)),
+            Seen::Unknown(_)
+        ));
     }
 
     #[test]

@@ -23,7 +23,6 @@ const BITS: u32 = 16;
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     pub plan: Plan,
-    pub draft: Draft,
     pub input: Input,
     pub effect: Effect,
     pub twin_status: u16,
@@ -223,7 +222,7 @@ impl<'a> Search<'a> {
                     draft.token_header = self.door.and_then(|door| door.token_header.clone());
                 }
             }
-            let ranked = self.rank(family, drafts, lead, way, &starts, &ends)?;
+            let ranked = self.rank(family, drafts, lead, &starts, &ends)?;
             for (at, (draft, twin, arrived)) in ranked.into_iter().enumerate() {
                 any = true;
                 // The best draft gets all payloads; a draft whose token was seen to arrive ends the choice.
@@ -232,7 +231,6 @@ impl<'a> Search<'a> {
                 }
                 let aim = Aim {
                     lead,
-                    way,
                     draft: &draft,
                     starts: &starts,
                     ends: &ends,
@@ -258,7 +256,6 @@ impl<'a> Search<'a> {
         family: Family,
         drafts: Vec<Draft>,
         lead: &Lead,
-        way: &str,
         starts: &[String],
         ends: &[String],
     ) -> Result<Vec<(Draft, Shot, bool)>, Stop> {
@@ -266,7 +263,6 @@ impl<'a> Search<'a> {
         for draft in drafts.into_iter().take(8) {
             let aim = Aim {
                 lead,
-                way,
                 draft: &draft,
                 starts,
                 ends,
@@ -523,7 +519,7 @@ impl<'a> Search<'a> {
                 break;
             }
         }
-        let (mut plan, draft, effect, shots) = best;
+        let (mut plan, _, effect, shots) = best;
         trim(&mut plan);
         if self.role.is_some() {
             plan.login = self.door.map(|door| door.login.clone());
@@ -534,7 +530,6 @@ impl<'a> Search<'a> {
             .collect();
         Err(Stop::Found(Box::new(Found {
             plan,
-            draft,
             input: aim.lead.input.clone(),
             effect,
             twin_status,
@@ -588,7 +583,6 @@ fn context_of(shot: &Shot, value: &str) -> Option<SqlContext> {
 /// Where a payload goes.
 struct Aim<'a> {
     lead: &'a Lead,
-    way: &'a str,
     draft: &'a Draft,
     starts: &'a [String],
     ends: &'a [String],

@@ -1,6 +1,8 @@
 //! What to send so that a wanted text arrives: transforms run forward, and inverted.
 
+#[cfg(test)]
 use base64::Engine as _;
+#[cfg(test)]
 use base64::engine::general_purpose::STANDARD;
 use solvent_finding::Transform;
 
