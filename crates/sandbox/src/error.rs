@@ -39,7 +39,13 @@ impl SandboxError {
     /// What would make the same attempt succeed.
     pub fn next_step(&self) -> String {
         match self {
-            Self::NoUserNamespaces { sysctl: Some(sysctl), .. } => format!("run `sudo sysctl -w {sysctl}`, or run as root"),
+            // A count of zero holds for root too; the other switches do not.
+            Self::NoUserNamespaces { sysctl: Some(sysctl), .. } if sysctl.starts_with("user.") => {
+                format!("run `sudo sysctl -w {sysctl}`")
+            }
+            Self::NoUserNamespaces { sysctl: Some(sysctl), .. } => {
+                format!("run `sudo sysctl -w {sysctl}`, or run as root")
+            }
             Self::NoUserNamespaces { sysctl: None, .. } => {
                 "run on a Linux kernel 5.12 or later that has user namespaces; in a container, one that allows them (docker: --privileged)"
                     .to_owned()

@@ -101,10 +101,13 @@ impl NativeSandbox {
             .control
             .set_read_timeout(Some(PATIENCE))
             .map_err(failed)?;
-        wire::send(&launched.control, &order, &[], &[]).map_err(failed)?;
-        let mut letter: Letter<FromLauncher> = wire::receive(&launched.control).map_err(|source| {
+        let answered = wire::send(&launched.control, &order, &[], &[])
+            .and_then(|()| wire::receive::<FromLauncher>(&launched.control));
+        let mut letter = answered.map_err(|source| {
             failed(match source.kind() {
-                io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => io::Error::other(
+                io::ErrorKind::UnexpectedEof
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::BrokenPipe => io::Error::other(
                     "it did not answer; its `main` must begin with `solvent_sandbox::reexec_hook()`",
                 ),
                 _ => source,
