@@ -161,7 +161,9 @@ fn group(page: &mut Page, outcome: &str, proofs: Vec<&ProofView>) {
                 proof.replays_shown, proof.replays_run
             ));
         }
-        page.paragraph(14, Style::Dim, &how.join(", "));
+        if !how.is_empty() {
+            page.paragraph(14, Style::Dim, &how.join(", "));
+        }
         page.paragraph(14, Style::Dim, &cost(proof.requests, proof.seconds));
     }
 }
