@@ -98,7 +98,9 @@ fn collect(root: &Path, folder: &Path, sources: &mut Vec<(FilePath, Vec<u8>)>) {
     let mut paths: Vec<PathBuf> = entries.filter_map(Result::ok).map(|e| e.path()).collect();
     paths.sort();
     for path in paths {
-        if path.is_symlink() {
+        // Packages that happen to be installed are not the library.
+        let skipped = path.file_name().is_some_and(|name| name == "site-packages");
+        if skipped || path.is_symlink() {
             continue;
         }
         if path.is_dir() {

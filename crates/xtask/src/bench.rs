@@ -58,8 +58,9 @@ fn scan(place: &Place) -> Result<Figures, String> {
         // A scan keeps its state in the folder: give it a copy.
         let copy = place.scratch.join(name);
         crate::score::copy_tree(&corpus, &copy, &|path| {
+            let skipped = [".git", "__pycache__", "site-packages"];
             path.file_name()
-                .is_some_and(|name| name != ".git" && name != "__pycache__")
+                .is_some_and(|name| !skipped.iter().any(|skip| name == *skip))
         })?;
         let (report, cost) = json(&program, &["scan", "--no-git", &copy.to_string_lossy()])?;
         let lines = number(&report, "/coverage/lines");
