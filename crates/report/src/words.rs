@@ -142,9 +142,9 @@ pub fn subject(subject: &Subject) -> String {
     words
 }
 
-/// The first twelve characters of a digest or commit, without its `sha256:`.
+/// The first twelve characters of a digest or commit, without its `sha256:` or `hmac-sha256:`.
 pub fn short(digest: &str) -> &str {
-    let hex = digest.strip_prefix("sha256:").unwrap_or(digest);
+    let hex = digest.rsplit(':').next().unwrap_or(digest);
     hex.char_indices()
         .nth(12)
         .map_or(hex, |(end, _)| &hex[..end])
@@ -285,6 +285,7 @@ mod tests {
     #[test]
     fn digests_are_cut_on_a_character() {
         assert_eq!(short("sha256:0123456789abcdef"), "0123456789ab");
+        assert_eq!(short("hmac-sha256:0123456789abcdef"), "0123456789ab");
         assert_eq!(short("äöüäöüäöüäöüäöü"), "äöüäöüäöüäöü");
         assert_eq!(short("abc"), "abc");
     }

@@ -34,18 +34,20 @@ fn line(page: &mut Page, entry: &LogEntry, digits: usize) {
         (_, "failed") => (Style::Bad, "failed"),
         (_, other) => (Style::Warn, other),
     };
-    let rest = format!("  {} {}  ", entry.action, entry.target);
+    let actor = format!("  {}  ", entry.actor);
+    let rest = format!("{} {}", entry.action, entry.target);
+    let hang = digits + 21;
     page.line(
-        digits + 2,
+        hang,
         [
             (Style::Dim, &index),
             (Style::Dim, &time),
             (style, &format!("{word:<7}")),
+            (Style::Dim, &actor),
             (Style::Plain, &rest),
-            (Style::Dim, &entry.actor),
         ],
     );
     if !entry.note.is_empty() {
-        page.paragraph(digits + 21, Style::Plain, &entry.note);
+        page.paragraph(hang, Style::Plain, &entry.note);
     }
 }
