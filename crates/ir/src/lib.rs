@@ -8,9 +8,25 @@
 //! to the new one and writes the new version back through the place it was read from. So the order
 //! of writes and most local aliases are visible without a points-to analysis.
 //!
+//! A call gives no new version of what plainly cannot change (numbers, text, definitions), of arguments
+//! of builtin functions that only look, and of modules, functions and classes reached by their names:
+//! `os.environ.get(k)` leaves `os` what it was imported as.
+//!
 //! **Branches refine.** At the start of each successor of a branch, every local variable whose value
 //! takes part in the condition is rebound to an [`Op::Refine`] of itself, so that a check kills or
-//! keeps taint on exactly the code it dominates.
+//! keeps taint on exactly the code it dominates. The value refined may be a newer version of the
+//! operand: after `if x.ok():` it is the [`Op::After`] of that very call. A condition of several parts
+//! is several branches (`and`, `or`, `not`, chained comparisons), and constants are not folded here.
+//!
+//! **Exceptions.** A block that may raise lists its handlers; they see the state at its end. A block
+//! ends after each statement of a `try` body that binds something, and an empty block in front stands
+//! for the state before the body.
+//!
+//! **Dead code.** What follows a `return`, `raise`, `break` or `continue` is lowered into blocks without
+//! predecessors; only block 0 is entered from outside.
+//!
+//! **Comprehensions** are functions: `[f(x) for x in xs]` starts from an empty list, grows it by one
+//! element in each turn (`[*so_far, element]`) and returns it; a generator expression yields.
 
 mod check;
 mod display;
@@ -273,7 +289,8 @@ pub enum Op {
     Const(Const),
     /// The parameter of that index.
     Param(u32),
-    /// A variable of an enclosing function, at any time: joins all its [`Op::StoreName`]s there.
+    /// A variable of an enclosing function, at any time: joins all its [`Op::StoreName`]s there and in
+    /// other functions inside. It may be this function itself, where an inner one assigns the variable.
     Captured {
         function: FnIndex,
         name: Name,

@@ -105,7 +105,9 @@ pub(crate) struct Builder {
     phis: IntMap<u32, PhiInfo>,
     writes: IntMap<Name, Vec<u32>>,
     clock: u32,
-    holders: IntMap<u32, Vec<Name>>,
+    /// Per value the newest of its entries in `held`, each with the one before it.
+    holders: IntMap<u32, u32>,
+    held: Vec<(Name, Option<u32>)>,
     steps: u32,
     fallback: Fallback,
     handlers: Vec<Block>,
@@ -133,6 +135,7 @@ impl Builder {
             writes: IntMap::default(),
             clock: 0,
             holders: IntMap::default(),
+            held: Vec::new(),
             steps: 0,
             fallback,
             handlers: Vec::new(),
@@ -352,16 +355,29 @@ impl Builder {
         Some(self.resolve(value))
     }
 
-    /// Variables that held `value` at some time; ask [`Self::read`] whether they still do.
-    pub fn holders(&self, value: Value) -> &[Name] {
-        self.holders.get(&value.0).map_or(&[], Vec::as_slice)
+    /// Variables that held `value` at some time, oldest first; ask [`Self::read`] whether they still do.
+    pub fn holders(&self, value: Value) -> Vec<Name> {
+        let mut holders: Vec<Name> = self.each_holder(value).collect();
+        holders.reverse();
+        holders
+    }
+
+    fn each_holder(&self, value: Value) -> impl Iterator<Item = Name> {
+        let mut next = self.holders.get(&value.0).copied();
+        std::iter::from_fn(move || {
+            let (name, before) = self.held[next? as usize];
+            next = before;
+            Some(name)
+        })
     }
 
     fn hold(&mut self, value: Value, variable: Name) {
-        let holders = self.holders.entry(value.0).or_default();
-        if !holders.contains(&variable) {
-            holders.push(variable);
+        if self.each_holder(value).any(|name| name == variable) {
+            return;
         }
+        let entry = self.held.len() as u32;
+        let before = self.holders.insert(value.0, entry);
+        self.held.push((variable, before));
     }
 
     fn written(&self, variable: Name, bypass: Bypass) -> bool {

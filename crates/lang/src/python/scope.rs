@@ -221,7 +221,7 @@ impl Collector<'_, '_> {
     }
 
     /// Defaults and annotations belong to the scope around the function.
-    fn outer_part<'a>(&mut self, parameters: &'a Parameters) {
+    fn outer_part(&mut self, parameters: &Parameters) {
         for parameter in parameters.iter() {
             if let Some(default) = parameter.default() {
                 self.visit_expr(default);
@@ -232,11 +232,11 @@ impl Collector<'_, '_> {
         }
     }
 
-    fn comprehension<'a>(
+    fn comprehension(
         &mut self,
         node: usize,
-        generators: &'a [Comprehension],
-        elements: [Option<&'a Expr>; 2],
+        generators: &[Comprehension],
+        elements: [Option<&Expr>; 2],
         lazy: bool,
     ) {
         if let Some(first) = generators.first() {

@@ -33,7 +33,7 @@ impl Lower<'_, '_, '_> {
             let mut version = Some(source);
             for _ in 0..REACH {
                 let Some(value) = version else { break };
-                for variable in self.b.holders(value).to_vec() {
+                for variable in self.b.holders(value) {
                     if self.is_stable(variable)
                         && !variables.contains(&variable)
                         && self.b.read(variable).is_some()
@@ -170,7 +170,7 @@ impl Lower<'_, '_, '_> {
     /// Variables that hold exactly `value` here.
     fn bound_to(&mut self, value: Value) -> Vec<Name> {
         let returned = self.file.well_known.returned;
-        let mut variables = self.b.holders(value).to_vec();
+        let mut variables = self.b.holders(value);
         variables.retain(|&v| v != returned && self.b.read(v) == Some(value));
         variables
     }
@@ -183,7 +183,7 @@ impl Lower<'_, '_, '_> {
 
     /// What the variables that hold a phi were assigned, if they are assigned in one place.
     fn single_assignment(&self, phi: Value) -> Option<Value> {
-        self.b.holders(phi).iter().find_map(|&variable| {
+        self.b.holders(phi).into_iter().find_map(|variable| {
             if !self.is_stable(variable) {
                 return None;
             }
@@ -196,7 +196,7 @@ impl Lower<'_, '_, '_> {
     /// The version of `value` that is current here. `None` if only `value` itself is known, and
     /// `moved` says that it may not be.
     fn current_version(&mut self, value: Value, moved: bool) -> Option<Value> {
-        for variable in self.b.holders(value).to_vec() {
+        for variable in self.b.holders(value) {
             if let Some(current) = self.b.read(variable)
                 && (current == value || self.is_stable(variable))
             {
@@ -218,10 +218,17 @@ impl Lower<'_, '_, '_> {
     fn is_rooted(&mut self, value: Value) -> bool {
         let mut value = value;
         for _ in 0..REACH {
+            let origin = self.origin(value);
+            if matches!(
+                self.b.op(origin),
+                Op::Import { .. } | Op::ImportAll { .. } | Op::Function(_) | Op::Class(_)
+            ) {
+                // Calls into a module or class are not writes into it.
+                return false;
+            }
             if !self.bound_to(value).is_empty() {
                 return true;
             }
-            let origin = self.origin(value);
             if origin != value && !self.bound_to(origin).is_empty() {
                 return true;
             }
@@ -233,7 +240,7 @@ impl Lower<'_, '_, '_> {
                 Op::Phi(_) => return !self.b.holders(origin).is_empty(),
                 _ => {
                     // An earlier version of something a variable still holds.
-                    let holders = self.b.holders(origin).to_vec();
+                    let holders = self.b.holders(origin);
                     return holders.iter().any(|&v| self.is_stable(v));
                 }
             }
@@ -393,7 +400,7 @@ impl Lower<'_, '_, '_> {
     /// `value` with what branches have taught about it since, if a variable holds it.
     pub fn newest(&mut self, value: Value) -> Value {
         let value = self.b.resolve(value);
-        for variable in self.b.holders(value).to_vec() {
+        for variable in self.b.holders(value) {
             let Some(current) = self.b.read(variable) else {
                 continue;
             };
