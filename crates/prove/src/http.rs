@@ -190,6 +190,9 @@ pub enum ToHead {
     No,
 }
 
+/// Status and headers.
+type Head = (u16, Vec<(String, Vec<u8>)>);
+
 struct Reader<'a> {
     stream: &'a mut dyn Stream,
     deadline: Instant,
@@ -290,7 +293,7 @@ impl Reader<'_> {
         Err(HttpError::Malformed("interim answers without end".into()))
     }
 
-    fn head(&mut self) -> Result<(u16, Vec<(String, Vec<u8>)>), HttpError> {
+    fn head(&mut self) -> Result<Head, HttpError> {
         let first = self.line(MAX_HEAD)?;
         let status = status_of(&first)?;
         let mut headers = Vec::new();

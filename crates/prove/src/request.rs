@@ -328,8 +328,8 @@ fn methods(wish: &Wish<'_>) -> Vec<String> {
         out.truncate(if has_body { 1 } else { 2 });
     }
     for method in known {
-        let bodyless = matches!(method.as_str(), "GET");
-        if !out.contains(&method) && !(has_body && bodyless) {
+        let fits = !has_body || method != "GET";
+        if fits && !out.contains(&method) {
             out.push(method);
         }
     }

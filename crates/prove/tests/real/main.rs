@@ -2,6 +2,8 @@
 //!
 //! Without the usual harness: the sandbox re-executes this program, so `main` must begin with its hook.
 
+#![expect(clippy::print_stdout, reason = "this program is its own test harness")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,7 +21,10 @@ use solvent_sandbox::{Launcher, NativeSandbox, Tier, probe};
 
 const APP: &str = include_str!("app.py");
 
-const TESTS: [(&str, fn(&Path)); 8] = [
+/// A name and what runs with the shared cache.
+type Test = (&'static str, fn(&Path));
+
+const TESTS: [Test; 8] = [
     (
         "every_flaw_is_proven_and_every_repaired_twin_stays_silent",
         flaws_and_twins,
