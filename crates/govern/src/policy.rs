@@ -85,7 +85,11 @@ impl Policy {
             parts.push(name.as_bytes());
             parts.push(text.as_bytes());
         }
-        Ok(Self { schema: base.schema.clone(), rules, digest: Digest::of_parts(parts) })
+        Ok(Self {
+            schema: base.schema.clone(),
+            rules,
+            digest: Digest::of_parts(parts),
+        })
     }
 
     /// Digest of schema, invariants, first policy and operators' files, names included.
@@ -119,11 +123,18 @@ static BASE: LazyLock<Result<Base, Vec<PolicyProblem>>> = LazyLock::new(|| {
         add(&mut rules, origin, text).map_err(broken)?;
     }
     let problems = invalid(&schema, &rules, "builtin");
-    if problems.is_empty() { Ok(Base { schema, rules }) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(Base { schema, rules })
+    } else {
+        Err(problems)
+    }
 });
 
 fn problem(file: &str, message: String) -> PolicyProblem {
-    PolicyProblem { file: file.to_owned(), message }
+    PolicyProblem {
+        file: file.to_owned(),
+        message,
+    }
 }
 
 /// What strict validation has against the rules.
@@ -138,7 +149,10 @@ fn invalid(schema: &Schema, rules: &PolicySet, file: &str) -> Vec<PolicyProblem>
 /// Adds one file's rules as `<origin>/<id>`.
 fn add(rules: &mut PolicySet, origin: &str, text: &str) -> Result<(), String> {
     if text.len() > MAX_FILE_BYTES {
-        return Err(format!("{} bytes are over the cap of {MAX_FILE_BYTES}", text.len()));
+        return Err(format!(
+            "{} bytes are over the cap of {MAX_FILE_BYTES}",
+            text.len()
+        ));
     }
     bounded(text)?;
     let parsed = PolicySet::from_str(text).map_err(|error| error.to_string())?;
@@ -149,11 +163,13 @@ fn add(rules: &mut PolicySet, origin: &str, text: &str) -> Result<(), String> {
         let id = rule.annotation("id").unwrap_or_default();
         if id.is_empty() || id.len() > 100 || id.chars().any(|c| c.is_control() || c == '/') {
             return Err(
-                "every rule needs `@id(\"...\")` of 1 to 100 characters without `/`".to_owned()
+                "every rule needs `@id(\"...\")` of 1 to 100 characters without `/`".to_owned(),
             );
         }
         let full = PolicyId::new(format!("{origin}/{id}"));
-        rules.add(rule.new_id(full)).map_err(|_| format!("two rules have the id `{id}`"))?;
+        rules
+            .add(rule.new_id(full))
+            .map_err(|_| format!("two rules have the id `{id}`"))?;
     }
     Ok(())
 }
@@ -194,10 +210,14 @@ fn bounded(text: &str) -> Result<(), String> {
             _ => {}
         }
         if depth > MAX_NESTING || branches > MAX_NESTING {
-            return Err(format!("brackets or branches nest deeper than {MAX_NESTING}"));
+            return Err(format!(
+                "brackets or branches nest deeper than {MAX_NESTING}"
+            ));
         }
         if chain > MAX_CHAIN {
-            return Err(format!("a rule has more than {MAX_CHAIN} operators, split it"));
+            return Err(format!(
+                "a rule has more than {MAX_CHAIN} operators, split it"
+            ));
         }
     }
     Ok(())

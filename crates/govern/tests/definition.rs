@@ -17,7 +17,11 @@ static BUILTIN: LazyLock<Policy> = LazyLock::new(|| Policy::builtin().unwrap());
 
 /// The invariants, in Rust. `None` when they do not speak.
 fn invariant_forbids(request: &Request) -> bool {
-    let Request { actor, action, target } = request;
+    let Request {
+        actor,
+        action,
+        target,
+    } = request;
     let human = actor.kind == ActorKind::Human;
     if action.reserved() && !human {
         return true;
@@ -28,14 +32,28 @@ fn invariant_forbids(request: &Request) -> bool {
     match (action, target) {
         (
             Action::Prove | Action::Replay,
-            Target::Application { environment, authority, payloads, .. },
+            Target::Application {
+                environment,
+                authority,
+                payloads,
+                ..
+            },
         ) => {
             *authority == Authority::NotShown
                 || (*environment == Environment::Production
                     && !(human && *payloads == Payloads::ReadOnly))
         }
         (Action::Approve, Target::Change { author, .. }) => *author == actor.id,
-        (Action::Merge, Target::Change { author, approvers, stakes, revision, .. }) => {
+        (
+            Action::Merge,
+            Target::Change {
+                author,
+                approvers,
+                stakes,
+                revision,
+                ..
+            },
+        ) => {
             approvers.contains(author)
                 || *revision == ApprovedRevision::Changed
                 || (*stakes == Stakes::Production
@@ -50,7 +68,11 @@ fn invariant_forbids(request: &Request) -> bool {
 
 /// The first policy, in Rust.
 fn first_policy_permits(request: &Request) -> bool {
-    let Request { actor, action, target } = request;
+    let Request {
+        actor,
+        action,
+        target,
+    } = request;
     if actor.kind == ActorKind::System {
         return false;
     }
@@ -89,14 +111,18 @@ fn fits(action: Action, target: &Target) -> bool {
 /// By the definition: an error where the request makes no sense, else forbid before permit.
 fn plainly(request: &Request) -> bool {
     let sensible = fits(request.action, &request.target)
-        && !(request.actor.kind == ActorKind::System
-            && request.actor.state == ActorState::Stopped);
+        && !(request.actor.kind == ActorKind::System && request.actor.state == ActorState::Stopped);
     sensible && !invariant_forbids(request) && first_policy_permits(request)
 }
 
 fn people() -> impl Strategy<Value = String> {
-    prop::sample::select(vec!["ana", "ben", "eve", "\"; permit (principal, action, resource);"])
-        .prop_map(str::to_owned)
+    prop::sample::select(vec![
+        "ana",
+        "ben",
+        "eve",
+        "\"; permit (principal, action, resource);",
+    ])
+    .prop_map(str::to_owned)
 }
 
 fn actor() -> impl Strategy<Value = Actor> {
@@ -116,7 +142,11 @@ fn actor() -> impl Strategy<Value = Actor> {
             kind,
             id,
             roles: roles.into_iter().map(str::to_owned).collect(),
-            state: if stopped { ActorState::Stopped } else { ActorState::Active },
+            state: if stopped {
+                ActorState::Stopped
+            } else {
+                ActorState::Active
+            },
         })
 }
 
@@ -130,40 +160,78 @@ fn target() -> impl Strategy<Value = Target> {
         (0..3, any::<bool>(), any::<bool>()).prop_map(|(environment, shown, read_only)| {
             Target::Application {
                 id: "shop".to_owned(),
-                environment: [Environment::Sandbox, Environment::Staging, Environment::Production]
-                    [environment as usize],
-                authority: if shown { Authority::Shown } else { Authority::NotShown },
-                payloads: if read_only { Payloads::ReadOnly } else { Payloads::Any },
+                environment: [
+                    Environment::Sandbox,
+                    Environment::Staging,
+                    Environment::Production,
+                ][environment as usize],
+                authority: if shown {
+                    Authority::Shown
+                } else {
+                    Authority::NotShown
+                },
+                payloads: if read_only {
+                    Payloads::ReadOnly
+                } else {
+                    Payloads::Any
+                },
             }
         }),
         any::<bool>().prop_map(|open| Target::Capsule {
             id: "capsule".to_owned(),
-            flaw: if open { FlawState::Open } else { FlawState::Closed },
+            flaw: if open {
+                FlawState::Open
+            } else {
+                FlawState::Closed
+            },
         }),
-        (people(), prop::collection::btree_set(people(), 0..3), any::<bool>(), any::<bool>())
+        (
+            people(),
+            prop::collection::btree_set(people(), 0..3),
+            any::<bool>(),
+            any::<bool>()
+        )
             .prop_map(|(author, approvers, production, same)| Target::Change {
                 id: "change".to_owned(),
                 author,
                 approvers,
-                stakes: if production { Stakes::Production } else { Stakes::Other },
-                revision: if same { ApprovedRevision::Same } else { ApprovedRevision::Changed },
+                stakes: if production {
+                    Stakes::Production
+                } else {
+                    Stakes::Other
+                },
+                revision: if same {
+                    ApprovedRevision::Same
+                } else {
+                    ApprovedRevision::Changed
+                },
             }),
-        prop::option::of(people())
-            .prop_map(|owner| Target::Finding { id: "finding".to_owned(), owner }),
+        prop::option::of(people()).prop_map(|owner| Target::Finding {
+            id: "finding".to_owned(),
+            owner
+        }),
     ]
 }
 
 /// Mostly requests that make sense; now and then any action on any target.
 fn request() -> impl Strategy<Value = Request> {
-    (actor(), target(), any::<prop::sample::Index>(), prop::bool::weighted(0.1)).prop_map(
-        |(actor, target, index, any_action)| {
+    (
+        actor(),
+        target(),
+        any::<prop::sample::Index>(),
+        prop::bool::weighted(0.1),
+    )
+        .prop_map(|(actor, target, index, any_action)| {
             let actions: Vec<Action> = Action::ALL
                 .into_iter()
                 .filter(|&action| any_action || fits(action, &target))
                 .collect();
-            Request { actor, action: *index.get(&actions), target }
-        },
-    )
+            Request {
+                actor,
+                action: *index.get(&actions),
+                target,
+            }
+        })
 }
 
 /// Rules an operator might write, good, careless and hostile.
@@ -276,10 +344,19 @@ fn the_generated_cases_reach_both_answers_of_every_action() {
         }
     }
     for action in Action::ALL {
-        assert!(seen.contains(&(action, true)), "{action:?} was never allowed");
-        assert!(seen.contains(&(action, false)), "{action:?} was never refused");
+        assert!(
+            seen.contains(&(action, true)),
+            "{action:?} was never allowed"
+        );
+        assert!(
+            seen.contains(&(action, false)),
+            "{action:?} was never refused"
+        );
     }
-    assert!(accepted > 30, "{accepted} operator sets were in force, {refused} refused");
+    assert!(
+        accepted > 30,
+        "{accepted} operator sets were in force, {refused} refused"
+    );
 }
 
 #[test]
@@ -299,7 +376,10 @@ fn the_shipped_rules_all_explain_themselves() {
 #[test]
 fn a_changed_byte_of_any_rule_changes_the_digest() {
     let rule = |text: &str| {
-        let files = [("ops".to_owned(), format!("@id(\"a\") permit (principal, {text}, resource);"))];
+        let files = [(
+            "ops".to_owned(),
+            format!("@id(\"a\") permit (principal, {text}, resource);"),
+        )];
         Policy::with_operator(&files).unwrap().digest()
     };
     assert_ne!(rule("action"), rule("action == Action::\"scan\""));

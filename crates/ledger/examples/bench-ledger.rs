@@ -18,8 +18,13 @@ use support::{Rng, TempDir, World, bulk, intent};
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let home = TempDir::new("bench");
-    let folder = arguments.next().map_or_else(|| home.join("ledger"), PathBuf::from);
-    let records = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(100_000_u64);
+    let folder = arguments
+        .next()
+        .map_or_else(|| home.join("ledger"), PathBuf::from);
+    let records = arguments
+        .next()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(100_000_u64);
     let world = World::new(1);
     let mut rng = Rng(1);
     let mut ledger = Ledger::create(&folder, &world).expect("a fresh folder");
@@ -44,7 +49,9 @@ fn main() {
     let started = Instant::now();
     let mut hashes = 0;
     for _ in 0..proofs {
-        let proof = ledger.inclusion_proof(rng.below(ledger.size())).expect("a whole ledger");
+        let proof = ledger
+            .inclusion_proof(rng.below(ledger.size()))
+            .expect("a whole ledger");
         hashes += proof.path.len();
     }
     let proof_ms = started.elapsed().as_secs_f64() * 1_000.0 / f64::from(proofs);

@@ -16,7 +16,9 @@ use std::process::ExitCode;
 use serde_json::json;
 
 fn main() -> ExitCode {
-    let mut numbers = std::env::args().skip(1).map(|text| text.parse::<u64>().ok());
+    let mut numbers = std::env::args()
+        .skip(1)
+        .map(|text| text.parse::<u64>().ok());
     let mut next = |default| numbers.next().flatten().unwrap_or(default);
     let (seed, attempts, ledgers) = (next(20_261_122), next(1_000), next(100));
     let score = tamper::campaign(seed, attempts);
@@ -29,7 +31,10 @@ fn main() -> ExitCode {
         .kinds
         .iter()
         .map(|(kind, (attempted, detected))| {
-            (kind.to_string(), json!({ "attempted": attempted, "detected": detected }))
+            (
+                kind.to_string(),
+                json!({ "attempted": attempted, "detected": detected }),
+            )
         })
         .collect();
     let line = json!({
@@ -49,5 +54,9 @@ fn main() -> ExitCode {
         "by_kind": kinds,
     });
     let _ = writeln!(std::io::stdout(), "{line}");
-    if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if clean {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -7,13 +7,13 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use solvent_base::{Digest, System};
-use solvent_protocol::record::canonical::MAX_SAFE;
 use solvent_protocol::record::{Body, Commitment, Record};
 use tlog_tiles::{Hash, prove_record, record_hash};
 
 use crate::disk::{Disk, Mode, RealDisk, read_capped};
 use crate::error::{LedgerError, damaged, io_error};
 use crate::journal;
+use crate::journal_file::{Journal, new_journal, open_journal, remove_journal};
 use crate::note::{Head, LogKey, MAX_NOTE_BYTES, TrustedKey};
 use crate::object::{self, MAX_OBJECT_BYTES, OVERHEAD, WRAPPED_BYTES};
 use crate::tree::{
@@ -44,12 +44,6 @@ pub struct Ledger {
     poisoned: bool,
     /// Holds the exclusive lock until dropped.
     _lock: File,
-}
-
-struct Journal {
-    base: u64,
-    file: File,
-    length: u64,
 }
 
 /// What opening found and mended.
@@ -696,128 +690,4 @@ fn private(path: &Path, cap: u64) -> Result<Vec<u8>, LedgerError> {
         });
     }
     read_capped(path, cap).map_err(|error| io_error("reading", path, error))
-}
-
-struct Replay {
-    batches: Vec<journal::Batch>,
-    torn: u64,
-}
-
-fn journal_path(folder: &Path, base: u64) -> PathBuf {
-    folder.join(format!("journal/{base:020}"))
-}
-
-fn new_journal(folder: &Path, disk: &dyn Disk, base: u64) -> Result<Journal, LedgerError> {
-    let path = journal_path(folder, base);
-    disk.put(&path, journal::MAGIC, Mode::Private)
-        .and_then(|()| disk.sync_dir(&folder.join("journal")))
-        .map_err(|error| io_error("writing", &path, error))?;
-    let file = append_to(&path)?;
-    Ok(Journal {
-        base,
-        file,
-        length: journal::MAGIC.len() as u64,
-    })
-}
-
-fn append_to(path: &Path) -> Result<File, LedgerError> {
-    OpenOptions::new()
-        .append(true)
-        .open(path)
-        .map_err(|error| io_error("opening", path, error))
-}
-
-fn remove_journal(folder: &Path, disk: &dyn Disk, base: u64) -> Result<(), LedgerError> {
-    let path = journal_path(folder, base);
-    match disk.remove(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(io_error("removing", &path, error))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The base in a journal's file name.
-pub(crate) fn journal_base(name: &str) -> Option<u64> {
-    let base = name.parse::<u64>().ok()?;
-    (format!("{base:020}") == name && base <= MAX_SAFE as u64).then_some(base)
-}
-
-/// The journals in the folder by base, smallest first.
-pub(crate) fn journals(folder: &Path) -> io::Result<Vec<u64>> {
-    let mut bases = Vec::new();
-    let entries = match fs::read_dir(folder.join("journal")) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(bases),
-        other => other?,
-    };
-    for entry in entries {
-        let name = entry?.file_name();
-        if let Some(base) = name.to_str().and_then(journal_base) {
-            bases.push(base);
-        }
-    }
-    bases.sort_unstable();
-    Ok(bases)
-}
-
-/// Finds the journal that goes on from the tiles of `size` records. A crash between signing the tiles
-/// and changing journals leaves the old journal, whose records the tiles hold; a crash a moment later
-/// leaves both.
-fn open_journal(
-    folder: &Path,
-    disk: &dyn Disk,
-    size: u64,
-) -> Result<(Journal, Replay), LedgerError> {
-    let path = folder.join("journal");
-    let bases = journals(folder).map_err(|error| io_error("reading", &path, error))?;
-    if let Some(&beyond) = bases.iter().find(|&&base| base > size) {
-        return Err(damaged(
-            format!("journal/{beyond:020}"),
-            format!("starts at {beyond}, the checkpoint covers {size}"),
-        ));
-    }
-    let Some(&base) = bases.last() else {
-        let journal = new_journal(folder, disk, size)?;
-        return Ok((
-            journal,
-            Replay {
-                batches: Vec::new(),
-                torn: 0,
-            },
-        ));
-    };
-    for &stale in &bases[..bases.len() - 1] {
-        remove_journal(folder, disk, stale)?;
-    }
-    let path = journal_path(folder, base);
-    let name = format!("journal/{base:020}");
-    let bytes = read_capped(&path, journal::MAX_JOURNAL_BYTES)
-        .map_err(|error| io_error("reading", &path, error))?;
-    let read = journal::read(base, &bytes).ok_or_else(|| damaged(&name, "not a journal"))?;
-    if let Some(at) = read.damaged {
-        return Err(damaged(
-            &name,
-            format!("damaged at byte {at}, with signed records after it"),
-        ));
-    }
-    let file = append_to(&path)?;
-    let mut length = read.sound;
-    if read.torn > 0 {
-        disk.truncate(&file, read.sound)
-            .and_then(|()| disk.sync(&file))
-            .map_err(|error| io_error("cutting the torn end of", &path, error))?;
-    }
-    if length == 0 {
-        disk.append(&file, journal::MAGIC)
-            .and_then(|()| disk.sync(&file))
-            .map_err(|error| io_error("writing", &path, error))?;
-        length = journal::MAGIC.len() as u64;
-    }
-    Ok((
-        Journal { base, file, length },
-        Replay {
-            batches: read.batches,
-            torn: read.torn,
-        },
-    ))
 }

@@ -21,6 +21,7 @@
 pub mod disk;
 pub mod error;
 mod journal;
+mod journal_file;
 mod ledger;
 pub mod note;
 mod object;

@@ -95,12 +95,21 @@ impl TrustedKey {
             line => line
                 .strip_prefix(PREVIOUS)
                 .and_then(|rest| rest.strip_suffix('\n'))
-                .and_then(|digits| digits.parse().ok().filter(|n: &u64| n.to_string() == digits))
+                .and_then(|digits| {
+                    digits
+                        .parse()
+                        .ok()
+                        .filter(|n: &u64| n.to_string() == digits)
+                })
                 .filter(|&n| n > 0 && n < checkpoint.size()),
         }
         .ok_or_else(|| "checkpoint has an unknown extension".to_owned())?;
         let root = Digest::from_bytes(checkpoint.hash().0);
-        Ok(Head { size: checkpoint.size(), root, previous })
+        Ok(Head {
+            size: checkpoint.size(),
+            root,
+            previous,
+        })
     }
 }
 
@@ -152,8 +161,11 @@ impl LogKey {
     /// The signed checkpoint over `size` records with this root, after the kept one of `previous`.
     /// Ed25519 is deterministic, so the same head always gives the same bytes.
     pub fn sign(&self, size: u64, root: Hash, previous: u64) -> Result<Vec<u8>, String> {
-        let extension =
-            if previous == 0 { String::new() } else { format!("{PREVIOUS}{previous}\n") };
+        let extension = if previous == 0 {
+            String::new()
+        } else {
+            format!("{PREVIOUS}{previous}\n")
+        };
         let checkpoint = Checkpoint::new(self.signer.name(), size, root, &extension)
             .map_err(|error| error.to_string())?;
         let mut note = Note::new(&checkpoint.to_bytes(), &[]).map_err(|error| error.to_string())?;

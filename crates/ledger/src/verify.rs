@@ -5,6 +5,10 @@
 //! checkpoint can show is reported as such: below it no cut and no re-signing passes, even with the
 //! log's own key; past it a cut leaves no trace, and the report says how much that is.
 
+mod files;
+mod growing;
+mod objects;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
@@ -16,16 +20,14 @@ use solvent_protocol::record::verify::VERIFY_SCHEMA;
 use solvent_protocol::record::{
     Commitment, Fault, FaultKind, Phase, Record, Status, Uncovered, VerifyReport,
 };
-use tlog_tiles::{EMPTY_HASH, Hash, node_hash, record_hash};
+use tlog_tiles::{EMPTY_HASH, Hash, record_hash};
 
 use crate::disk::{TEMPORARY, read_capped};
 use crate::journal;
-use crate::ledger::{journal_base, journals, object_path};
-use crate::note::{Head, LogKey, MAX_NOTE_BYTES, TrustedKey};
-use crate::object::{self, MAX_OBJECT_BYTES, OVERHEAD, WRAPPED_BYTES};
-use crate::tree::{
-    HASH, Kind, MAX_BUNDLE_BYTES, WIDTH, pack, parse_tile_path, tile_path, unpack, width_at,
-};
+use crate::journal_file::journals;
+use crate::note::{Head, MAX_NOTE_BYTES, TrustedKey};
+use crate::tree::{HASH, Kind, MAX_BUNDLE_BYTES, WIDTH, tile_path, unpack, width_at};
+use growing::Growing;
 
 /// Faults that are listed; the rest is counted.
 const MAX_FAULTS: usize = 200;
@@ -179,12 +181,6 @@ struct Walked {
     upper: Vec<Vec<Hash>>,
 }
 
-struct Objects {
-    opened: u64,
-    unopened: u64,
-    erased: u64,
-}
-
 /// Records that the journal holds, by index.
 type Journal = BTreeMap<u64, Vec<u8>>;
 
@@ -306,7 +302,11 @@ impl<'a> Check<'a> {
             .collect();
         for (size, by) in broken {
             let place = format!("checkpoints/{size:020}");
-            self.fault(FaultKind::Missing, place, format!("is not there, {by} names it"));
+            self.fault(
+                FaultKind::Missing,
+                place,
+                format!("is not there, {by} names it"),
+            );
         }
     }
 
@@ -653,330 +653,4 @@ impl<'a> Check<'a> {
             );
         }
     }
-
-    fn keys(&mut self) {
-        // Both are absent from a copy made for an auditor.
-        if let Ok(bytes) = read_capped(&self.folder.join("keys/log"), MAX_NOTE_BYTES) {
-            let key = std::str::from_utf8(&bytes).ok().and_then(LogKey::parse);
-            let written = key
-                .as_ref()
-                .map(|key| format!("{}\n", key.secret()).into_bytes());
-            match key {
-                None => self.fault(FaultKind::Key, "keys/log", "is not a signing key"),
-                Some(key) if key.trusted().text() != self.key.text() => self.fault(
-                    FaultKind::Key,
-                    "keys/log",
-                    "is not the private part of the trusted key",
-                ),
-                Some(_) if written.as_deref() != Some(&bytes) => {
-                    self.fault(FaultKind::Key, "keys/log", "is not as it was written");
-                }
-                Some(_) => {}
-            }
-        }
-        if let Ok(bytes) = read_capped(&self.folder.join("keys/log.pub"), MAX_NOTE_BYTES)
-            && bytes != format!("{}\n", self.key.text()).as_bytes()
-        {
-            self.fault(FaultKind::Key, "keys/log.pub", "is not the trusted key");
-        }
-    }
-
-    fn objects(&mut self, walked: &Walked) -> Objects {
-        let mut objects = Objects {
-            opened: 0,
-            unopened: 0,
-            erased: 0,
-        };
-        let master = match read_capped(&self.folder.join("keys/master"), 32) {
-            Ok(bytes) => match <[u8; 32]>::try_from(bytes) {
-                Ok(master) => Some(master),
-                Err(_) => {
-                    self.fault(FaultKind::Key, "keys/master", "is not a key of 32 bytes");
-                    None
-                }
-            },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => {
-                self.fault(
-                    FaultKind::Key,
-                    "keys/master",
-                    format!("cannot be read: {error}"),
-                );
-                None
-            }
-        };
-        let mut names: BTreeMap<Commitment, Option<u64>> = walked
-            .committed
-            .iter()
-            .map(|(&name, &index)| (name, Some(index)))
-            .collect();
-        for name in self.object_names() {
-            names.entry(name).or_insert(None);
-        }
-        for (name, index) in names {
-            let place = object_path(Path::new(""), "objects", name)
-                .display()
-                .to_string();
-            let of = index.map_or_else(
-                || "no record names it".to_owned(),
-                |index| format!("record {index} names it"),
-            );
-            let object = object_path(self.folder, "objects", name);
-            let wrapped = object_path(self.folder, "keys/wrapped", name);
-            if walked.erased.contains(&name) && !wrapped.exists() {
-                objects.erased += 1;
-                continue;
-            }
-            let object = match read_capped(&object, MAX_OBJECT_BYTES + OVERHEAD) {
-                Ok(object) => object,
-                Err(error) => {
-                    self.fault(
-                        FaultKind::Object,
-                        place,
-                        format!("cannot be read, {of}: {error}"),
-                    );
-                    continue;
-                }
-            };
-            let Some(master) = &master else {
-                objects.unopened += 1;
-                continue;
-            };
-            match read_capped(&wrapped, WRAPPED_BYTES) {
-                Err(_) => self.fault(
-                    FaultKind::Object,
-                    place,
-                    format!("its key is gone and no record erases it, {of}"),
-                ),
-                Ok(wrapped) => match object::open(master, name, &wrapped, &object) {
-                    Some(_) => objects.opened += 1,
-                    None => self.fault(
-                        FaultKind::Object,
-                        place,
-                        format!("is not what its name commits to, {of}"),
-                    ),
-                },
-            }
-        }
-        objects
-    }
-
-    /// Objects that are there, whether or not a record names them.
-    fn object_names(&mut self) -> Vec<Commitment> {
-        let mut names = Vec::new();
-        for file in files(&self.folder.join("objects"), "objects", MAX_DEPTH) {
-            let name = file.name.rsplit('/').next().unwrap_or_default();
-            let commitment = Digest::parse(name).map(Commitment).filter(|&commitment| {
-                object_path(Path::new(""), "objects", commitment) == Path::new(&file.name)
-            });
-            match commitment {
-                Some(commitment) if file.regular => names.push(commitment),
-                _ => self.fault(FaultKind::Stray, file.name, "is no sealed object"),
-            }
-        }
-        names
-    }
-
-    /// Files that the history neither needs nor could have left behind.
-    fn strays(&mut self, on_disk: u64, walked: &Walked, kept: &BTreeSet<u64>) {
-        for file in files(self.folder, "", MAX_DEPTH) {
-            let name = file.name.as_str();
-            let belongs = file.regular
-                && match name.split('/').next().unwrap_or_default() {
-                    "checkpoint" | "lock" => !name.contains('/'),
-                    // Looked at one by one before.
-                    "objects" => true,
-                    "checkpoints" => name
-                        .strip_prefix("checkpoints/")
-                        .and_then(|size| size.parse().ok())
-                        .is_some_and(|size: u64| kept.contains(&size)),
-                    "journal" => name
-                        .strip_prefix("journal/")
-                        .and_then(journal_base)
-                        .is_some(),
-                    "keys" => {
-                        ["keys/log", "keys/log.pub", "keys/master"].contains(&name)
-                            || name
-                                .strip_prefix("keys/wrapped/")
-                                .and_then(|rest| Digest::parse(rest.get(3..)?))
-                                .is_some_and(|digest| {
-                                    object_path(Path::new(""), "keys/wrapped", Commitment(digest))
-                                        == Path::new(name)
-                                })
-                    }
-                    "tile" => match parse_tile_path(name) {
-                        Some((kind, number, width)) => {
-                            self.tile_belongs(kind, number, width, on_disk, walked)
-                        }
-                        None => false,
-                    },
-                    _ => false,
-                };
-            if !belongs {
-                self.fault(FaultKind::Stray, name, "does not belong to the ledger");
-            }
-        }
-    }
-
-    /// Tiles of the signed tree were compared already. Others are what a crash left: then they hold
-    /// what the records, those in the journal included, say they must.
-    fn tile_belongs(
-        &self,
-        kind: Kind,
-        number: u64,
-        width: u64,
-        on_disk: u64,
-        walked: &Walked,
-    ) -> bool {
-        let level = match kind {
-            Kind::Hashes(level) => level,
-            Kind::Entries => 0,
-        };
-        let signed = width_at(on_disk, level, number);
-        if width == signed {
-            return true;
-        }
-        let Ok(bytes) = read_capped(
-            &self.folder.join(tile_path(kind, number, width)),
-            MAX_BUNDLE_BYTES,
-        ) else {
-            return false;
-        };
-        let Some(end) = number
-            .checked_mul(WIDTH)
-            .and_then(|start| start.checked_add(width))
-        else {
-            return false;
-        };
-        let start = end - width;
-        if signed == WIDTH {
-            // A narrower tile that a full one replaced: its beginning.
-            let full = read_capped(
-                &self.folder.join(tile_path(kind, number, WIDTH)),
-                MAX_BUNDLE_BYTES,
-            );
-            return full.is_ok_and(|full| full.starts_with(&bytes))
-                && (kind != Kind::Entries || unpack(&bytes, width).is_some());
-        }
-        let slice = |hashes: &[Hash], offset: u64| -> Option<Vec<u8>> {
-            let range = start.checked_sub(offset)? as usize..end.checked_sub(offset)? as usize;
-            Some(hashes.get(range)?.iter().flat_map(|hash| hash.0).collect())
-        };
-        let expected = match kind {
-            Kind::Hashes(0) => slice(&walked.tail_leaves, walked.tail_start),
-            Kind::Hashes(level) => walked
-                .upper
-                .get(usize::from(level) - 1)
-                .and_then(|hashes| slice(hashes, 0)),
-            Kind::Entries => start
-                .checked_sub(walked.tail_start)
-                .map(|from| from as usize)
-                .and_then(|from| walked.tail_entries.get(from..from + width as usize))
-                .map(|entries| pack(entries.iter().map(Vec::as_slice))),
-        };
-        expected.as_deref() == Some(&bytes)
-    }
-}
-
-/// A Merkle tree that is only ever added to, with the tiles it completes.
-#[derive(Default)]
-struct Growing {
-    /// Roots of whole subtrees, left to right, with the height of each.
-    stack: Vec<(u8, Hash)>,
-    /// Hashes of the unfinished tile of each level.
-    levels: Vec<Vec<Hash>>,
-    /// Hashes so far at each level.
-    counts: Vec<u64>,
-    /// All hashes of the levels above the leaves.
-    upper: Vec<Vec<Hash>>,
-    /// Tiles completed since they were last taken: level, number, hashes.
-    full: Vec<(u8, u64, Vec<Hash>)>,
-}
-
-impl Growing {
-    fn push(&mut self, leaf: Hash) {
-        self.tile(0, leaf);
-        let (mut height, mut hash) = (0, leaf);
-        while let Some(&(other, left)) = self.stack.last() {
-            if other != height {
-                break;
-            }
-            self.stack.pop();
-            hash = node_hash(left, hash);
-            height += 1;
-            if height % 8 == 0 {
-                self.tile(usize::from(height / 8), hash);
-            }
-        }
-        self.stack.push((height, hash));
-    }
-
-    fn tile(&mut self, level: usize, hash: Hash) {
-        if self.levels.len() <= level {
-            self.levels.push(Vec::new());
-            self.counts.push(0);
-            self.upper.push(Vec::new());
-        }
-        if level > 0 {
-            self.upper[level - 1].push(hash);
-        }
-        self.levels[level].push(hash);
-        self.counts[level] += 1;
-        if self.levels[level].len() as u64 == WIDTH {
-            let hashes = std::mem::take(&mut self.levels[level]);
-            self.full
-                .push((level as u8, self.counts[level] / WIDTH - 1, hashes));
-        }
-    }
-
-    fn root(&self) -> Hash {
-        let mut parts = self.stack.iter().rev();
-        let Some(&(_, mut hash)) = parts.next() else {
-            return EMPTY_HASH;
-        };
-        for &(_, left) in parts {
-            hash = node_hash(left, hash);
-        }
-        hash
-    }
-}
-
-struct Found {
-    /// Relative, with forward slashes.
-    name: String,
-    /// A file and not a link, pipe or device.
-    regular: bool,
-}
-
-/// Every file below a folder, sorted, links not followed, what a crash leaves of writes left out.
-fn files(folder: &Path, prefix: &str, depth: usize) -> Vec<Found> {
-    let mut found = Vec::new();
-    let Ok(entries) = fs::read_dir(folder) else {
-        return found;
-    };
-    let mut entries: Vec<_> = entries.filter_map(Result::ok).collect();
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let own = entry.file_name().to_string_lossy().into_owned();
-        if own.starts_with(TEMPORARY) {
-            continue;
-        }
-        let name = if prefix.is_empty() {
-            own
-        } else {
-            format!("{prefix}/{own}")
-        };
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() && depth > 0 => {
-                found.extend(files(&entry.path(), &name, depth - 1));
-            }
-            kind => {
-                found.push(Found {
-                    name,
-                    regular: kind.is_ok_and(|kind| kind.is_file()),
-                });
-            }
-        }
-    }
-    found
 }

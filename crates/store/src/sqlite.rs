@@ -1,6 +1,7 @@
 //! The tables in SQLite. Async inside, synchronous outside: the runtime is this store's own.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use solvent_protocol::record::Record;
@@ -53,7 +54,7 @@ impl SqliteStore {
             Some(conn) => conn,
             None => {
                 remove(path)?;
-                runtime.block_on(fresh(SqliteConnectOptions::new().filename(path), source))?
+                runtime.block_on(fresh(Some(path), source))?
             }
         };
         let mut store = Self {
@@ -68,7 +69,7 @@ impl SqliteStore {
     /// The same tables without a file.
     pub fn in_memory(source: &dyn Source) -> Result<Self, StoreError> {
         let runtime = runtime()?;
-        let conn = runtime.block_on(fresh(in_memory(), source))?;
+        let conn = runtime.block_on(fresh(None, source))?;
         let mut store = Self {
             runtime,
             conn,
@@ -86,14 +87,13 @@ impl Store for SqliteStore {
     }
 
     fn rebuild(&mut self, source: &dyn Source) -> Result<u64, StoreError> {
-        let memory = self.runtime.block_on(fresh(in_memory(), source))?;
+        let memory = self.runtime.block_on(fresh(None, source))?;
         let old = std::mem::replace(&mut self.conn, memory);
         // Closed before its file goes, so that it cannot touch the next one's.
         let _ = self.runtime.block_on(old.close());
         if let Some(path) = &self.path {
             remove(path)?;
-            let options = SqliteConnectOptions::new().filename(path);
-            self.conn = self.runtime.block_on(fresh(options, source))?;
+            self.conn = self.runtime.block_on(fresh(Some(path), source))?;
         }
         self.catch_up(source)
     }
@@ -168,10 +168,6 @@ pub(crate) fn db(doing: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
     move |source| StoreError::Database { doing, source }
 }
 
-fn in_memory() -> SqliteConnectOptions {
-    SqliteConnectOptions::new().in_memory(true)
-}
-
 fn runtime() -> Result<Runtime, StoreError> {
     tokio::runtime::Builder::new_current_thread()
         .build()
@@ -230,13 +226,22 @@ fn version() -> String {
     format!("{FOLD_VERSION} {}", solvent_base::Digest::of_parts(parts))
 }
 
-async fn fresh(
-    options: SqliteConnectOptions,
-    source: &dyn Source,
-) -> Result<SqliteConnection, StoreError> {
-    let mut conn = connect(options.create_if_missing(true))
-        .await
-        .map_err(db("opening the file"))?;
+/// Empty tables in a file that is not there yet, or in memory.
+async fn fresh(path: Option<&Path>, source: &dyn Source) -> Result<SqliteConnection, StoreError> {
+    let options = match path {
+        None => SqliteConnectOptions::new().in_memory(true),
+        Some(path) => {
+            // Findings are nobody else's business; SQLite would go by the umask.
+            OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(path)
+                .map_err(StoreError::Io)?;
+            SqliteConnectOptions::new().filename(path)
+        }
+    };
+    let mut conn = connect(options).await.map_err(db("opening the file"))?;
     tables(&mut conn, source).await?;
     Ok(conn)
 }

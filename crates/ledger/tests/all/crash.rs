@@ -10,7 +10,7 @@ use solvent_ledger::{Ledger, LedgerError, TrustedKey, verify};
 use solvent_protocol::record::{Body, Status};
 
 use crate::support::{
-    Failure, FailingDisk, QuickDisk, Rng, TempDir, World, bulk, copy, intent, result,
+    FailingDisk, Failure, QuickDisk, Rng, TempDir, World, bulk, copy, intent, result,
 };
 
 /// What a run was promised: bodies by index, and the newest checkpoint it was given.
@@ -50,9 +50,17 @@ fn assert_kept(folder: &Path, key: &TrustedKey, promised: &Promised, when: &str)
     let outside = promised.checkpoint.as_deref().map(str::as_bytes);
     let before = verify(folder, key, outside).unwrap();
     assert_eq!(before.faults, [], "{when}, before mending");
-    let ledger = Ledger::open_on(folder, Box::new(QuickDisk)).unwrap_or_else(|e| panic!("{when}: {e}"));
-    let found: Vec<Body> = ledger.entries(0..ledger.size()).map(|r| r.unwrap().body).collect();
-    assert!(found.len() >= promised.bodies.len(), "{when}: {} records", found.len());
+    let ledger =
+        Ledger::open_on(folder, Box::new(QuickDisk)).unwrap_or_else(|e| panic!("{when}: {e}"));
+    let found: Vec<Body> = ledger
+        .entries(0..ledger.size())
+        .map(|r| r.unwrap().body)
+        .collect();
+    assert!(
+        found.len() >= promised.bodies.len(),
+        "{when}: {} records",
+        found.len()
+    );
     assert_eq!(found[..promised.bodies.len()], promised.bodies, "{when}");
     for (name, content) in &promised.objects {
         assert_eq!(&ledger.get_object(*name).unwrap(), content, "{when}");
@@ -74,7 +82,10 @@ fn a_crash_at_any_write_loses_nothing_acknowledged() {
     };
     let already: Vec<Body> = {
         let ledger = Ledger::open_on(&base, Box::new(QuickDisk)).unwrap();
-        ledger.entries(0..ledger.size()).map(|r| r.unwrap().body).collect()
+        ledger
+            .entries(0..ledger.size())
+            .map(|r| r.unwrap().body)
+            .collect()
     };
     let mut points = 0;
     for at in 0.. {
@@ -82,7 +93,10 @@ fn a_crash_at_any_write_loses_nothing_acknowledged() {
         copy(&base, &folder);
         let disk = FailingDisk::new(at, Failure::Crash);
         let seen = disk.seen.clone();
-        let mut promised = Promised { bodies: already.clone(), ..Promised::default() };
+        let mut promised = Promised {
+            bodies: already.clone(),
+            ..Promised::default()
+        };
         let died = match Ledger::open_on(&folder, Box::new(disk)) {
             Err(_) => true,
             Ok(mut ledger) => run(&mut ledger, &world, &mut promised).is_err(),
@@ -114,7 +128,9 @@ fn a_creation_that_was_cut_short_can_be_done_again() {
         } else {
             Ledger::create_on(&folder, &World::new(22), Box::new(QuickDisk)).unwrap()
         };
-        ledger.append(&World::new(23), intent(&mut Rng(23))).unwrap();
+        ledger
+            .append(&World::new(23), intent(&mut Rng(23)))
+            .unwrap();
         let report = verify(&folder, ledger.trusted_key(), None).unwrap();
         assert_eq!(report.faults, [], "creation cut at write {at}");
         if done {
@@ -147,7 +163,12 @@ fn a_full_disk_is_said_clearly_changes_nothing_and_is_got_over() {
             assert!(error.to_string().starts_with("disk full while"), "{error}");
             assert_eq!(ledger.size(), promised.bodies.len() as u64);
             // Still full: still said, still nothing lost.
-            assert!(ledger.append(&world, intent(&mut Rng(1))).unwrap_err().disk_full());
+            assert!(
+                ledger
+                    .append(&world, intent(&mut Rng(1)))
+                    .unwrap_err()
+                    .disk_full()
+            );
         }
         let finished = seen.load(Ordering::SeqCst) <= at;
         full_from.store(u64::MAX, Ordering::SeqCst);
@@ -156,7 +177,12 @@ fn a_full_disk_is_said_clearly_changes_nothing_and_is_got_over() {
         promised.bodies.push(body);
         promised.checkpoint = Some(ledger.checkpoint());
         drop(ledger);
-        assert_kept(&folder, &key, &promised, &format!("disk full at write {at}"));
+        assert_kept(
+            &folder,
+            &key,
+            &promised,
+            &format!("disk full at write {at}"),
+        );
         if finished {
             break;
         }
@@ -168,7 +194,9 @@ fn a_full_disk_is_said_clearly_changes_nothing_and_is_got_over() {
 fn a_really_full_file_system_loses_nothing_acknowledged() {
     let home = TempDir::new("tmpfs");
     let Some(mount) = Tmpfs::mount(home.path(), "size=384k") else {
-        eprintln!("unmeasured: mounting a small file system needs root; the injected disk stands in");
+        eprintln!(
+            "unmeasured: mounting a small file system needs root; the injected disk stands in"
+        );
         return;
     };
     let world = World::new(25);
@@ -188,13 +216,19 @@ fn a_really_full_file_system_loses_nothing_acknowledged() {
             }
             Err(error) => break error,
         }
-        assert!(promised.bodies.len() < 10_000, "the file system never filled");
+        assert!(
+            promised.bodies.len() < 10_000,
+            "the file system never filled"
+        );
     };
     assert!(error.disk_full(), "{error}");
     assert!(promised.bodies.len() > 20);
     let outside = promised.checkpoint.clone().unwrap();
     let report = verify(&folder, &key, Some(outside.as_bytes())).unwrap();
-    assert_eq!((report.faults, report.records), (vec![], promised.bodies.len() as u64));
+    assert_eq!(
+        (report.faults, report.records),
+        (vec![], promised.bodies.len() as u64)
+    );
     // A reader can open it while the disk is full.
     drop(ledger);
     let mut ledger = Ledger::open(&folder).unwrap();
@@ -245,7 +279,11 @@ fn a_journal_torn_at_any_byte_keeps_every_whole_batch() {
             continue;
         }
         let report = verify(&folder, &key, Some(checkpoint.as_bytes())).unwrap();
-        assert_eq!((report.faults, report.records), (vec![], *size), "torn at {cut}");
+        assert_eq!(
+            (report.faults, report.records),
+            (vec![], *size),
+            "torn at {cut}"
+        );
         let ledger = Ledger::open_on(&folder, Box::new(QuickDisk)).unwrap();
         assert_eq!(ledger.size(), *size, "torn at {cut}");
         assert_eq!(ledger.recovery().replayed, size - 4);
@@ -259,7 +297,9 @@ fn damage_before_the_journals_end_is_never_cut_off_as_torn() {
     let mut ledger = Ledger::create_on(&home.join("l"), &world, Box::new(QuickDisk)).unwrap();
     let key = ledger.trusted_key().clone();
     bulk(&mut ledger, &world, &mut Rng(27), 2);
-    let first = fs::metadata(home.join("l/journal/00000000000000000000")).unwrap().len();
+    let first = fs::metadata(home.join("l/journal/00000000000000000000"))
+        .unwrap()
+        .len();
     bulk(&mut ledger, &world, &mut Rng(28), 2);
     copy(&home.join("l"), &home.join("copy"));
     let journal = home.join("copy/journal/00000000000000000000");
@@ -272,7 +312,10 @@ fn damage_before_the_journals_end_is_never_cut_off_as_torn() {
             Err(LedgerError::Damaged { place, .. }) => assert!(place.starts_with("journal/")),
             other => panic!("byte {at}: {:?}", other.map(|l| l.size())),
         }
-        assert!(!verify(&home.join("copy"), &key, None).unwrap().consistent(), "byte {at}");
+        assert!(
+            !verify(&home.join("copy"), &key, None).unwrap().consistent(),
+            "byte {at}"
+        );
         assert_eq!(fs::read(&journal).unwrap(), bytes, "nothing was changed");
     }
 }
@@ -302,12 +345,20 @@ fn child_appender() {
 fn kill_9_at_any_moment_loses_nothing_acknowledged() {
     let home = TempDir::new("kill");
     let folder = home.join("l");
-    let key = Ledger::create(&folder, &World::new(29)).unwrap().trusted_key().clone();
+    let key = Ledger::create(&folder, &World::new(29))
+        .unwrap()
+        .trusted_key()
+        .clone();
     let mut rng = Rng(29);
     let mut all = 0;
     for round in 0..30 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "crash::child_appender", "--ignored", "--nocapture"])
+            .args([
+                "--exact",
+                "crash::child_appender",
+                "--ignored",
+                "--nocapture",
+            ])
             .env("SOLVENT_TEST_LEDGER", &folder)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -340,7 +391,11 @@ fn kill_9_at_any_moment_loses_nothing_acknowledged() {
         let (size, root) = promised.unwrap();
         let report = verify(&folder, &key, None).unwrap();
         assert_eq!(report.faults, [], "round {round}");
-        assert!(report.records >= size, "round {round}: {} of {size}", report.records);
+        assert!(
+            report.records >= size,
+            "round {round}: {} of {size}",
+            report.records
+        );
         let ledger = Ledger::open(&folder).unwrap();
         assert!(ledger.size() >= size, "round {round}");
         assert!(size > all, "the child did nothing");
@@ -376,7 +431,8 @@ impl<'a> Tmpfs<'a> {
             .arg(at)
             .stderr(Stdio::null())
             .status();
-        done.is_ok_and(|status| status.success()).then_some(Self(at))
+        done.is_ok_and(|status| status.success())
+            .then_some(Self(at))
     }
 }
 

@@ -16,7 +16,11 @@ mod plain {
     pub fn root_by_definition(entries: &[Vec<u8>]) -> [u8; 32] {
         match entries {
             [] => Sha256::digest(b"").into(),
-            [one] => Sha256::new().chain_update([0]).chain_update(one).finalize().into(),
+            [one] => Sha256::new()
+                .chain_update([0])
+                .chain_update(one)
+                .finalize()
+                .into(),
             many => {
                 let mut k = 1;
                 while k * 2 < many.len() {
@@ -46,7 +50,10 @@ fn what_was_appended_is_read_back_after_reopening() {
         for expected in 0..600 {
             let body = intent(&mut rng);
             written.push(body.clone());
-            assert_eq!(ledger.append_all(&world, vec![body]).unwrap(), expected..expected + 1);
+            assert_eq!(
+                ledger.append_all(&world, vec![body]).unwrap(),
+                expected..expected + 1
+            );
             if expected == 300 {
                 ledger.integrate().unwrap();
             }
@@ -58,10 +65,21 @@ fn what_was_appended_is_read_back_after_reopening() {
     assert_eq!(read, written);
     assert_eq!(ledger.entries(255..258).count(), 3);
     assert_eq!(ledger.entries(599..10_000).count(), 1);
-    assert!(matches!(ledger.record(600), Err(LedgerError::NoRecord { index: 600, size: 600 })));
-    let bytes: Vec<Vec<u8>> =
-        ledger.entries(0..600).map(|r| r.unwrap().to_bytes().unwrap()).collect();
-    assert_eq!(ledger.head().unwrap().root, Digest::from_bytes(root_by_definition(&bytes)));
+    assert!(matches!(
+        ledger.record(600),
+        Err(LedgerError::NoRecord {
+            index: 600,
+            size: 600
+        })
+    ));
+    let bytes: Vec<Vec<u8>> = ledger
+        .entries(0..600)
+        .map(|r| r.unwrap().to_bytes().unwrap())
+        .collect();
+    assert_eq!(
+        ledger.head().unwrap().root,
+        Digest::from_bytes(root_by_definition(&bytes))
+    );
     let report = verify(&home.join("l"), &key, Some(ledger.checkpoint().as_bytes())).unwrap();
     assert_eq!((report.faults, report.records), (vec![], 600));
 }
@@ -83,8 +101,11 @@ fn roots_and_proofs_are_those_of_the_definition_at_every_size() {
         }
         let index = rng.below(size);
         let proof = ledger.inclusion_proof(index).unwrap();
-        let path: Vec<_> =
-            proof.path.iter().map(|hash| tlog_tiles::Hash(*hash.as_bytes())).collect();
+        let path: Vec<_> = proof
+            .path
+            .iter()
+            .map(|hash| tlog_tiles::Hash(*hash.as_bytes()))
+            .collect();
         let leaf = tlog_tiles::record_hash(&bytes[index as usize]);
         tlog_tiles::check_record(&path, size, tlog_tiles::Hash(root), index, leaf).unwrap();
     }
@@ -117,7 +138,10 @@ fn creating_over_a_ledger_is_refused_even_when_its_checkpoint_is_gone() {
     let again = Ledger::create(&home.join("l"), &world);
     assert!(matches!(again, Err(LedgerError::Exists(_))));
     assert!(Ledger::open(&home.join("l")).is_err());
-    assert!(matches!(Ledger::open(&home.join("none")), Err(LedgerError::Absent(_))));
+    assert!(matches!(
+        Ledger::open(&home.join("none")),
+        Err(LedgerError::Absent(_))
+    ));
 }
 
 #[test]
@@ -149,20 +173,41 @@ fn sealed_objects_open_only_whole_and_with_their_key() {
     let twin = ledger.put_object(&world, b"payload").unwrap();
     assert_ne!(name, twin, "names do not tell that contents are equal");
     assert_eq!(ledger.get_object(name).unwrap(), b"payload");
-    assert_eq!(ledger.get_object(ledger.put_object(&world, b"").unwrap()).unwrap(), b"");
+    assert_eq!(
+        ledger
+            .get_object(ledger.put_object(&world, b"").unwrap())
+            .unwrap(),
+        b""
+    );
     let hex = name.0.hex();
     let object = home.join("l/objects").join(&hex[..2]).join(&hex);
     let other = twin.0.hex();
     let bytes = fs::read(&object).unwrap();
-    assert!(!bytes.windows(7).any(|w| w == b"payload"), "content is sealed");
+    assert!(
+        !bytes.windows(7).any(|w| w == b"payload"),
+        "content is sealed"
+    );
     fs::remove_file(&object).unwrap();
-    assert!(matches!(ledger.get_object(name), Err(LedgerError::NoObject(_))));
-    fs::copy(home.join("l/objects").join(&other[..2]).join(&other), &object).unwrap();
-    assert!(matches!(ledger.get_object(name), Err(LedgerError::BrokenObject(_))));
+    assert!(matches!(
+        ledger.get_object(name),
+        Err(LedgerError::NoObject(_))
+    ));
+    fs::copy(
+        home.join("l/objects").join(&other[..2]).join(&other),
+        &object,
+    )
+    .unwrap();
+    assert!(matches!(
+        ledger.get_object(name),
+        Err(LedgerError::BrokenObject(_))
+    ));
     fs::remove_file(&object).unwrap();
     fs::write(&object, bytes).unwrap();
     fs::remove_file(home.join("l/keys/wrapped").join(&hex[..2]).join(&hex)).unwrap();
-    assert!(matches!(ledger.get_object(name), Err(LedgerError::NoObjectKey(_))));
+    assert!(matches!(
+        ledger.get_object(name),
+        Err(LedgerError::NoObjectKey(_))
+    ));
 }
 
 #[test]
@@ -172,9 +217,15 @@ fn private_keys_that_others_can_read_are_refused() {
     drop(Ledger::create(&home.join("l"), &World::new(7)).unwrap());
     for name in ["keys/log", "keys/master"] {
         let path = home.join("l").join(name);
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(matches!(Ledger::open(&home.join("l")), Err(LedgerError::KeyMode { .. })));
+        assert!(matches!(
+            Ledger::open(&home.join("l")),
+            Err(LedgerError::KeyMode { .. })
+        ));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     }
     Ledger::open(&home.join("l")).unwrap();
@@ -188,12 +239,21 @@ fn a_body_that_is_no_record_changes_nothing() {
     let mut ledger = Ledger::create(&home.join("l"), &world).unwrap();
     let mut huge = intent(&mut rng);
     huge.links = (0..200)
-        .map(|i| solvent_protocol::record::Link { rel: "x".to_owned(), to: format!("{i}{}", "y".repeat(400)) })
+        .map(|i| solvent_protocol::record::Link {
+            rel: "x".to_owned(),
+            to: format!("{i}{}", "y".repeat(400)),
+        })
         .collect();
     let tried = ledger.append_all(&world, vec![intent(&mut rng), huge]);
-    assert!(matches!(tried, Err(LedgerError::Record(RecordError::TooLarge(_)))));
+    assert!(matches!(
+        tried,
+        Err(LedgerError::Record(RecordError::TooLarge(_)))
+    ));
     let ahead = result(&intent(&mut rng), 5, Status::Done, vec![]);
-    assert!(ledger.append(&world, ahead).is_err(), "a result never comes before its intent");
+    assert!(
+        ledger.append(&world, ahead).is_err(),
+        "a result never comes before its intent"
+    );
     assert_eq!(ledger.size(), 0);
     assert_eq!(ledger.append(&world, intent(&mut rng)).unwrap(), 0);
 }
@@ -209,7 +269,10 @@ fn an_intent_without_a_result_is_reported_apart() {
     cut_off.decision = None;
     let index = ledger.append(&world, cut_off).unwrap();
     let report = verify(&home.join("l"), ledger.trusted_key(), None).unwrap();
-    assert_eq!((report.faults, report.unknown_states), (vec![], vec![index]));
+    assert_eq!(
+        (report.faults, report.unknown_states),
+        (vec![], vec![index])
+    );
 }
 
 #[test]
@@ -220,10 +283,15 @@ fn a_result_that_answers_nothing_is_a_fault() {
     let mut ledger = Ledger::create(&home.join("l"), &world).unwrap();
     bulk(&mut ledger, &world, &mut rng, 2);
     let record = ledger.record(0).unwrap();
-    ledger.append(&world, result(&record.body, 0, Status::Done, vec![])).unwrap();
+    ledger
+        .append(&world, result(&record.body, 0, Status::Done, vec![]))
+        .unwrap();
     let report = verify(&home.join("l"), ledger.trusted_key(), None).unwrap();
     assert_eq!(report.faults.len(), 1);
-    assert_eq!((report.faults[0].kind, report.faults[0].place.as_str()), (FaultKind::Pairing, "record 2"));
+    assert_eq!(
+        (report.faults[0].kind, report.faults[0].place.as_str()),
+        (FaultKind::Pairing, "record 2")
+    );
 }
 
 #[test]
@@ -254,11 +322,22 @@ fn the_uncovered_window_is_counted_in_records_and_time() {
     let mut body = intent(&mut rng);
     body.phase = Phase::Intent;
     ledger.append(&world, body).unwrap();
-    let report = verify(&home.join("l"), ledger.trusted_key(), Some(outside.as_bytes())).unwrap();
-    assert_eq!((report.uncovered.records, report.uncovered.span_ms), (1, 60_000));
+    let report = verify(
+        &home.join("l"),
+        ledger.trusted_key(),
+        Some(outside.as_bytes()),
+    )
+    .unwrap();
+    assert_eq!(
+        (report.uncovered.records, report.uncovered.span_ms),
+        (1, 60_000)
+    );
     assert_eq!(report.uncovered.outside_size, Some(10));
     let none = verify(&home.join("l"), ledger.trusted_key(), None).unwrap();
-    assert_eq!((none.uncovered.records, none.uncovered.outside_size), (11, None));
+    assert_eq!(
+        (none.uncovered.records, none.uncovered.outside_size),
+        (11, None)
+    );
 }
 
 #[test]

@@ -44,7 +44,10 @@ pub struct World {
 
 impl World {
     pub fn new(seed: u64) -> Self {
-        Self { state: AtomicU64::new(seed), clock: AtomicI64::new(1_790_000_000_000) }
+        Self {
+            state: AtomicU64::new(seed),
+            clock: AtomicI64::new(1_790_000_000_000),
+        }
     }
 
     pub fn set_clock(&self, ms: i64) {
@@ -146,8 +149,16 @@ pub fn intent(rng: &mut Rng) -> Body {
     let refused = rng.below(10) == 0;
     Body {
         actor: Actor {
-            id: if agent { format!("run-{}", rng.below(90)) } else { "ana".to_owned() },
-            kind: if agent { ActorKind::Agent } else { ActorKind::Human },
+            id: if agent {
+                format!("run-{}", rng.below(90))
+            } else {
+                "ana".to_owned()
+            },
+            kind: if agent {
+                ActorKind::Agent
+            } else {
+                ActorKind::Human
+            },
             on_behalf_of: agent.then(|| "ana".to_owned()),
         },
         action: action.to_owned(),
@@ -156,18 +167,32 @@ pub fn intent(rng: &mut Rng) -> Body {
         inputs: Vec::new(),
         outputs: Vec::new(),
         decision: Some(DecisionNote {
-            answer: if refused { Answer::Refuse } else { Answer::Allow },
+            answer: if refused {
+                Answer::Refuse
+            } else {
+                Answer::Allow
+            },
             errors: Vec::new(),
             policy: format!("sha256:{:064x}", 7),
-            rules: if refused { vec![] } else { vec![format!("default/owner-{action}s")] },
+            rules: if refused {
+                vec![]
+            } else {
+                vec![format!("default/owner-{action}s")]
+            },
         }),
-        links: vec![Link { rel: "run".to_owned(), to: format!("{:016x}", rng.next()) }],
+        links: vec![Link {
+            rel: "run".to_owned(),
+            to: format!("{:016x}", rng.next()),
+        }],
     }
 }
 
 pub fn result(of: &Body, index: u64, status: Status, outputs: Vec<Item>) -> Body {
     Body {
-        phase: Phase::Result { intent: index, status },
+        phase: Phase::Result {
+            intent: index,
+            status,
+        },
         decision: None,
         outputs,
         ..of.clone()
@@ -178,7 +203,10 @@ pub fn result(of: &Body, index: u64, status: Status, outputs: Vec<Item>) -> Body
 pub fn act(ledger: &mut Ledger, world: &World, rng: &mut Rng) -> Result<(), LedgerError> {
     world.pass(rng.below(5_000) as i64);
     let intent = intent(rng);
-    let refused = intent.decision.as_ref().is_some_and(|d| d.answer == Answer::Refuse);
+    let refused = intent
+        .decision
+        .as_ref()
+        .is_some_and(|d| d.answer == Answer::Refuse);
     let index = ledger.append(world, intent.clone())?;
     if refused {
         return Ok(());
@@ -186,9 +214,13 @@ pub fn act(ledger: &mut Ledger, world: &World, rng: &mut Rng) -> Result<(), Ledg
     let mut outputs = Vec::new();
     for name in ["scan-report", "capsule"] {
         if rng.below(8) == 0 {
-            let content = format!("{{\"report\":\"{:x}\"}}", rng.next()).repeat(1 + rng.below(40) as usize);
+            let content =
+                format!("{{\"report\":\"{:x}\"}}", rng.next()).repeat(1 + rng.below(40) as usize);
             let commitment = ledger.put_object(world, content.as_bytes())?;
-            outputs.push(Item { commitment, name: name.to_owned() });
+            outputs.push(Item {
+                commitment,
+                name: name.to_owned(),
+            });
         }
     }
     // A clock that was set back is honest, and recorded as such.
@@ -263,7 +295,11 @@ pub fn live(seed: u64, home: &Path, scale: u64) -> Life {
         if !open {
             copy(&folder, &target);
         }
-        snapshots.push(Snapshot { folder: target, checkpoint, size });
+        snapshots.push(Snapshot {
+            folder: target,
+            checkpoint,
+            size,
+        });
     }
     Life { key, snapshots }
 }
@@ -325,7 +361,11 @@ pub struct FailingDisk {
 
 impl FailingDisk {
     pub fn new(at: u64, failure: Failure) -> Self {
-        Self { at: Arc::new(AtomicU64::new(at)), seen: Arc::new(AtomicU64::new(0)), failure }
+        Self {
+            at: Arc::new(AtomicU64::new(at)),
+            seen: Arc::new(AtomicU64::new(0)),
+            failure,
+        }
     }
 
     /// How many of the step's bytes to write: all of them, half, none.
@@ -372,14 +412,20 @@ impl Disk for FailingDisk {
 
     fn put(&self, path: &Path, bytes: &[u8], mode: Mode) -> io::Result<()> {
         // Three places to stop in: half written, written, in place.
-        self.run(true, || Ok(()), || {
-            match self.failure {
+        self.run(
+            true,
+            || Ok(()),
+            || match self.failure {
                 Failure::Crash => fs::write(temporary(path), &bytes[..bytes.len() / 2]),
                 Failure::Full => Ok(()),
-            }
-        })?;
+            },
+        )?;
         self.run(false, || Ok(()), || fs::write(temporary(path), bytes))?;
-        self.run(false, || RealDisk.put(path, bytes, mode), || RealDisk.put(path, bytes, mode))
+        self.run(
+            false,
+            || RealDisk.put(path, bytes, mode),
+            || RealDisk.put(path, bytes, mode),
+        )
     }
 
     fn append(&self, file: &File, bytes: &[u8]) -> io::Result<()> {

@@ -153,8 +153,12 @@ pub fn honest(seed: u64, count: u64) -> Vec<String> {
 }
 
 fn alarm(i: u64, report: &VerifyReport, size: u64) -> Option<String> {
-    (!report.consistent() || report.records != size)
-        .then(|| format!("ledger {i}: {} of {size} records, {:?}", report.records, report.faults))
+    (!report.consistent() || report.records != size).then(|| {
+        format!(
+            "ledger {i}: {} of {size} records, {:?}",
+            report.records, report.faults
+        )
+    })
 }
 
 /// Makes one change; in words, or `None` when there is nothing of the kind to change.
@@ -168,7 +172,10 @@ fn tamper(
 ) -> Option<String> {
     let all = files(folder);
     let matching = |prefixes: &[&str]| -> Vec<String> {
-        all.iter().filter(|name| prefixes.iter().any(|p| name.starts_with(p))).cloned().collect()
+        all.iter()
+            .filter(|name| prefixes.iter().any(|p| name.starts_with(p)))
+            .cloned()
+            .collect()
     };
     let flip = |names: Vec<String>, rng: &mut Rng| flip_bit(folder, &names, rng);
     match kind {
@@ -186,7 +193,12 @@ fn tamper(
             // The master key shows only through the objects that it opens.
             let sealed = !matching(&["objects/"]).is_empty();
             let keys = matching(&["keys/"]);
-            flip(keys.into_iter().filter(|n| sealed || n != "keys/master").collect(), rng)
+            flip(
+                keys.into_iter()
+                    .filter(|n| sealed || n != "keys/master")
+                    .collect(),
+                rng,
+            )
         }
         "bit in the journal" => {
             // An empty journal is a file of nineteen known bytes: it counts.
@@ -199,7 +211,9 @@ fn tamper(
             // empty journal holds nothing.
             let names: Vec<String> = all
                 .iter()
-                .filter(|n| !["keys/log", "keys/log.pub", "keys/master", "lock"].contains(&n.as_str()))
+                .filter(|n| {
+                    !["keys/log", "keys/log.pub", "keys/master", "lock"].contains(&n.as_str())
+                })
                 .filter(|n| !n.starts_with("journal/") || size(folder, n) > 19)
                 .cloned()
                 .collect();
@@ -239,8 +253,10 @@ fn tamper(
         "files exchanged" => {
             let names = matching(&["tile/", "checkpoints/", "objects/"]);
             let (a, b) = (rng.pick(&names).clone(), rng.pick(&names).clone());
-            let (left, right) =
-                (fs::read(folder.join(&a)).unwrap(), fs::read(folder.join(&b)).unwrap());
+            let (left, right) = (
+                fs::read(folder.join(&a)).unwrap(),
+                fs::read(folder.join(&b)).unwrap(),
+            );
             if left == right {
                 return None;
             }
@@ -397,7 +413,10 @@ fn rewrite(folder: &Path, key_seed: u64, life_seed: u64, rng: &mut Rng) -> Optio
     }
     copy(&fresh, folder);
     let _ = fs::remove_dir_all(&fresh);
-    Some(format!("from record {at}{}", if drop_tail { ", the rest dropped" } else { "" }))
+    Some(format!(
+        "from record {at}{}",
+        if drop_tail { ", the rest dropped" } else { "" }
+    ))
 }
 
 fn flush(ledger: &mut Ledger, world: &World, group: &mut Vec<(i64, Body)>) {
