@@ -43,7 +43,7 @@ pub struct Ledger {
     recovery: Recovery,
     poisoned: bool,
     /// Holds the exclusive lock until dropped.
-    _lock: File,
+    _lock: Lock,
 }
 
 /// What opening found and mended.
@@ -149,7 +149,7 @@ impl Ledger {
         Self::open_locked(folder, disk, lock)
     }
 
-    fn open_locked(folder: &Path, disk: Box<dyn Disk>, lock: File) -> Result<Self, LedgerError> {
+    fn open_locked(folder: &Path, disk: Box<dyn Disk>, lock: Lock) -> Result<Self, LedgerError> {
         let key = private(&folder.join("keys/log"), MAX_NOTE_BYTES)?;
         let key = std::str::from_utf8(&key)
             .ok()
@@ -652,9 +652,19 @@ fn make_dirs(disk: &dyn Disk, path: &Path) -> Result<(), LedgerError> {
         .map_err(|error| io_error("making", path, error))
 }
 
+/// The exclusive hold on a folder. Given back in so many words: a child that was just forked has the
+/// descriptor too, and closing ours alone would leave the folder taken until the child runs.
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = rustix::fs::flock(&self.0, rustix::fs::FlockOperation::Unlock);
+    }
+}
+
 /// Takes the folder for this process. The kernel gives the lock back when the process ends, however
 /// it ends; the number inside is only for the message.
-fn lock(folder: &Path) -> Result<File, LedgerError> {
+fn lock(folder: &Path) -> Result<Lock, LedgerError> {
     let path = folder.join("lock");
     let file = OpenOptions::new()
         .read(true)
@@ -677,7 +687,7 @@ fn lock(folder: &Path) -> Result<File, LedgerError> {
     }
     // A full disk must not keep a reader out: the lock holds without the number.
     let _ = fs::write(&path, format!("{}\n", std::process::id()));
-    Ok(file)
+    Ok(Lock(file))
 }
 
 fn private(path: &Path, cap: u64) -> Result<Vec<u8>, LedgerError> {
