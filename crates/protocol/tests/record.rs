@@ -23,14 +23,20 @@ fn sample() -> Record {
             },
             action: "scan".to_owned(),
             target: "repository shop".to_owned(),
-            phase: Phase::Result { intent: 6, status: Status::Done },
+            phase: Phase::Result {
+                intent: 6,
+                status: Status::Done,
+            },
             inputs: Vec::new(),
             outputs: vec![Item {
                 commitment: Commitment(Digest::of(b"x")),
                 name: "scan-report".to_owned(),
             }],
             decision: None,
-            links: vec![Link { rel: "run".to_owned(), to: "a\"b\\\u{7f}\u{1f}é😀".to_owned() }],
+            links: vec![Link {
+                rel: "run".to_owned(),
+                to: "a\"b\\\u{7f}\u{1f}é😀".to_owned(),
+            }],
         },
     }
 }
@@ -48,7 +54,10 @@ fn the_bytes_of_a_record_are_these_and_stay_so() {
         r#"","name":"scan-report"}],"phase":"result","seq":7,"status":"done","#,
         r#""target":"repository shop","time_ms":1790000000000,"v":1}"#,
     );
-    assert_eq!(String::from_utf8(sample().to_bytes().unwrap()).unwrap(), expected);
+    assert_eq!(
+        String::from_utf8(sample().to_bytes().unwrap()).unwrap(),
+        expected
+    );
 }
 
 #[test]
@@ -83,7 +92,10 @@ fn other_spellings_of_the_same_record_are_refused() {
         assert!(Record::from_bytes(text.as_bytes()).is_err(), "{text:.80}");
     }
     let huge = vec![b' '; MAX_RECORD_BYTES + 1];
-    assert_eq!(Record::from_bytes(&huge), Err(RecordError::TooLarge(MAX_RECORD_BYTES + 1)));
+    assert_eq!(
+        Record::from_bytes(&huge),
+        Err(RecordError::TooLarge(MAX_RECORD_BYTES + 1))
+    );
 }
 
 /// The example of RFC 8785, section 3.2.3, without its fraction.
@@ -121,8 +133,14 @@ fn ambiguous_json_is_refused_where_it_stands() {
         let error = canonical::parse(text.as_bytes(), 1_000).unwrap_err();
         assert_eq!((error.at, error.what), (at, what), "{text}");
     }
-    assert_eq!(canonical::parse(b"\"\xff\"", 10).unwrap_err().what, "input is not UTF-8");
-    assert_eq!(canonical::parse(b"123456", 5).unwrap_err().what, "input is over the size cap");
+    assert_eq!(
+        canonical::parse(b"\"\xff\"", 10).unwrap_err().what,
+        "input is not UTF-8"
+    );
+    assert_eq!(
+        canonical::parse(b"123456", 5).unwrap_err().what,
+        "input is over the size cap"
+    );
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     assert!(canonical::parse(nested(MAX_DEPTH).as_bytes(), 1_000).is_ok());
     let deep = canonical::parse(nested(500_000).as_bytes(), 2_000_000).unwrap_err();
@@ -150,15 +168,23 @@ fn word() -> impl Strategy<Value = String> {
 }
 
 fn record() -> impl Strategy<Value = Record> {
-    let item = || (any::<[u8; 32]>(), word())
-        .prop_map(|(bytes, name)| Item { commitment: Commitment(Digest::from_bytes(bytes)), name });
+    let item = || {
+        (any::<[u8; 32]>(), word()).prop_map(|(bytes, name)| Item {
+            commitment: Commitment(Digest::from_bytes(bytes)),
+            name,
+        })
+    };
     let items = || prop::collection::vec(item(), 0..3);
     let links = prop::collection::vec(
         (word(), any::<String>()).prop_map(|(rel, to)| Link { rel, to }),
         0..3,
     );
     let decision = prop::option::of(
-        (any::<bool>(), prop::collection::vec(word(), 0..3), prop::collection::vec(word(), 0..3))
+        (
+            any::<bool>(),
+            prop::collection::vec(word(), 0..3),
+            prop::collection::vec(word(), 0..3),
+        )
             .prop_map(|(allow, rules, errors)| DecisionNote {
                 answer: if allow { Answer::Allow } else { Answer::Refuse },
                 errors,
@@ -171,21 +197,49 @@ fn record() -> impl Strategy<Value = Record> {
         kind: ActorKind::Worker,
         on_behalf_of,
     });
-    let numbers = (1..MAX_SAFE as u64, -MAX_SAFE..MAX_SAFE, prop::option::of(-5_i64..5));
-    (numbers, actor, word(), any::<String>(), prop::option::of(any::<u64>()), items(), items(), decision, links)
-        .prop_map(|(numbers, actor, action, target, result, inputs, outputs, decision, links)| {
-            let (seq, time_ms, clock_ms) = numbers;
-            let phase = match result {
-                None => Phase::Intent,
-                Some(n) => Phase::Result { intent: n % seq, status: Status::Partial },
-            };
-            Record {
-                seq,
-                time_ms,
-                clock_ms,
-                body: Body { actor, action, target, phase, inputs, outputs, decision, links },
-            }
-        })
+    let numbers = (
+        1..MAX_SAFE as u64,
+        -MAX_SAFE..MAX_SAFE,
+        prop::option::of(-5_i64..5),
+    );
+    (
+        numbers,
+        actor,
+        word(),
+        any::<String>(),
+        prop::option::of(any::<u64>()),
+        items(),
+        items(),
+        decision,
+        links,
+    )
+        .prop_map(
+            |(numbers, actor, action, target, result, inputs, outputs, decision, links)| {
+                let (seq, time_ms, clock_ms) = numbers;
+                let phase = match result {
+                    None => Phase::Intent,
+                    Some(n) => Phase::Result {
+                        intent: n % seq,
+                        status: Status::Partial,
+                    },
+                };
+                Record {
+                    seq,
+                    time_ms,
+                    clock_ms,
+                    body: Body {
+                        actor,
+                        action,
+                        target,
+                        phase,
+                        inputs,
+                        outputs,
+                        decision,
+                        links,
+                    },
+                }
+            },
+        )
 }
 
 proptest! {
