@@ -107,6 +107,7 @@ impl Machine<'_> {
     /// Evaluates module bodies, then every function on its own.
     pub fn discover(&mut self) -> BTreeMap<FnId, SummaryId> {
         self.index_names();
+        self.follow = crate::machine::Follow::Calls;
         for unit in 0..self.p.units.len() {
             self.ensure_module(UnitId(unit as u32));
         }
@@ -272,6 +273,7 @@ impl Machine<'_> {
     /// Evaluates hooks, then every entry point, over the state that modules, functions and other
     /// requests leave.
     pub fn run_roots(&mut self, entries: &[Entry], hooks: &[V]) -> Vec<Root> {
+        self.follow = crate::machine::Follow::Flows;
         self.forget();
         let mut out = Vec::new();
         for round in 0..2 {

@@ -318,6 +318,13 @@ impl Machine<'_> {
         value: V,
     ) -> V {
         let site = self.site(frame, index);
+        // An attribute that nothing is known of, written back after a call on it.
+        if let Some(Atom::Member { receiver, name: read }) = self.w.store.only(value)
+            && *read == name
+            && self.w.store.deep(*receiver) == self.w.store.deep(base)
+        {
+            return base;
+        }
         let mut all = Vec::new();
         let single = self.w.store.only(base).is_some();
         for atom in self.w.store.atoms_of(base) {
@@ -367,6 +374,7 @@ impl Machine<'_> {
         value: V,
         strong: bool,
     ) -> Box<[(Name, V)]> {
+        let value = self.w.store.shallow(value);
         let mut out = attrs.to_vec();
         let room = out.len() < MAX_KIDS * 4;
         match out.iter_mut().find(|(n, _)| *n == name) {

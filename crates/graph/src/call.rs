@@ -73,6 +73,8 @@ impl Out {
 
 /// Most hits that one summary hands to its callers.
 const MAX_HITS: usize = 400;
+/// Instructions of a small function.
+const SMALL: usize = 60;
 /// Rounds of a recursive function.
 const MAX_RECURSION: usize = 4;
 
@@ -616,20 +618,27 @@ impl Machine<'_> {
     ) -> (SummaryId, Vec<Ls>) {
         let mut holes = Vec::new();
         let seen = self.w.contexts[f.0 as usize];
+        // A small function is cheaper to evaluate again than its constants are to lose: a wrapper
+        // around the request reads another field for each name that it is given.
+        let limit = match (self.follow, self.p.function(f).insts.len()) {
+            (_, 0..=SMALL) => 4096,
+            (crate::machine::Follow::Calls, _) => self.limits.contexts / 4,
+            (crate::machine::Follow::Flows, _) => self.limits.contexts,
+        };
         let args: Vec<V> = args
             .into_iter()
             .map(|v| {
-                let v = if seen >= self.limits.contexts * 8 {
+                let v = if seen >= limit * 3 {
                     let labels = self.w.store.deep(v);
                     let keep = self.w.store.atoms(v).all(|a| {
                         matches!(a, Atom::Lib(_) | Atom::Fn { .. } | Atom::Class { .. } | Atom::Module(_))
                     });
-                    if keep && seen < self.limits.contexts * 64 {
+                    if keep && seen < limit * 16 {
                         v
                     } else {
                         self.w.store.data(labels)
                     }
-                } else if seen >= self.limits.contexts {
+                } else if seen >= limit {
                     self.w.store.without_constants(v)
                 } else {
                     v
@@ -734,7 +743,11 @@ impl Machine<'_> {
             if s.running {
                 return;
             }
-            (s.hits.clone(), s.effects.clone())
+            let hits = match self.follow {
+                crate::machine::Follow::Flows => s.hits.clone(),
+                crate::machine::Follow::Calls => Vec::new(),
+            };
+            (hits, s.effects.clone())
         };
         let what = self.p.function(callee).name;
         let hop = index.map(|_| Hop { parent: TraceId(0), kind: TraceKind::Call, site, what });
@@ -747,7 +760,7 @@ impl Machine<'_> {
             let mut facts: Vec<Fact> = here.clone();
             for fact in &*hit.facts {
                 let labels = self.w.store.fill_set(fact.labels, holes, None);
-                if labels != Ls::NONE && facts.len() < 12 {
+                if labels != Ls::NONE && facts.len() < 32 {
                     let fact = Fact { labels, ..fact.clone() };
                     if !facts.contains(&fact) {
                         facts.push(fact);
@@ -783,6 +796,9 @@ impl Machine<'_> {
     }
 
     pub(crate) fn push_hit(&mut self, frame: &mut Frame, hit: Hit) {
+        if self.follow == crate::machine::Follow::Calls {
+            return;
+        }
         if frame.hits.len() >= MAX_HITS {
             self.w.limits_hit.insert(format!("more than {MAX_HITS} flows through one function"));
             return;

@@ -542,8 +542,8 @@ impl Machine<'_> {
         assumed: Option<&String>,
         out: &mut Vec<Entry>,
     ) {
-        let mut push = |function: FnId, class: Option<ClassId>, value: V, methods: Vec<String>| {
-            out.push(Entry {
+        let make = |function: FnId, class: Option<ClassId>, value: V, methods: Vec<String>| {
+            Entry {
                 framework: row.framework.clone(),
                 methods,
                 route: route.to_owned(),
@@ -554,12 +554,16 @@ impl Machine<'_> {
                 auth: Vec::new(),
                 assumed: assumed.cloned(),
                 converters: converters.to_vec(),
-            });
+            }
         };
         match atom {
-            Atom::Fn { function, .. } | Atom::Method { function, .. } => {
+            Atom::Fn { function, env } | Atom::Method { function, env, .. } => {
                 let value = self.w.store.one(atom.clone());
-                push(*function, None, value, bound.registration.methods.clone());
+                let (function, auth) = self.unwrapped(*function, *env);
+                out.push(make(function, None, value, bound.registration.methods.clone()));
+                if let Some(last) = out.last_mut() {
+                    last.auth = auth;
+                }
             }
             Atom::Partial { function, .. } => {
                 let inner = self.w.store.atoms(*function).find_map(|a| match a {
@@ -568,7 +572,7 @@ impl Machine<'_> {
                 });
                 if let Some(f) = inner {
                     let value = self.w.store.one(atom.clone());
-                    push(f, None, value, bound.registration.methods.clone());
+                    out.push(make(f, None, value, bound.registration.methods.clone()));
                 }
             }
             Atom::LibObject { class, data, .. } if *class == self.n.bound => {
@@ -584,12 +588,50 @@ impl Machine<'_> {
                         } else {
                             methods
                         };
-                        push(function, Some(class), value, methods);
+                        out.push(make(function, Some(class), value, methods));
                     }
                 }
             }
             _ => {}
         }
+    }
+
+    /// The function below decorators that wrap it, and the decorators that look like they ask who is
+    /// there.
+    fn unwrapped(&self, function: FnId, env: crate::value::EnvId) -> (FnId, Vec<String>) {
+        const WORDS: [&str; 8] =
+            ["login", "auth", "admin", "require", "permission", "token", "role", "user"];
+        let mut auth = Vec::new();
+        let (mut function, mut env) = (function, env);
+        for _ in 0..MAX_MOUNTS {
+            let data = self.p.function(function);
+            let Some(parent) = data.parent else { break };
+            let outer = self.p.fn_id(self.p.unit_of(function), parent);
+            if self.p.is_body(outer) {
+                break;
+            }
+            // What the wrapper was given: a function made outside the decorator.
+            let given = self.w.store.env(env).iter().find_map(|(_, v)| match self.w.store.only(*v) {
+                Some(Atom::Fn { function: inner, env: inner_env })
+                    if *inner != function
+                        && self.p.function(*inner).parent.is_none_or(|p| {
+                            self.p.fn_id(self.p.unit_of(*inner), p) != outer
+                        }) =>
+                {
+                    Some((*inner, *inner_env))
+                }
+                _ => None,
+            });
+            let Some((inner, inner_env)) = given else { break };
+            let name = self.text(self.p.function(outer).qualname);
+            let name = name.split('.').next().unwrap_or_default().to_owned();
+            if WORDS.iter().any(|w| name.to_lowercase().contains(w)) && !auth.contains(&name) {
+                auth.push(name);
+            }
+            function = inner;
+            env = inner_env;
+        }
+        (function, auth)
     }
 
     /// Methods of a class that handle requests, by the rows of its library bases.

@@ -621,6 +621,10 @@ impl Machine<'_> {
                         .unwrap_or_else(|| self.w.store.unknown())
                 } else if ret == V::NEVER {
                     self.w.store.unknown()
+                } else if port.path.is_empty() {
+                    let mut slot = Some(&mut *frame);
+                    let like = self.port(&mut slot, index, port, &ports);
+                    self.like(like, ret)
                 } else {
                     ret
                 }
@@ -641,6 +645,23 @@ impl Machine<'_> {
         out.ret = Some(ret);
         out.receiver = new_receiver;
         out
+    }
+
+    /// The data as an instance of what another value is an instance of.
+    fn like(&mut self, like: Option<V>, data: V) -> V {
+        let class = like.and_then(|v| {
+            self.w.store.atoms(v).find_map(|a| match a {
+                Atom::LibObject { class, .. } => Some(*class),
+                _ => None,
+            })
+        });
+        let made = self.w.store.atoms(data).any(|a| matches!(a, Atom::LibObject { .. }));
+        match class {
+            Some(class) if !made => {
+                self.w.store.one(Atom::LibObject { class, attrs: Box::default(), data })
+            }
+            _ => data,
+        }
     }
 
     /// Instances remember where they were made, and with which arguments, where rows ask for it.

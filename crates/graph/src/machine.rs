@@ -33,10 +33,10 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Two hundred million steps are about a minute of one core; depth 40 at 20 kB a frame stays
+    /// Forty million steps are about a minute of one core; depth 40 at 20 kB a frame stays
     /// under a megabyte of stack in release builds.
     pub const STANDARD: Self =
-        Self { steps: 200_000_000, depth: 40, contexts: 24, candidates: 3 };
+        Self { steps: 40_000_000, depth: 40, contexts: 16, candidates: 3 };
 }
 
 /// The interpreter over one program.
@@ -49,9 +49,17 @@ pub struct Machine<'a> {
     pub(crate) paths: IdMap<Name, Option<MemberId>>,
     pub(crate) members: IdMap<(Name, Name), Option<MemberId>>,
     pub(crate) n: Known,
+    /// Whether hits are handed on; discovery of calls and routes has no use for them.
+    pub(crate) follow: Follow,
     pub(crate) bound: crate::analyse::Bounds,
     /// Where route holders were made: whether it is an application, and its own prefix.
     pub(crate) made: std::collections::BTreeMap<Site, (bool, Option<String>)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Follow {
+    Calls,
+    Flows,
 }
 
 /// Names that the interpreter itself speaks of.
@@ -127,6 +135,8 @@ pub(crate) struct Frame {
 const MAX_ROUNDS: u32 = 10;
 /// Rounds before phis are widened.
 const WIDEN_AFTER: u32 = 3;
+/// Rounds before phis keep nothing but labels and functions.
+const FLATTEN_AFTER: u32 = 6;
 
 impl<'a> Machine<'a> {
     pub fn new(p: &'a Program, m: &'a ModelSet, names: &'a Interner, limits: Limits) -> Self {
@@ -156,6 +166,7 @@ impl<'a> Machine<'a> {
             paths: IdMap::default(),
             members: IdMap::default(),
             n: Known::new(names),
+            follow: Follow::Flows,
             bound: std::collections::BTreeMap::new(),
             made: std::collections::BTreeMap::new(),
         }
@@ -247,8 +258,7 @@ impl<'a> Machine<'a> {
                 break;
             }
             if round + 1 == MAX_ROUNDS {
-                let what = "a loop did not settle".to_owned();
-                self.w.limits_hit.insert(what);
+                self.w.unsettled.insert(f);
             }
         }
         if function.is_generator {
@@ -279,7 +289,11 @@ impl<'a> Machine<'a> {
             let old = frame.vals[index as usize];
             if new != old {
                 let widen = round >= WIDEN_AFTER && matches!(inst.op, Op::Phi(_));
-                let new = if widen { self.w.store.widen(old, new) } else { new };
+                let new = match widen {
+                    true if round >= FLATTEN_AFTER => self.w.store.flatten(old, new),
+                    true => self.w.store.widen(old, new),
+                    false => new,
+                };
                 if new != old {
                     frame.vals[index as usize] = new;
                     changed = true;
@@ -294,8 +308,6 @@ impl<'a> Machine<'a> {
             Terminator::Branch { condition, then, otherwise } => {
                 let value = frame.vals[condition.0 as usize];
                 let decided = self.w.store.truth(value);
-                let already_cut = frame.edges.contains(&(block, otherwise.0));
-                let _ = already_cut;
                 match decided {
                     Some(true) => frame.cut.push((block, otherwise.0)),
                     Some(false) => frame.cut.push((block, then.0)),
@@ -344,7 +356,7 @@ impl<'a> Machine<'a> {
                         frame.fact_table.len() as u32 - 1
                     }
                 };
-                if !facts.contains(&id) && facts.len() < 12 {
+                if !facts.contains(&id) && facts.len() < 32 {
                     facts.push(id);
                 }
             }

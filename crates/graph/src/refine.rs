@@ -51,7 +51,14 @@ impl Machine<'_> {
         for said in self.says(frame, function, value, condition, holds, 0) {
             out = match said {
                 Says::OneOf(list) => {
-                    if self.w.store.deep(out) == Ls::NONE && self.w.store.constants(out).is_some() {
+                    let is_none = list == [Const::None];
+                    if self.w.store.deep(out) != Ls::NONE && !is_none {
+                        // The label stays, harmless, so that the verdict can say what made it so.
+                        let site = self.site(frame, condition.0);
+                        let by = self.name("comparison with constants");
+                        let note = Note::Guarded { site, by, kinds: u64::MAX };
+                        self.w.store.clear(out, u64::MAX, note)
+                    } else if self.w.store.constants(out).is_some() {
                         out
                     } else {
                         let mut v = V::NEVER;

@@ -370,6 +370,8 @@ impl Store {
     }
 
     pub fn coll(&mut self, kind: CollKind, kids: Vec<(Const, V)>, rest: V, keys: Ls) -> V {
+        let kids = kids.into_iter().map(|(k, v)| (k, self.shallow(v))).collect();
+        let rest = self.shallow(rest);
         let (kids, rest, keys) = self.bounded(kind, kids, rest, keys);
         self.one(Atom::Coll { kind, kids: kids.into(), rest, keys })
     }
@@ -433,6 +435,35 @@ impl Store {
             }
             _ => self.one(Atom::Text(out.into())),
         }
+    }
+
+    /// The value, or just its labels where it is nested too deeply to be put into another one.
+    pub fn shallow(&mut self, v: V) -> V {
+        if self.values[v.0 as usize].1.depth + 1 < MAX_DEPTH {
+            return v;
+        }
+        let deep = self.deep(v);
+        let mut all: Vec<Atom> = Vec::new();
+        for atom in self.atoms_of(v) {
+            match atom {
+                Atom::Fn { .. } | Atom::Class { .. } | Atom::Const(_) | Atom::Module(_) | Atom::Lib(_)
+                    if self.one_depth(&atom) == 0 =>
+                {
+                    all.push(atom);
+                }
+                Atom::LibObject { class, .. } => {
+                    let data = self.data(deep);
+                    all.push(Atom::LibObject { class, attrs: Box::default(), data });
+                }
+                _ => self.add(&mut all, Atom::Data(deep)),
+            }
+        }
+        self.bounded_value(all)
+    }
+
+    fn one_depth(&mut self, atom: &Atom) -> u8 {
+        let id = self.atom(atom.clone());
+        self.measure(id).1
     }
 
     pub fn closure(&mut self, cells: Vec<((FnId, Name), V)>) -> EnvId {
@@ -833,6 +864,19 @@ impl Store {
                     self.add(&mut all, Atom::Coll { kind, kids, rest, keys });
                 }
                 other => self.add(&mut all, other),
+            }
+        }
+        self.bounded_value(all)
+    }
+
+    /// For loops that do not settle by [`Self::widen`] either: nothing but labels and functions.
+    pub fn flatten(&mut self, old: V, new: V) -> V {
+        let joined = self.join(old, new);
+        let deep = self.deep(joined);
+        let mut all = vec![Atom::Data(deep)];
+        for atom in self.atoms_of(joined) {
+            if matches!(atom, Atom::Fn { .. } | Atom::Method { .. } | Atom::Class { .. } | Atom::Lib(_)) {
+                self.add(&mut all, atom);
             }
         }
         self.bounded_value(all)

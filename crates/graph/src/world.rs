@@ -181,6 +181,8 @@ pub struct World {
     /// Methods by bare name, for receivers of unknown type.
     pub(crate) by_name: IdMap<Name, Vec<FnId>>,
     pub limits_hit: BTreeSet<String>,
+    /// Functions with a loop that was taken before it settled.
+    pub unsettled: BTreeSet<FnId>,
     pub steps: u64,
     pub(crate) depth: u32,
     /// Branch conditions cut by constants, per function, over contexts that ran.
@@ -207,6 +209,7 @@ impl World {
             closures: IdMap::default(),
             by_name: IdMap::default(),
             limits_hit: BTreeSet::new(),
+            unsettled: BTreeSet::new(),
             steps: 0,
             depth: 0,
             changed_places: 0,

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use solvent_base::{Interner, Location, Name, ProblemKind};
 use solvent_finding::{
-    Assumption, EntryPoint, Finding, Fingerprint, Flow, NoPathReason, Severity, Sink, SinkKind,
-    Stop, Symbol, Verdict, WeaknessId,
+    Assumption, Carrier, EntryPoint, Finding, Fingerprint, Flow, NoPathReason, RouteSegment,
+    Severity, Sink, SinkKind, Stop, Symbol, Verdict, WeaknessId,
 };
 use solvent_graph::label::{Label, Marks, Note, Origin};
 use solvent_graph::link::successors;
@@ -174,7 +174,8 @@ impl<'a> View<'a> {
                     BTreeMap::new();
                 let mut harmless: BTreeSet<NoPathReason> = BTreeSet::new();
                 for (entry, hit) in all {
-                    self.judge_hit(hit, row.kind, weakness, &member.path, |verdict| match verdict {
+                    let fixed = self.is_fixed(&self.graph.entries[*entry]);
+                    self.judge_hit(hit, row.kind, weakness, &member.path, fixed, |verdict| match verdict {
                         Ok((flow, assumed, facts)) => {
                             let methods =
                                 self.tracer.methods(facts, &self.graph.entries[*entry].methods);
@@ -186,7 +187,7 @@ impl<'a> View<'a> {
                 // Hooks run before any handler: their flows belong to every entry; one stands for all.
                 if let Some(list) = hook_hits.get(sink) {
                     for hit in list {
-                        self.judge_hit(hit, row.kind, weakness, &member.path, |verdict| {
+                        self.judge_hit(hit, row.kind, weakness, &member.path, false, |verdict| {
                             match verdict {
                                 Ok((flow, assumed, _)) => {
                                     if let Some(first) =
@@ -236,7 +237,7 @@ impl<'a> View<'a> {
                 constant += 1;
             }
         }
-        (out, constant)
+        (without_presence(out), constant)
     }
 
     /// Each label of a hit: a flow, or why it does no harm.
@@ -246,6 +247,7 @@ impl<'a> View<'a> {
         kind: Kind,
         weakness: &Weakness,
         callee: &str,
+        fixed: bool,
         mut tell: impl FnMut(Result<(Flow, Vec<Assumption>, &'h [Fact]), Vec<NoPathReason>>),
     ) {
         let deep = self.world.store.deep(hit.value);
@@ -272,6 +274,12 @@ impl<'a> View<'a> {
                     }
                 }
             }
+            if *carrier == Carrier::RawPath && fixed && self.is_path_only(label) {
+                tell(Err(vec![NoPathReason::Position {
+                    what: "the path of a request to a fixed route".to_owned(),
+                }]));
+                continue;
+            }
             if label.kills & (1 << check.index()) != 0 {
                 tell(Err(self.cures(label, check)));
                 continue;
@@ -294,6 +302,20 @@ impl<'a> View<'a> {
             }
             tell(Ok((flow, assumed, &hit.facts)));
         }
+    }
+
+    /// A route without parameters: its path is the same in every request.
+    fn is_fixed(&self, entry: &Entry) -> bool {
+        !entry.route.is_empty()
+            && entry.segments.iter().all(|s| matches!(s, RouteSegment::Literal(_)))
+    }
+
+    /// Whether the label is of the path alone, without the query.
+    fn is_path_only(&self, label: Label) -> bool {
+        self.world.store.hops(label.trace).first().is_some_and(|hop| {
+            let what = self.tracer.names.text(hop.what);
+            what.ends_with(".path") || what.ends_with(".base_url")
+        })
     }
 
     /// What made the label harmless for a kind.
@@ -551,7 +573,10 @@ impl<'a> View<'a> {
                     self.world.limits_hit.iter().map(|w| Stop::Limit { what: w.clone() }).collect();
                 return Some(Verdict::Undecided { stops });
             }
-            if let Some(stops) = self.stops_of(f) {
+            // Without a parameter in it, the value does not depend on who else may call.
+            if alone_touch == Some(Touch::Labelled)
+                && let Some(stops) = self.stops_of(f)
+            {
                 return Some(Verdict::Undecided { stops });
             }
             return Some(Verdict::NoPath { reasons: vec![NoPathReason::NotFromInput] });
@@ -566,6 +591,9 @@ impl<'a> View<'a> {
             }
         }
         if let Some(stops) = self.stops_of(f) {
+            if alone_touch == Some(Touch::Plain) && self.world.limits_hit.is_empty() {
+                return Some(Verdict::NoPath { reasons: vec![NoPathReason::NotFromInput] });
+            }
             return Some(Verdict::Undecided { stops });
         }
         let function = self.graph.program.function(f);
@@ -627,6 +655,10 @@ impl<'a> View<'a> {
                     location: self.tracer.location(*site),
                     what: format!("`{}` is handed to {what}", self.symbol(f).qualname),
                 });
+            }
+            if self.world.unsettled.contains(&f) {
+                let what = format!("a loop in `{}` did not settle", self.symbol(f).qualname);
+                stops.insert(Stop::Limit { what });
             }
             if let Some(stop) = self.inherited(f) {
                 stops.insert(stop);
@@ -715,6 +747,25 @@ impl<'a> View<'a> {
         }
         None
     }
+}
+
+/// Without findings that only ask whether a file is there, unless there is nothing worse about the
+/// path: one root cause, one finding. What nothing reaches is not worth a word either.
+fn without_presence(mut findings: Vec<Finding>) -> Vec<Finding> {
+    const ASKS: [&str; 7] = ["exists", "lexists", "isfile", "isdir", "is_file", "is_dir", "stat"];
+    let asks = |f: &Finding| {
+        ASKS.contains(&f.sink.callee.rsplit('.').next().unwrap_or_default())
+    };
+    let key = |f: &Finding| {
+        let entry = f.entry.as_ref()?;
+        let flow = f.flows.first()?;
+        Some((f.weakness.clone(), entry.handler.clone(), entry.route.clone(), flow.input.clone()))
+    };
+    let worse: BTreeSet<_> = findings.iter().filter(|f| !asks(f)).filter_map(key).collect();
+    findings.retain(|f| {
+        !asks(f) || key(f).is_some_and(|key| !worse.contains(&key))
+    });
+    findings
 }
 
 /// What an input in an argument list can do.

@@ -13,7 +13,7 @@ use solvent_graph::{Program, Site, World};
 use crate::place::Places;
 
 /// Most conditions and transforms of one flow.
-const MAX_CONDITIONS: usize = 12;
+const MAX_CONDITIONS: usize = 32;
 
 pub(crate) struct Tracer<'a> {
     pub program: &'a Program,
