@@ -214,6 +214,7 @@ pub(crate) struct WellKnown {
     pub getattr: Name,
     pub match_args: Name,
     pub super_: Name,
+    pub setdefault: Name,
 }
 
 impl WellKnown {
@@ -226,6 +227,7 @@ impl WellKnown {
             getattr: names.name("getattr"),
             match_args: names.name("__match_args__"),
             super_: names.name("super"),
+            setdefault: names.name("setdefault"),
         }
     }
 }

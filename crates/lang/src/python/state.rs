@@ -95,6 +95,51 @@ impl Lower<'_, '_, '_> {
                 );
                 self.rebind_within(base, next, span, reach);
             }
+            // What `d.setdefault(k, [])` returns is in `d` under that key.
+            Op::Call { .. } => {
+                let Some((base, key)) = self.entry_by_default(origin) else {
+                    return;
+                };
+                if !self.is_rooted(base) {
+                    return;
+                }
+                let Some(base) = self.current_version(base, moved) else {
+                    return;
+                };
+                let key = if moved {
+                    self.unknown("key of an earlier read", span)
+                } else {
+                    key
+                };
+                let next = self.b.emit(
+                    Op::SetIndex {
+                        base,
+                        key,
+                        value: new,
+                    },
+                    span,
+                );
+                self.rebind_within(base, next, span, reach);
+            }
+            Op::Element(base) if self.is_write(new) => {
+                let base = self.b.resolve(base);
+                if !self.is_rooted(base) {
+                    return;
+                }
+                let Some(base) = self.current_version(base, moved) else {
+                    return;
+                };
+                let key = self.unknown("position of an element", span);
+                let next = self.b.emit(
+                    Op::SetIndex {
+                        base,
+                        key,
+                        value: new,
+                    },
+                    span,
+                );
+                self.rebind_within(base, next, span, reach);
+            }
             Op::Captured { function, name } => {
                 let scope = if function == self.index {
                     Scope::Own
@@ -125,6 +170,36 @@ impl Lower<'_, '_, '_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// The dictionary and key of a call of `setdefault`.
+    fn entry_by_default(&self, call: Value) -> Option<(Value, Value)> {
+        let Op::Call { callee, args } = self.b.op(call) else {
+            return None;
+        };
+        let Op::Attr { base, name } = *self.b.op(self.b.resolve(*callee)) else {
+            return None;
+        };
+        let Some(Arg::Positional(key)) = args.first() else {
+            return None;
+        };
+        (name == self.file.well_known.setdefault)
+            .then(|| (self.b.resolve(base), self.b.resolve(*key)))
+    }
+
+    /// Whether the version `new` comes from a write into the object or a method of it, not from its
+    /// being passed to some call.
+    fn is_write(&self, new: Value) -> bool {
+        let Op::After { call, object } = *self.b.op(new) else {
+            return true;
+        };
+        let Op::Call { callee, .. } = self.b.op(call) else {
+            return false;
+        };
+        match *self.b.op(self.b.resolve(*callee)) {
+            Op::Attr { base, .. } => self.origin(base) == self.origin(object),
+            _ => false,
         }
     }
 
@@ -234,6 +309,17 @@ impl Lower<'_, '_, '_> {
             }
             match *self.b.op(origin) {
                 Op::Attr { base, .. } | Op::Index { base, .. } => value = self.b.resolve(base),
+                Op::Call { .. } => match self.entry_by_default(origin) {
+                    Some((base, _)) => value = base,
+                    None => {
+                        // An earlier version of something a variable still holds.
+                        return self
+                            .b
+                            .holders(origin)
+                            .into_iter()
+                            .any(|v| self.is_stable(v));
+                    }
+                },
                 Op::Captured { .. } => return true,
                 Op::Global(name) => return self.is_module_variable(name),
                 Op::Param(_) => return true,
