@@ -192,8 +192,10 @@ fn choose(scan: &Scan, attack: &Attack) -> Result<Chosen, EngineError> {
                     return Err(EngineError::usage(message, "see `solvent findings --all`"));
                 }
             }
+            // What no entry point leads to cannot be attacked; its verdict says why it is open.
             let open = |f: &&Finding| {
-                !matches!(f.verdict, Verdict::NoPath { .. })
+                f.entry.is_some()
+                    && !matches!(f.verdict, Verdict::NoPath { .. })
                     && (wanted.is_empty() || wanted.iter().any(|id| matches_id(f, id)))
             };
             Ok(Chosen::Findings(scan.findings.iter().filter(open).cloned().collect()))

@@ -107,7 +107,7 @@ fn two_processes_on_one_state_folder_do_not_mix() {
     repo.run(&["init"]).expect(0);
     let lock = fs::File::open(lock_file(&repo)).expect("the lock file");
     lock.lock().expect("the lock");
-    repo.run(&["scan"]).expect(4).says("another process");
+    repo.run(&["scan"]).expect(4).says("in use by process");
     lock.unlock().expect("unlocked");
     repo.run(&["scan", "--quiet"]).expect(1);
 }

@@ -12,7 +12,9 @@ pub fn cache() -> PathBuf {
 }
 
 pub struct Repo {
-    pub dir: TempDir,
+    dir: TempDir,
+    /// Folder below `dir`, when the name matters; empty otherwise.
+    name: String,
 }
 
 pub struct Ran {
@@ -83,15 +85,22 @@ impl Repo {
     /// A folder without git.
     pub fn plain(files: &[(&str, &str)]) -> Self {
         let dir = tempfile::Builder::new().prefix("solvent-it-").tempdir().expect("a temporary folder");
-        let repo = Self { dir };
+        let repo = Self { dir, name: String::new() };
         for (path, text) in files {
             repo.write(path, text.as_bytes());
         }
         repo
     }
 
-    pub fn path(&self) -> &Path {
-        self.dir.path()
+    /// An empty folder of that name.
+    pub fn named(name: &str) -> Self {
+        let repo = Self { name: name.to_owned(), ..Self::plain(&[]) };
+        fs::create_dir(repo.path()).expect("a folder");
+        repo
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.dir.path().join(&self.name)
     }
 
     pub fn write(&self, path: &str, bytes: &[u8]) {
@@ -116,7 +125,7 @@ impl Repo {
     }
 
     pub fn run(&self, args: &[&str]) -> Ran {
-        solvent(args, self.path()).output().expect("the binary runs").into()
+        solvent(args, &self.path()).output().expect("the binary runs").into()
     }
 }
 

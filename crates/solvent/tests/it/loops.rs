@@ -40,8 +40,8 @@ fn run_loop(name: &str) {
         .lines()
         .find_map(|l| l.strip_prefix("app: "))
         .unwrap_or_else(|| panic!("{name}: no line `app: FOLDER`"));
-    let repo = Repo::plain(&[]);
-    copy(&root().join(app.trim()), repo.path());
+    let repo = Repo::named(name);
+    copy(&root().join(app.trim()), &repo.path());
     repo.git(&["init", "-q", "-b", "main"]);
     repo.commit("first");
 
@@ -63,7 +63,7 @@ fn run_loop(name: &str) {
             let _ = writeln!(expected, "{line}");
         }
         let words: Vec<&str> = command.strip_prefix("$ solvent ").expect("`$ solvent ...`").split(' ').collect();
-        let ran: Ran = solvent(&words, repo.path())
+        let ran: Ran = solvent(&words, &repo.path())
             .env("COLUMNS", "80")
             .output()
             .expect("the binary runs")
