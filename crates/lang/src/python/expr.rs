@@ -264,6 +264,9 @@ impl<'a> Lower<'_, 'a, '_> {
             },
             span,
         );
+        if self.statement == Some(address(node)) {
+            self.discarded = Some(call);
+        }
         self.after_call(call, receiver, &args, span);
         call
     }

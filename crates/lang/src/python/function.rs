@@ -50,6 +50,9 @@ pub(crate) struct Lower<'f, 'a, 'i> {
     pub superseded: IntMap<u32, Value>,
     /// What a variable that is assigned in one place was assigned.
     pub assigned: IntMap<Name, Value>,
+    /// The call that is a statement of its own, while it is lowered: its node, then its value.
+    pub statement: Option<usize>,
+    pub discarded: Option<Value>,
     /// How many copies of `finally` bodies this code is in.
     pub copies: u32,
 }
@@ -78,6 +81,8 @@ pub(crate) fn lower(file: &mut File<'_, '_>, index: FnIndex) {
         first_parameter: None,
         superseded: IntMap::default(),
         assigned: IntMap::default(),
+        statement: None,
+        discarded: None,
         copies: 0,
     };
     let params = lower.parameters(&pending);

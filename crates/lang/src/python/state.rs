@@ -1,7 +1,7 @@
 //! Versions of objects, and what branches teach about them.
 
 use solvent_base::{Name, Span};
-use solvent_ir::{Arg, Block, Const, FunctionKind, Op, Scope, Terminator, Value};
+use solvent_ir::{Arg, Block, Const, FunctionKind, Item, Op, Scope, Terminator, Value};
 
 use super::function::Lower;
 use super::scope::{Home, bind};
@@ -188,8 +188,8 @@ impl Lower<'_, '_, '_> {
             .then(|| (self.b.resolve(base), self.b.resolve(*key)))
     }
 
-    /// Whether the version `new` comes from a write into the object or a method of it, not from its
-    /// being passed to some call.
+    /// Whether the version `new` comes from a write into the object, or from a method of it whose result
+    /// nobody asked for: then its purpose is what it does. `x = element.get()` is taken to only look.
     fn is_write(&self, new: Value) -> bool {
         let Op::After { call, object } = *self.b.op(new) else {
             return true;
@@ -198,7 +198,9 @@ impl Lower<'_, '_, '_> {
             return false;
         };
         match *self.b.op(self.b.resolve(*callee)) {
-            Op::Attr { base, .. } => self.origin(base) == self.origin(object),
+            Op::Attr { base, .. } => {
+                self.discarded == Some(call) && self.origin(base) == self.origin(object)
+            }
             _ => false,
         }
     }
@@ -526,6 +528,13 @@ impl Lower<'_, '_, '_> {
                     push(key);
                 }
                 Op::Unary { operand, .. } => push(operand),
+                Op::Binary { left, right, .. } => {
+                    push(left);
+                    push(right);
+                }
+                Op::Sequence { items, .. } => items.iter().for_each(|item| match item {
+                    Item::One(value) | Item::Spread(value) => push(value),
+                }),
                 _ => {}
             }
         }

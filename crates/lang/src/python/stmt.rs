@@ -81,6 +81,9 @@ impl<'a> Lower<'_, 'a, '_> {
             Stmt::Import(node) => self.import(node),
             Stmt::ImportFrom(node) => self.import_from(node),
             Stmt::Expr(node) => {
+                if let Expr::Call(call) = &*node.value {
+                    self.statement = Some(address(call));
+                }
                 if !is_literal(&node.value) {
                     self.expr(&node.value);
                 }
