@@ -124,7 +124,45 @@ impl Machine<'_> {
                 self.apply_effects_at_root(id);
             }
         }
+        self.look_into_dead_branches(&alone);
         alone
+    }
+
+    /// Sinks and calls that stand where constants keep control from getting: they must be known to be
+    /// spoken of. Nothing else of this evaluation is kept.
+    fn look_into_dead_branches(&mut self, alone: &BTreeMap<FnId, SummaryId>) {
+        let cut: Vec<(FnId, SummaryId)> = alone
+            .iter()
+            .map(|(f, id)| (*f, *id))
+            .filter(|(_, id)| {
+                let s = self.w.summary(*id);
+                !s.cut.is_empty() && s.live.iter().any(|l| !l)
+            })
+            .collect();
+        let bound = self.bound.clone();
+        let escapes = self.w.escapes.clone();
+        for (f, id) in cut {
+            let args = self.standing_args(f);
+            let env = self.w.closures.get(&f).copied().unwrap_or(EnvId::EMPTY);
+            self.look_everywhere = Some(f);
+            self.w.depth = 1;
+            let frame = self.run(f, env, args);
+            self.w.depth = 0;
+            self.look_everywhere = None;
+            let function = self.p.function(f);
+            let live = self.w.summary(id).live.clone();
+            for (site, _, callee) in frame.calls {
+                let block =
+                    function.blocks.iter().position(|b| (b.start..b.end).contains(&site.inst));
+                let dead = block.is_some_and(|b| !live.get(b).copied().unwrap_or(true));
+                if dead {
+                    let callee = self.w.summary(callee).function;
+                    self.w.dead_calls.insert((site, callee));
+                }
+            }
+        }
+        self.bound = bound;
+        self.w.escapes = escapes;
     }
 
     /// Drops memoised summaries, so that they are computed again over the state as it is now.

@@ -131,7 +131,25 @@ impl Machine<'_> {
             _ => None,
         };
         frame.own_calls.remove(&index);
-        let out = self.call_value(frame, index, callee_value, &built);
+        let out = match self.paired(frame, function, index, args, &built) {
+            Some(calls) => {
+                let mut out = Out::never();
+                for one in calls {
+                    let got = self.call_value(frame, index, callee_value, &one);
+                    out.ret = match (out.ret, got.ret) {
+                        (Some(a), Some(b)) => Some(self.w.store.join(a, b)),
+                        (a, b) => a.or(b),
+                    };
+                    out.receiver = match (out.receiver, got.receiver) {
+                        (Some(a), Some(b)) => Some(self.w.store.join(a, b)),
+                        (a, b) => a.or(b),
+                    };
+                    out.afters.extend(got.afters);
+                }
+                out
+            }
+            None => self.call_value(frame, index, callee_value, &built),
+        };
         let mut changed: Vec<(u32, V)> = out.afters;
         if let (Some(receiver), Some(v)) = (receiver, out.receiver) {
             changed.push((receiver, v));
@@ -146,6 +164,57 @@ impl Machine<'_> {
                 V::NEVER
             }
         }
+    }
+
+    /// A call in a loop over a known list, two of whose arguments are parts of the same element: once
+    /// for each element, so that routes meet their own handlers.
+    fn paired(
+        &mut self,
+        frame: &mut Frame,
+        function: &ir::Function,
+        index: u32,
+        args: &[Arg],
+        built: &Args,
+    ) -> Option<Vec<Args>> {
+        let mut parts: Vec<(u32, ir::Value, ir::Value)> = Vec::new();
+        for arg in args {
+            let mut at = arg.value();
+            while let Op::Refine { value, .. } = function.op(at) {
+                at = *value;
+            }
+            let Op::Index { base, key } = function.op(at) else { continue };
+            if let Op::Element(list) = function.op(*base) {
+                parts.push((arg.value().0, *key, *list));
+            }
+        }
+        let list = parts.first()?.2;
+        if parts.len() < 2 || parts.iter().any(|(_, _, l)| *l != list) {
+            return None;
+        }
+        let items = self.exact_items(frame.vals[list.0 as usize])?;
+        if items.len() < 2 || items.len() > 16 {
+            return None;
+        }
+        let mut out = Vec::new();
+        for item in items {
+            let mut one = built.clone();
+            for (source, key, _) in &parts {
+                let key = frame.vals[key.0 as usize];
+                let v = self.index(frame, index, item, key);
+                for (have, from) in &mut one.pos {
+                    if *from == Some(*source) {
+                        *have = v;
+                    }
+                }
+                for (_, have, from) in &mut one.named {
+                    if *from == Some(*source) {
+                        *have = v;
+                    }
+                }
+            }
+            out.push(one);
+        }
+        Some(out)
     }
 
     /// Whether this call is a decorator applied to the definition below it.
@@ -651,6 +720,10 @@ impl Machine<'_> {
         if let Some(&id) = self.w.memo.get(&key) {
             if self.w.summaries[id.0 as usize].running {
                 self.w.summaries[id.0 as usize].recursive = true;
+                let level = self.w.summaries[id.0 as usize].level;
+                if let Some(low) = self.w.lows.last_mut() {
+                    *low = (*low).min(level);
+                }
             }
             return (id, holes);
         }
@@ -669,8 +742,11 @@ impl Machine<'_> {
             vouches: Vec::new(),
             running: true,
             recursive: false,
+            level: self.w.lows.len() as u32,
         });
         self.w.memo.insert(key.clone(), id);
+        let level = self.w.lows.len() as u32;
+        self.w.lows.push(level);
         self.w.depth += 1;
         for _ in 0..MAX_RECURSION {
             let mark = self.w.memo_log.len();
@@ -679,12 +755,18 @@ impl Machine<'_> {
             let old = &self.w.summaries[id.0 as usize];
             let recursive = old.recursive;
             let old_ret = old.ret;
-            let ret = if recursive {
+            let endless = recursive && frame.ret == V::NEVER && old_ret == V::NEVER;
+            let ret = if endless {
+                // Every way out leads through itself: what follows a call is looked at all the same.
+                self.w.store.unknown()
+            } else if recursive {
                 self.w.store.join(old_ret, frame.ret)
             } else {
                 frame.ret
             };
-            let settled = !recursive || ret == old_ret;
+            // Only the outermost function of a circle goes round again, else rounds would multiply.
+            let outermost = self.w.lows.last().is_none_or(|low| *low >= level);
+            let settled = !recursive || ret == old_ret || !outermost;
             let summary = &mut self.w.summaries[id.0 as usize];
             summary.ret = ret;
             summary.afters = afters;
@@ -706,6 +788,12 @@ impl Machine<'_> {
             }
         }
         self.w.depth -= 1;
+        if let Some(low) = self.w.lows.pop()
+            && low < level
+            && let Some(outer) = self.w.lows.last_mut()
+        {
+            *outer = (*outer).min(low);
+        }
         self.w.summaries[id.0 as usize].running = false;
         self.w.memo_log.push(key);
         (id, holes)

@@ -51,6 +51,8 @@ pub struct Machine<'a> {
     pub(crate) n: Known,
     /// Whether hits are handed on; discovery of calls and routes has no use for them.
     pub(crate) follow: Follow,
+    /// The function whose dead branches are looked into, to know what stands there.
+    pub(crate) look_everywhere: Option<FnId>,
     pub(crate) bound: crate::analyse::Bounds,
     /// Where route holders were made: whether it is an application, and its own prefix.
     pub(crate) made: std::collections::BTreeMap<Site, (bool, Option<String>)>,
@@ -167,6 +169,7 @@ impl<'a> Machine<'a> {
             members: IdMap::default(),
             n: Known::new(names),
             follow: Follow::Flows,
+            look_everywhere: None,
             bound: std::collections::BTreeMap::new(),
             made: std::collections::BTreeMap::new(),
         }
@@ -307,7 +310,10 @@ impl<'a> Machine<'a> {
             Terminator::Jump(to) => changed |= self.enter(frame, function, block, to.0, None),
             Terminator::Branch { condition, then, otherwise } => {
                 let value = frame.vals[condition.0 as usize];
-                let decided = self.w.store.truth(value);
+                let decided = match self.look_everywhere {
+                    Some(f) if f == frame.f && self.w.depth <= 1 => None,
+                    _ => self.w.store.truth(value),
+                };
                 match decided {
                     Some(true) => frame.cut.push((block, otherwise.0)),
                     Some(false) => frame.cut.push((block, then.0)),

@@ -1,7 +1,7 @@
 //! What a check says about values: facts for the request that must pass it, and taint that it ends.
 
 use solvent_base::Name;
-use solvent_finding::Comparison;
+use solvent_finding::{Comparison, Transform};
 use solvent_ir::{self as ir, Arg, CompareOp, Const, Op, UnaryOp};
 use solvent_models::{ArgSelector, GuardSense, How, Member, MemberId, Port, PortRoot, pattern};
 
@@ -771,8 +771,15 @@ impl Machine<'_> {
             }
         }
         let count = self.w.store.labels(out).len();
+        // A fact about something computed from the input is no fact about the input.
         let plain = self.w.store.labels(out).iter().all(|l| {
             matches!(l.origin, Origin::Input(_) | Origin::Hole(_) | Origin::Method)
+                && self.w.store.chain(l.chain).iter().all(|link| {
+                    !matches!(
+                        link,
+                        Link::Transform(t) if !matches!(t, Transform::Strip | Transform::Lower)
+                    )
+                })
         });
         if count > 2 || !plain { Ls::NONE } else { out }
     }

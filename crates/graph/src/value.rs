@@ -873,6 +873,14 @@ impl Store {
     pub fn flatten(&mut self, old: V, new: V) -> V {
         let joined = self.join(old, new);
         let deep = self.deep(joined);
+        // Histories that grow with every round are forgotten too.
+        let several = self.forgotten();
+        let deep = self.map_set(deep, &mut |_, mut label| {
+            if label.chain != ChainId::default() {
+                label.chain = several;
+            }
+            label
+        });
         let mut all = vec![Atom::Data(deep)];
         for atom in self.atoms_of(joined) {
             if matches!(atom, Atom::Fn { .. } | Atom::Method { .. } | Atom::Class { .. } | Atom::Lib(_)) {

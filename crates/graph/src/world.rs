@@ -103,6 +103,8 @@ pub struct Summary {
     pub vouches: Vec<(u32, u64, u16)>,
     pub(crate) running: bool,
     pub(crate) recursive: bool,
+    /// Place in the stack of running summaries.
+    pub(crate) level: u32,
 }
 
 /// A call that could not be resolved, in a function's text.
@@ -183,8 +185,12 @@ pub struct World {
     pub limits_hit: BTreeSet<String>,
     /// Functions with a loop that was taken before it settled.
     pub unsettled: BTreeSet<FnId>,
+    /// Calls that stand in a branch that constants cut: place, and who would be called.
+    pub dead_calls: BTreeSet<(Site, FnId)>,
     pub steps: u64,
     pub(crate) depth: u32,
+    /// Of each running summary, the outermost one that it met again.
+    pub(crate) lows: Vec<u32>,
     /// Branch conditions cut by constants, per function, over contexts that ran.
     pub changed_places: u64,
 }
@@ -210,8 +216,10 @@ impl World {
             by_name: IdMap::default(),
             limits_hit: BTreeSet::new(),
             unsettled: BTreeSet::new(),
+            dead_calls: BTreeSet::new(),
             steps: 0,
             depth: 0,
+            lows: Vec::new(),
             changed_places: 0,
         }
     }

@@ -609,7 +609,15 @@ impl<'a> View<'a> {
             .copied()
             .filter(|c| self.owner(*c) != owner)
             .collect();
-        let reasons = if callers.is_empty() {
+        let cut = self
+            .world
+            .dead_calls
+            .iter()
+            .filter(|(_, callee)| *callee == owner)
+            .find_map(|(site, _)| self.dead_branch(*site));
+        let reasons = if let (true, Some(cut)) = (callers.is_empty(), cut) {
+            vec![cut]
+        } else if callers.is_empty() {
             vec![NoPathReason::NoCaller { function: self.symbol(owner) }]
         } else {
             let mut out: Vec<NoPathReason> = callers

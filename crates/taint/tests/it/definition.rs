@@ -89,9 +89,9 @@ impl Dice {
 fn reach_agrees_with_its_definition_on_generated_programs() {
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     let mut some = 0;
-    for round in 0..150 {
+    for round in 0..200 {
         let functions = 2 + dice.roll(5);
-        let calls = (0..dice.roll(9))
+        let calls = (0..3 + dice.roll(9))
             .map(|_| {
                 let edge = match dice.roll(6) {
                     0 => Edge::Number,
@@ -99,7 +99,7 @@ fn reach_agrees_with_its_definition_on_generated_programs() {
                     2 => Edge::Constant,
                     _ => Edge::Plain,
                 };
-                (dice.roll(functions), dice.roll(functions), edge)
+                (dice.roll(functions) * dice.roll(2), dice.roll(functions), edge)
             })
             .collect();
         let program = Program { calls, functions };
