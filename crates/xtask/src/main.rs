@@ -8,6 +8,7 @@ mod bench;
 mod codegen;
 mod cost;
 mod figures;
+mod outside;
 mod program;
 mod rules;
 mod score;

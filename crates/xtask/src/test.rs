@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
+use crate::outside;
 use crate::rules;
 use crate::setup::{self, Install};
 use crate::summary::{Outcome, Step, Summary};
@@ -38,6 +39,8 @@ pub fn run(root: &Path, install: Install) -> ExitCode {
         }
         Err(advice) => Outcome::Failed(advice),
     });
+    step("outside validator", &|| outside::sarif_validator(root));
+    step("the example shops' own tests", &|| outside::shop_suites(root));
     step("format", &|| {
         tool(root, "rustfmt", &["fmt", "--all", "--check"])
     });
