@@ -198,20 +198,11 @@ impl Engine {
 
     /// Gives every allowed intent without a result the result that is known: that it was cut off.
     fn close_interrupted(&mut self) -> Result<(), EngineError> {
-        let mut open = std::collections::BTreeMap::new();
-        for record in self.ledger.entries(0..self.ledger.size()) {
-            let record = record.map_err(|e| ledger_error(&e))?;
-            match record.body.phase {
-                Phase::Intent if record.expects_result() => {
-                    open.insert(record.seq, record.body);
-                }
-                Phase::Intent => {}
-                Phase::Result { intent, .. } => {
-                    open.remove(&intent);
-                }
-            }
-        }
-        for (intent, body) in open {
+        let open = self.store.open_runs().map_err(|e| {
+            EngineError::unfinished(format!("cannot read the projections: {e}"), "run `solvent ledger rebuild`")
+        })?;
+        for intent in open {
+            let body = self.ledger.record(intent).map_err(|e| ledger_error(&e))?.body;
             self.append(Body {
                 actor: record::Actor {
                     id: "recovery".to_owned(),
@@ -291,7 +282,7 @@ impl Acted {
 
 fn open_ledger(folder: &Path, host: &Host) -> Result<(Ledger, Created), EngineError> {
     let ledger = folder.join("ledger");
-    if ledger.join("checkpoint").exists() || ledger.join("tile").exists() {
+    if Ledger::exists(&ledger) {
         return Ledger::open(&ledger).map(|l| (l, Created::Before)).map_err(|e| ledger_error(&e));
     }
     std::fs::create_dir_all(folder).map_err(|e| {
