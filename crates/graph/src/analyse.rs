@@ -57,6 +57,9 @@ pub struct SystemGraph {
 /// kilobytes a level in a debug build.
 const STACK: usize = 512 << 20;
 
+/// Evaluations of one instruction, on average over the program, before the search is cut.
+const STEPS_EACH: u64 = 20;
+
 /// Links units and finds entry points and calls, within the standard limits.
 pub fn build(units: Vec<Unit>, models: &ModelSet, names: &Interner) -> SystemGraph {
     build_within(units, models, names, Limits::STANDARD)
@@ -77,12 +80,23 @@ pub fn build_within(
         (machine.w, entries, hooks, alone)
     });
     let edges = edges_of(&world);
-    SystemGraph { program, world, entries, hooks, edges, alone }
+    SystemGraph {
+        program,
+        world,
+        entries,
+        hooks,
+        edges,
+        alone,
+    }
 }
 
 /// Runs on a thread whose stack bears the deepest nesting that the limits allow.
 pub fn on_big_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    match rayon::ThreadPoolBuilder::new().num_threads(1).stack_size(STACK).build() {
+    match rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .stack_size(STACK)
+        .build()
+    {
         Ok(pool) => pool.install(work),
         Err(_) => work(),
     }
@@ -94,12 +108,19 @@ pub fn edges_of(world: &World) -> Vec<CallEdge> {
     for summary in &world.summaries {
         for (site, tier, callee) in &summary.calls {
             let callee = world.summary(*callee).function;
-            let entry = best.entry((*site, callee)).or_insert((summary.function, *tier));
+            let entry = best
+                .entry((*site, callee))
+                .or_insert((summary.function, *tier));
             entry.1 = entry.1.min(*tier);
         }
     }
     best.into_iter()
-        .map(|((site, callee), (caller, tier))| CallEdge { site, caller, callee, tier })
+        .map(|((site, callee), (caller, tier))| CallEdge {
+            site,
+            caller,
+            callee,
+            tier,
+        })
         .collect()
 }
 
@@ -107,7 +128,18 @@ impl Machine<'_> {
     /// Evaluates module bodies, then every function on its own.
     pub fn discover(&mut self) -> BTreeMap<FnId, SummaryId> {
         self.index_names();
+        // The budget grows with the program: what is bounded is the work per instruction.
+        let size: u64 = self
+            .p
+            .functions()
+            .map(|f| self.p.function(f).insts.len() as u64)
+            .sum();
+        self.limits.steps = self
+            .limits
+            .steps
+            .saturating_add(size.saturating_mul(STEPS_EACH));
         self.follow = crate::machine::Follow::Calls;
+        self.w.store.history = crate::value::History::Dropped;
         for unit in 0..self.p.units.len() {
             self.ensure_module(UnitId(unit as u32));
         }
@@ -152,8 +184,10 @@ impl Machine<'_> {
             let function = self.p.function(f);
             let live = self.w.summary(id).live.clone();
             for (site, _, callee) in frame.calls {
-                let block =
-                    function.blocks.iter().position(|b| (b.start..b.end).contains(&site.inst));
+                let block = function
+                    .blocks
+                    .iter()
+                    .position(|b| (b.start..b.end).contains(&site.inst));
                 let dead = block.is_some_and(|b| !live.get(b).copied().unwrap_or(true));
                 if dead {
                     let callee = self.w.summary(callee).function;
@@ -195,7 +229,9 @@ impl Machine<'_> {
                 continue;
             }
             if self.w.steps >= self.limits.steps {
-                self.w.limits_hit.insert(format!("more than {} evaluation steps", self.limits.steps));
+                self.w
+                    .limits_hit
+                    .insert(format!("more than {} evaluation steps", self.limits.steps));
                 break;
             }
             let args = self.standing_args(f);
@@ -246,7 +282,9 @@ impl Machine<'_> {
 
     /// A parameter with the type that is written for it.
     fn annotated(&mut self, f: FnId, param: u32, data: V) -> V {
-        let Some(annotation) = self.w.annotations.get(&(f, param)).copied() else { return data };
+        let Some(annotation) = self.w.annotations.get(&(f, param)).copied() else {
+            return data;
+        };
         match self.w.store.only(annotation).cloned() {
             Some(Atom::Class { class, .. }) => self.open_object(class),
             Some(Atom::Lib(path)) => {
@@ -255,14 +293,20 @@ impl Machine<'_> {
                     return data;
                 }
                 if self.m.is_class(&text) {
-                    let kind = solvent_models::TypeRef::Named { path: text, element: None };
+                    let kind = solvent_models::TypeRef::Named {
+                        path: text,
+                        element: None,
+                    };
                     return self.typed(data, &kind);
                 }
                 data
             }
             Some(Atom::LibObject { class, .. }) => {
                 let text = self.text(class).to_string();
-                let kind = solvent_models::TypeRef::Named { path: text, element: None };
+                let kind = solvent_models::TypeRef::Named {
+                    path: text,
+                    element: None,
+                };
                 self.typed(data, &kind)
             }
             _ => data,
@@ -311,7 +355,18 @@ impl Machine<'_> {
     /// Evaluates hooks, then every entry point, over the state that modules, functions and other
     /// requests leave.
     pub fn run_roots(&mut self, entries: &[Entry], hooks: &[V]) -> Vec<Root> {
+        let size: u64 = self
+            .p
+            .functions()
+            .map(|f| self.p.function(f).insts.len() as u64)
+            .sum();
+        self.limits.steps = self
+            .w
+            .steps
+            .saturating_add(self.limits.steps)
+            .saturating_add(size.saturating_mul(STEPS_EACH));
         self.follow = crate::machine::Follow::Flows;
+        self.w.store.history = crate::value::History::Kept;
         self.forget();
         let mut out = Vec::new();
         for round in 0..2 {
@@ -339,7 +394,11 @@ impl Machine<'_> {
             let (id, _) = self.summarize(body, EnvId::EMPTY, Vec::new());
             let hits = self.w.summary(id).hits.clone();
             let summaries = self.w.reached(id);
-            out.push(Root { kind: RootKind::Body, summaries, hits });
+            out.push(Root {
+                kind: RootKind::Body,
+                summaries,
+                hits,
+            });
         }
         out
     }
@@ -368,7 +427,11 @@ impl Machine<'_> {
                 }
             }
         }
-        Root { kind, summaries, hits: frame.hits }
+        Root {
+            kind,
+            summaries,
+            hits: frame.hits,
+        }
     }
 }
 

@@ -41,9 +41,11 @@ impl Machine<'_> {
         lists.push(bases);
         // The C3 merge; where it has no answer, plain order.
         while lists.iter().any(|l| !l.is_empty()) && out.len() < MAX_BASES {
-            let good = lists.iter().filter_map(|l| l.first()).copied().find(|head| {
-                lists.iter().all(|l| !l.iter().skip(1).any(|b| b == head))
-            });
+            let good = lists
+                .iter()
+                .filter_map(|l| l.first())
+                .copied()
+                .find(|head| lists.iter().all(|l| !l.iter().skip(1).any(|b| b == head)));
             let next = good
                 .or_else(|| lists.iter().find_map(|l| l.first()).copied())
                 .unwrap_or(Base::Unknown);
@@ -83,7 +85,10 @@ impl Machine<'_> {
     pub(crate) fn method_of(&mut self, class: ClassId, name: Name, receiver: V) -> Option<V> {
         let raw = self.class_attr(class, name)?;
         let has_code = self.w.store.atoms(raw).any(|a| {
-            matches!(a, Atom::Fn { .. } | Atom::LibObject { .. } | Atom::Partial { .. })
+            matches!(
+                a,
+                Atom::Fn { .. } | Atom::LibObject { .. } | Atom::Partial { .. }
+            )
         });
         has_code.then(|| self.bind_attr(raw, receiver, class))
     }
@@ -93,12 +98,23 @@ impl Machine<'_> {
         let mut all = Vec::new();
         for atom in self.w.store.atoms_of(raw) {
             match atom {
-                Atom::Fn { function, env } => all.push(Atom::Method { function, env, receiver }),
-                Atom::LibObject { class: kind, data, .. } if kind == self.n.staticmethod => {
+                Atom::Fn { function, env } => all.push(Atom::Method {
+                    function,
+                    env,
+                    receiver,
+                }),
+                Atom::LibObject {
+                    class: kind, data, ..
+                } if kind == self.n.staticmethod => {
                     all.extend(self.w.store.atoms_of(data));
                 }
-                Atom::LibObject { class: kind, data, .. } if kind == self.n.classmethod => {
-                    let class = self.w.store.one(Atom::Class { class, env: EnvId::EMPTY });
+                Atom::LibObject {
+                    class: kind, data, ..
+                } if kind == self.n.classmethod => {
+                    let class = self.w.store.one(Atom::Class {
+                        class,
+                        env: EnvId::EMPTY,
+                    });
                     let bound = self.bind_attr(data, class, ClassId(u32::MAX));
                     all.extend(self.w.store.atoms_of(bound));
                 }
@@ -122,7 +138,11 @@ impl Machine<'_> {
             let one = self.attr_of(frame, atom, name, site);
             out = self.w.store.join(out, one);
         }
-        if out == V::NEVER { self.w.store.unknown() } else { out }
+        if out == V::NEVER {
+            self.w.store.unknown()
+        } else {
+            out
+        }
     }
 
     fn attr_of(&mut self, frame: &mut Frame, atom: Atom, name: Name, site: Site) -> V {
@@ -137,7 +157,9 @@ impl Machine<'_> {
                     None => v,
                 }
             }
-            Atom::LibObject { class, ref attrs, .. } => {
+            Atom::LibObject {
+                class, ref attrs, ..
+            } => {
                 let known = attrs.iter().find(|(n, _)| *n == name).map(|(_, v)| *v);
                 let path = self.path_of(attrs);
                 let receiver = self.w.store.one(atom.clone());
@@ -154,7 +176,11 @@ impl Machine<'_> {
                 }
                 self.member_value(class, name, receiver, site)
             }
-            Atom::Object { class, ref attrs, open } => {
+            Atom::Object {
+                class,
+                ref attrs,
+                open,
+            } => {
                 let found = attrs.iter().find(|(n, _)| *n == name).map(|(_, v)| *v);
                 let receiver = self.w.store.one(atom.clone());
                 if let Some(v) = found {
@@ -185,14 +211,14 @@ impl Machine<'_> {
                     let mut all = Vec::new();
                     for atom in self.w.store.atoms_of(raw) {
                         match atom {
-                            Atom::LibObject { class: kind, data, .. }
-                                if kind == self.n.staticmethod =>
-                            {
+                            Atom::LibObject {
+                                class: kind, data, ..
+                            } if kind == self.n.staticmethod => {
                                 all.extend(self.w.store.atoms_of(data));
                             }
-                            Atom::LibObject { class: kind, data, .. }
-                                if kind == self.n.classmethod =>
-                            {
+                            Atom::LibObject {
+                                class: kind, data, ..
+                            } if kind == self.n.classmethod => {
                                 let bound = self.bind_attr(data, receiver, class);
                                 all.extend(self.w.store.atoms_of(bound));
                             }
@@ -206,7 +232,10 @@ impl Machine<'_> {
             Atom::Super { class, receiver } => {
                 let own = self.receiver_class(receiver).unwrap_or(class);
                 let order = self.order_of(own);
-                let after = order.iter().position(|b| *b == Base::Own(class)).map_or(0, |i| i + 1);
+                let after = order
+                    .iter()
+                    .position(|b| *b == Base::Own(class))
+                    .map_or(0, |i| i + 1);
                 for base in &order[after..] {
                     match base {
                         Base::Own(c) => {
@@ -279,7 +308,9 @@ impl Machine<'_> {
         let mut out = V::NEVER;
         for atom in self.w.store.atoms_of(bound) {
             let one = match atom {
-                Atom::LibObject { class: kind, data, .. } if kind == property => {
+                Atom::LibObject {
+                    class: kind, data, ..
+                } if kind == property => {
                     let getter = self.bind_attr(data, receiver, class);
                     let got = self.call_value(frame, site.inst, getter, &Args::default());
                     got.ret.unwrap_or(V::NEVER)
@@ -319,7 +350,10 @@ impl Machine<'_> {
     ) -> V {
         let site = self.site(frame, index);
         // An attribute that nothing is known of, written back after a call on it.
-        if let Some(Atom::Member { receiver, name: read }) = self.w.store.only(value)
+        if let Some(Atom::Member {
+            receiver,
+            name: read,
+        }) = self.w.store.only(value)
             && *read == name
             && self.w.store.deep(*receiver) == self.w.store.deep(base)
         {
@@ -336,7 +370,9 @@ impl Machine<'_> {
                 }
                 Atom::LibObject { class, attrs, data } => {
                     if let Some(path) = self.path_of(&attrs) {
-                        frame.effects.push((Place::LibAttr(path, name), site, value));
+                        frame
+                            .effects
+                            .push((Place::LibAttr(path, name), site, value));
                     }
                     let attrs = self.with_attr(&attrs, name, value, single);
                     Atom::LibObject { class, attrs, data }
@@ -346,20 +382,33 @@ impl Machine<'_> {
                     Atom::Module(unit)
                 }
                 Atom::Class { class, env } => {
-                    frame.effects.push((Place::ClassAttr(class, name), site, value));
+                    frame
+                        .effects
+                        .push((Place::ClassAttr(class, name), site, value));
                     Atom::Class { class, env }
                 }
                 Atom::Lib(path) => {
-                    frame.effects.push((Place::LibAttr(path, name), site, value));
+                    frame
+                        .effects
+                        .push((Place::LibAttr(path, name), site, value));
                     Atom::Lib(path)
                 }
                 Atom::Data(labels) => {
                     let data = self.w.store.data(labels);
                     let class = self.n.object;
-                    Atom::LibObject { class, attrs: Box::new([(name, value)]), data }
+                    Atom::LibObject {
+                        class,
+                        attrs: Box::new([(name, value)]),
+                        data,
+                    }
                 }
                 other => {
-                    self.escape(value, site, "an attribute of an object that is not followed", 0);
+                    self.escape(
+                        value,
+                        site,
+                        "an attribute of an object that is not followed",
+                        0,
+                    );
                     other
                 }
             });
@@ -399,13 +448,22 @@ impl Machine<'_> {
             let one = self.index_of(frame, index, atom, key);
             out = self.w.store.join(out, one);
         }
-        if out == V::NEVER { self.w.store.unknown() } else { out }
+        if out == V::NEVER {
+            self.w.store.unknown()
+        } else {
+            out
+        }
     }
 
     fn index_of(&mut self, frame: &mut Frame, index: u32, atom: Atom, key: V) -> V {
         let site = self.site(frame, index);
         match atom {
-            Atom::Coll { kind, kids, rest, keys } => self.coll_index(kind, &kids, rest, keys, key),
+            Atom::Coll {
+                kind,
+                kids,
+                rest,
+                keys,
+            } => self.coll_index(kind, &kids, rest, keys, key),
             Atom::Const(Const::Str(name)) => {
                 let text = self.text(name);
                 if let Some(Const::Int(i)) = self.w.store.constant(key) {
@@ -440,7 +498,11 @@ impl Machine<'_> {
                 let labels = self.hop_set(labels, TraceKind::Source, site, what);
                 self.w.store.data(labels)
             }
-            Atom::LibObject { class, ref attrs, data } => {
+            Atom::LibObject {
+                class,
+                ref attrs,
+                data,
+            } => {
                 let stored = match (self.path_of(attrs), self.w.store.constant_str(key)) {
                     (Some(path), Some(key)) => self.w.read(Place::LibKey(path, key)),
                     _ => None,
@@ -474,7 +536,9 @@ impl Machine<'_> {
                 match self.method_of(class, getitem, receiver) {
                     Some(method) => {
                         let args = Args::of(&[key]);
-                        self.call_value(frame, index, method, &args).ret.unwrap_or(V::NEVER)
+                        self.call_value(frame, index, method, &args)
+                            .ret
+                            .unwrap_or(V::NEVER)
                     }
                     None => self.derive(receiver, &Link::Value),
                 }
@@ -500,14 +564,7 @@ impl Machine<'_> {
         }
     }
 
-    fn coll_index(
-        &mut self,
-        kind: CollKind,
-        kids: &[(Const, V)],
-        rest: V,
-        keys: Ls,
-        key: V,
-    ) -> V {
+    fn coll_index(&mut self, kind: CollKind, kids: &[(Const, V)], rest: V, keys: Ls, key: V) -> V {
         let Some(wanted) = self.w.store.constants(key) else {
             let mut out = rest;
             for (_, v) in kids {
@@ -556,12 +613,15 @@ impl Machine<'_> {
         let Const::Str(name) = want else { return rest };
         let name = *name;
         // A mapping of inputs that was laid over this one.
-        let rest = self.w.store.map_each(rest, &mut |store, label| match label.origin {
-            Origin::Input(id) if store.input(id).shape != InputShape::Whole => {
-                store.linked(label, &Link::Key(name))
-            }
-            _ => label,
-        });
+        let rest = self
+            .w
+            .store
+            .map_each(rest, &mut |store, label| match label.origin {
+                Origin::Input(id) if store.input(id).shape != InputShape::Whole => {
+                    store.linked(label, &Link::Key(name))
+                }
+                _ => label,
+            });
         if keys == Ls::NONE {
             return rest;
         }
@@ -585,7 +645,12 @@ impl Machine<'_> {
                 _ => return label,
             };
             let mut out = label;
-            let key = InputKey { carrier, name, inner: Vec::new(), shape: InputShape::Whole };
+            let key = InputKey {
+                carrier,
+                name,
+                inner: Vec::new(),
+                shape: InputShape::Whole,
+            };
             out.origin = Origin::Input(store.input_id(key));
             // What was done to the whole is not done to the named part; decoding is the framework's
             // business from here on.
@@ -614,7 +679,12 @@ impl Machine<'_> {
         let mut all = Vec::new();
         for atom in self.w.store.atoms_of(base) {
             match atom {
-                Atom::Coll { kind, kids, rest, keys } => {
+                Atom::Coll {
+                    kind,
+                    kids,
+                    rest,
+                    keys,
+                } => {
                     let v = self.coll_store(kind, &kids, rest, keys, key, value, single);
                     all.extend(self.w.store.atoms_of(v));
                 }
@@ -625,19 +695,16 @@ impl Machine<'_> {
                         None => continue,
                     };
                     let class = self.n.object;
-                    all.push(Atom::LibObject { class, attrs: Box::new([(kept, value)]), data });
+                    all.push(Atom::LibObject {
+                        class,
+                        attrs: Box::new([(kept, value)]),
+                        data,
+                    });
                 }
                 Atom::Data(labels) => {
                     let rest = self.w.store.data(labels);
-                    let v = self.coll_store(
-                        CollKind::Dict,
-                        &[],
-                        rest,
-                        Ls::NONE,
-                        key,
-                        value,
-                        single,
-                    );
+                    let v =
+                        self.coll_store(CollKind::Dict, &[], rest, Ls::NONE, key, value, single);
                     all.extend(self.w.store.atoms_of(v));
                 }
                 Atom::LibObject { class, attrs, data } => {
@@ -646,8 +713,8 @@ impl Machine<'_> {
                     {
                         frame.effects.push((Place::LibKey(path, key), site, value));
                     }
-                    let plain = data != V::NEVER
-                        && matches!(self.w.store.only(data), Some(Atom::Data(_)));
+                    let plain =
+                        data != V::NEVER && matches!(self.w.store.only(data), Some(Atom::Data(_)));
                     if let (true, Some(key)) = (plain, self.w.store.constant_str(key)) {
                         let kept = self.name(&format!("[{}]", self.text(key)));
                         let attrs = self.with_attr(&attrs, kept, value, single);
@@ -655,7 +722,9 @@ impl Machine<'_> {
                         continue;
                     }
                     let inner = if data == V::NEVER {
-                        self.w.store.coll(CollKind::Dict, Vec::new(), V::NEVER, Ls::NONE)
+                        self.w
+                            .store
+                            .coll(CollKind::Dict, Vec::new(), V::NEVER, Ls::NONE)
                     } else {
                         data
                     };
@@ -690,7 +759,10 @@ impl Machine<'_> {
         self.w.store.bounded_value(all)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of a container, and what goes in")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of a container, and what goes in"
+    )]
     pub(crate) fn coll_store(
         &mut self,
         kind: CollKind,
@@ -739,7 +811,15 @@ impl Machine<'_> {
         let mut all = Vec::new();
         for atom in self.w.store.atoms_of(base) {
             all.push(match (atom, &wanted) {
-                (Atom::Coll { kind, kids, rest, keys }, Some(want)) => {
+                (
+                    Atom::Coll {
+                        kind,
+                        kids,
+                        rest,
+                        keys,
+                    },
+                    Some(want),
+                ) => {
                     let v = self.coll_remove(kind, &kids, rest, keys, Some(want.clone()));
                     all.extend(self.w.store.atoms_of(v));
                     continue;
@@ -787,8 +867,11 @@ impl Machine<'_> {
         {
             values.remove(at);
         }
-        let kids =
-            values.into_iter().enumerate().map(|(i, v)| (Const::Int(i as i64), v)).collect();
+        let kids = values
+            .into_iter()
+            .enumerate()
+            .map(|(i, v)| (Const::Int(i as i64), v))
+            .collect();
         self.w.store.coll(kind, kids, rest, keys)
     }
 
@@ -814,9 +897,12 @@ impl Machine<'_> {
     /// The elements, when their number is known.
     pub(crate) fn exact_items(&self, v: V) -> Option<Vec<V>> {
         match self.w.store.only(v)? {
-            Atom::Coll { kind: CollKind::List | CollKind::Tuple, kids, rest, keys }
-                if *rest == V::NEVER && *keys == Ls::NONE =>
-            {
+            Atom::Coll {
+                kind: CollKind::List | CollKind::Tuple,
+                kids,
+                rest,
+                keys,
+            } if *rest == V::NEVER && *keys == Ls::NONE => {
                 Some(kids.iter().map(|(_, v)| *v).collect())
             }
             _ => None,
@@ -828,7 +914,12 @@ impl Machine<'_> {
         let mut out = V::NEVER;
         for atom in self.w.store.atoms_of(v) {
             let one = match atom {
-                Atom::Coll { kind: CollKind::Dict, kids, rest, keys } => {
+                Atom::Coll {
+                    kind: CollKind::Dict,
+                    kids,
+                    rest,
+                    keys,
+                } => {
                     let mut all = V::NEVER;
                     for (key, _) in &*kids {
                         let key = self.w.store.konst(key.clone());
@@ -866,8 +957,7 @@ impl Machine<'_> {
                     let receiver = self.w.store.one(atom);
                     let iter = self.name("__iter__");
                     if self.class_member(class, iter).is_some() {
-                        let got =
-                            self.call_member(frame, index, receiver, iter, &Args::default());
+                        let got = self.call_member(frame, index, receiver, iter, &Args::default());
                         match got.ret {
                             Some(v) if v != receiver => self.element(frame, index, v),
                             _ => self.w.store.unknown(),
@@ -909,7 +999,11 @@ impl Machine<'_> {
         }
         // An empty container may have been filled where that is not seen: code that loops over it
         // must not count as dead.
-        if out == V::NEVER { self.w.store.unknown() } else { out }
+        if out == V::NEVER {
+            self.w.store.unknown()
+        } else {
+            out
+        }
     }
 
     /// What `with` binds.
@@ -917,7 +1011,11 @@ impl Machine<'_> {
         let mut out = V::NEVER;
         for atom in self.w.store.atoms_of(v) {
             let one = match atom {
-                Atom::Coll { kind: CollKind::Iter, rest, .. } => {
+                Atom::Coll {
+                    kind: CollKind::Iter,
+                    rest,
+                    ..
+                } => {
                     if rest == V::NEVER {
                         self.w.store.unknown()
                     } else {
@@ -951,14 +1049,23 @@ impl Machine<'_> {
             };
             out = self.w.store.join(out, one);
         }
-        if out == V::NEVER { self.w.store.unknown() } else { out }
+        if out == V::NEVER {
+            self.w.store.unknown()
+        } else {
+            out
+        }
     }
 
     pub(crate) fn merge_mapping(&mut self, frame: &mut Frame, index: u32, base: V, v: V) -> V {
         let mut out = base;
         for atom in self.w.store.atoms_of(v) {
             match atom {
-                Atom::Coll { kind: CollKind::Dict, kids, rest, keys } => {
+                Atom::Coll {
+                    kind: CollKind::Dict,
+                    kids,
+                    rest,
+                    keys,
+                } => {
                     for (key, v) in &*kids {
                         let key = self.w.store.konst(key.clone());
                         out = self.set_index(frame, index, out, key, *v);
@@ -993,7 +1100,12 @@ impl Machine<'_> {
         let mut all = Vec::new();
         for atom in self.w.store.atoms_of(base) {
             match atom {
-                Atom::Coll { kind, kids, rest, keys } => {
+                Atom::Coll {
+                    kind,
+                    kids,
+                    rest,
+                    keys,
+                } => {
                     let mut new = Vec::new();
                     for (key, v) in &*kids {
                         let link = match key {
@@ -1006,7 +1118,12 @@ impl Machine<'_> {
                     }
                     let more = self.w.store.data(labels);
                     let rest = self.w.store.join(rest, more);
-                    all.push(Atom::Coll { kind, kids: new.into(), rest, keys });
+                    all.push(Atom::Coll {
+                        kind,
+                        kids: new.into(),
+                        rest,
+                        keys,
+                    });
                 }
                 other => all.push(other),
             }
@@ -1016,7 +1133,11 @@ impl Machine<'_> {
 
     /// An instance of a class whose making is not seen.
     pub(crate) fn open_object(&mut self, class: ClassId) -> V {
-        self.w.store.one(Atom::Object { class, attrs: Box::default(), open: Open::Yes })
+        self.w.store.one(Atom::Object {
+            class,
+            attrs: Box::default(),
+            open: Open::Yes,
+        })
     }
 
     /// Functions defined directly in a class body, by name.

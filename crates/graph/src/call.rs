@@ -22,7 +22,10 @@ pub(crate) struct Args {
 
 impl Args {
     pub fn of(values: &[V]) -> Self {
-        Self { pos: values.iter().map(|v| (*v, None)).collect(), ..Self::default() }
+        Self {
+            pos: values.iter().map(|v| (*v, None)).collect(),
+            ..Self::default()
+        }
     }
 
     pub fn get(&self, position: usize, name: Option<Name>) -> Option<V> {
@@ -62,7 +65,10 @@ pub(crate) struct Out {
 
 impl Out {
     pub fn ret(v: V) -> Self {
-        Self { ret: Some(v), ..Self::default() }
+        Self {
+            ret: Some(v),
+            ..Self::default()
+        }
     }
 
     /// Control does not come back.
@@ -92,7 +98,11 @@ impl Machine<'_> {
             && self.is_decoration(frame, function, callee, *inner)
         {
             let v = frame.vals[inner.0 as usize];
-            let is_class = self.w.store.atoms(v).any(|a| matches!(a, Atom::Class { .. }));
+            let is_class = self
+                .w
+                .store
+                .atoms(v)
+                .any(|a| matches!(a, Atom::Class { .. }));
             return if is_class {
                 self.decorate_class(frame, callee_value, v)
             } else {
@@ -103,7 +113,11 @@ impl Machine<'_> {
         for arg in args {
             let source = arg.value().0;
             let v = frame.vals[source as usize];
-            let v = if v == V::NEVER { self.w.store.unknown() } else { v };
+            let v = if v == V::NEVER {
+                self.w.store.unknown()
+            } else {
+                v
+            };
             match arg {
                 Arg::Positional(_) => {
                     if built.spread.is_none() {
@@ -182,7 +196,9 @@ impl Machine<'_> {
             while let Op::Refine { value, .. } = function.op(at) {
                 at = *value;
             }
-            let Op::Index { base, key } = function.op(at) else { continue };
+            let Op::Index { base, key } = function.op(at) else {
+                continue;
+            };
             if let Op::Element(list) = function.op(*base) {
                 parts.push((arg.value().0, *key, *list));
             }
@@ -250,7 +266,12 @@ impl Machine<'_> {
         let mut other = V::NEVER;
         for atom in self.w.store.atoms_of(v) {
             match atom {
-                Atom::Coll { kind: CollKind::Dict, kids, rest, .. } => {
+                Atom::Coll {
+                    kind: CollKind::Dict,
+                    kids,
+                    rest,
+                    ..
+                } => {
                     for (key, v) in &*kids {
                         if let Const::Str(name) = key {
                             if built.named.iter().all(|(n, _, _)| n != name) {
@@ -333,12 +354,20 @@ impl Machine<'_> {
         args: &Args,
         exact: bool,
     ) -> Out {
-        let tier = if exact { CallTier::Exact } else { CallTier::Value };
+        let tier = if exact {
+            CallTier::Exact
+        } else {
+            CallTier::Value
+        };
         match atom {
             Atom::Fn { function, env } => {
                 self.call_function(frame, index, function, env, None, args, tier)
             }
-            Atom::Method { function, env, receiver } => self.call_function(
+            Atom::Method {
+                function,
+                env,
+                receiver,
+            } => self.call_function(
                 frame,
                 index,
                 function,
@@ -349,10 +378,12 @@ impl Machine<'_> {
             ),
             Atom::Class { class, env } => self.instantiate(frame, index, class, env, args),
             Atom::Lib(path) => self.call_lib(frame, index, path, args),
-            Atom::Member { receiver, name } => {
-                self.call_member(frame, index, receiver, name, args)
-            }
-            Atom::Partial { function, args: first, named } => {
+            Atom::Member { receiver, name } => self.call_member(frame, index, receiver, name, args),
+            Atom::Partial {
+                function,
+                args: first,
+                named,
+            } => {
                 let mut all = Args::of(&first);
                 all.pos.extend(args.pos.iter().copied());
                 all.named = args.named.clone();
@@ -372,7 +403,9 @@ impl Machine<'_> {
                     None => self.unknown_call(frame, index, receiver, args, "an object"),
                 }
             }
-            Atom::LibObject { class, ref data, .. } => {
+            Atom::LibObject {
+                class, ref data, ..
+            } => {
                 let data = *data;
                 if class == self.n.decorator {
                     let handler = args.get(0, None).unwrap_or_else(|| self.w.store.unknown());
@@ -418,7 +451,10 @@ impl Machine<'_> {
         what: &str,
     ) -> Out {
         let site = self.site(frame, index);
-        self.w.boundaries.insert(Boundary { site, what: what.to_owned() });
+        self.w.boundaries.insert(Boundary {
+            site,
+            what: what.to_owned(),
+        });
         self.pass_through(frame, index, receiver, args, what)
     }
 
@@ -452,7 +488,8 @@ impl Machine<'_> {
         if from_args != Ls::NONE && receiver != V::NEVER {
             // An object of unknown make-up may keep what it is given.
             let absorbs = self.w.store.atoms(receiver).any(|a| {
-                matches!(a, Atom::LibObject { .. } | Atom::Object { .. }) || *a == Atom::Data(Ls::NONE)
+                matches!(a, Atom::LibObject { .. } | Atom::Object { .. })
+                    || *a == Atom::Data(Ls::NONE)
             });
             if absorbs {
                 out.receiver = Some(self.absorbing(receiver, v));
@@ -465,9 +502,11 @@ impl Machine<'_> {
         let mut all = Vec::new();
         for atom in self.w.store.atoms_of(receiver) {
             all.push(match atom {
-                Atom::LibObject { class, attrs, data } => {
-                    Atom::LibObject { class, attrs, data: self.w.store.join(data, v) }
-                }
+                Atom::LibObject { class, attrs, data } => Atom::LibObject {
+                    class,
+                    attrs,
+                    data: self.w.store.join(data, v),
+                },
                 other => other,
             });
         }
@@ -482,7 +521,11 @@ impl Machine<'_> {
         for atom in self.w.store.atoms_of(v) {
             match atom {
                 Atom::Fn { function, .. } | Atom::Method { function, .. } => {
-                    self.w.escapes.entry(function).or_default().insert((site, what.to_owned()));
+                    self.w
+                        .escapes
+                        .entry(function)
+                        .or_default()
+                        .insert((site, what.to_owned()));
                 }
                 Atom::Class { class, .. } | Atom::Object { class, .. } => {
                     self.escape_class(class, site, what);
@@ -533,18 +576,41 @@ impl Machine<'_> {
     ) -> Out {
         let (bound, sources) = self.bind(frame, f, env, receiver, args);
         if self.w.depth >= self.limits.depth || self.w.steps >= self.limits.steps {
-            let what = if self.w.depth >= self.limits.depth {
-                format!("calls nested deeper than {}", self.limits.depth)
-            } else {
-                format!("more than {} evaluation steps", self.limits.steps)
-            };
-            self.w.limits_hit.insert(what);
+            let flows = self.follow == crate::machine::Follow::Flows;
+            if self.w.steps >= self.limits.steps {
+                let what = format!("more than {} evaluation steps", self.limits.steps);
+                self.w.limits_hit.insert(what);
+            } else if flows {
+                let what = format!("calls nested deeper than {}", self.limits.depth);
+                self.w.notices.insert(what);
+            }
             let site = self.site(frame, index);
             let receiver = receiver.unwrap_or(V::NEVER);
             let out = self.pass_through(frame, index, receiver, args, "a call too deep");
-            self.w.escapes.entry(f).or_default().insert((site, "a call too deep".to_owned()));
-            return Out { receiver: None, ..out };
+            if flows {
+                let why = "a call too deep".to_owned();
+                self.w.escapes.entry(f).or_default().insert((site, why));
+            }
+            return Out {
+                receiver: None,
+                ..out
+            };
         }
+        // Looking for calls and routes, labels stay in their function: what a caller passes need not
+        // tell contexts of the callee apart.
+        let mut passed = Ls::NONE;
+        let bound = if self.follow == crate::machine::Follow::Calls {
+            bound
+                .into_iter()
+                .map(|v| {
+                    let deep = self.w.store.deep(v);
+                    passed = self.w.store.union(passed, deep);
+                    self.w.store.map_labels(v, &mut |_, _| Ls::NONE)
+                })
+                .collect()
+        } else {
+            bound
+        };
         let (id, holes) = self.summarize(f, env, bound);
         let site = self.site(frame, index);
         frame
@@ -554,7 +620,12 @@ impl Machine<'_> {
             .push((id, sources.iter().map(|(p, s)| (*p, *s)).collect()));
         self.absorb(frame, id, &holes, Some(index), tier, f);
         let what = self.p.function(f).name;
-        let call = Hop { parent: TraceId(0), kind: TraceKind::Call, site, what };
+        let call = Hop {
+            parent: TraceId(0),
+            kind: TraceKind::Call,
+            site,
+            what,
+        };
         let (ret, afters) = {
             let s = self.w.summary(id);
             (s.ret, s.afters.clone())
@@ -562,7 +633,11 @@ impl Machine<'_> {
         let mut out = Out::default();
         if ret != V::NEVER {
             let v = self.w.store.fill(ret, &holes, Some(call));
-            let v = self.hop_all(v, TraceKind::Return, site, what);
+            let mut v = self.hop_all(v, TraceKind::Return, site, what);
+            if passed != Ls::NONE {
+                let more = self.w.store.data(passed);
+                v = self.w.store.join(v, more);
+            }
             out.ret = Some(v);
         }
         for (param, source) in &sources {
@@ -621,7 +696,10 @@ impl Machine<'_> {
                         .collect();
                     next = positional.len();
                     let spread = args.spread.unwrap_or(V::NEVER);
-                    Some((self.w.store.coll(CollKind::Tuple, rest, spread, Ls::NONE), None))
+                    Some((
+                        self.w.store.coll(CollKind::Tuple, rest, spread, Ls::NONE),
+                        None,
+                    ))
                 }
                 ParamKind::KeywordRest => {
                     let known: Vec<Name> = function.params.iter().map(|p| p.name).collect();
@@ -632,7 +710,10 @@ impl Machine<'_> {
                         .map(|(n, v, _)| (Const::Str(*n), *v))
                         .collect();
                     let rest = args.keywords.unwrap_or(V::NEVER);
-                    Some((self.w.store.coll(CollKind::Dict, kids, rest, Ls::NONE), None))
+                    Some((
+                        self.w.store.coll(CollKind::Dict, kids, rest, Ls::NONE),
+                        None,
+                    ))
                 }
             };
             let v = match got {
@@ -655,7 +736,11 @@ impl Machine<'_> {
                     if let Some(default) = self.default_of(f, i as u32, env) {
                         v = self.w.store.join(v, default);
                     }
-                    if v == V::NEVER { self.w.store.unknown() } else { v }
+                    if v == V::NEVER {
+                        self.w.store.unknown()
+                    } else {
+                        v
+                    }
                 }
             };
             out.push(v);
@@ -669,7 +754,13 @@ impl Machine<'_> {
             return Some(*v);
         }
         let name = self.p.function(f).params[param as usize].name;
-        let found = self.w.store.env(env).iter().find(|(c, _)| *c == (f, name)).map(|(_, v)| *v);
+        let found = self
+            .w
+            .store
+            .env(env)
+            .iter()
+            .find(|(c, _)| *c == (f, name))
+            .map(|(_, v)| *v);
         match found {
             Some(v) => Some(v),
             None => self.p.function(f).params[param as usize]
@@ -679,12 +770,7 @@ impl Machine<'_> {
     }
 
     /// The summary of a function for these arguments, computed once per shape of arguments.
-    pub(crate) fn summarize(
-        &mut self,
-        f: FnId,
-        env: EnvId,
-        args: Vec<V>,
-    ) -> (SummaryId, Vec<Ls>) {
+    pub(crate) fn summarize(&mut self, f: FnId, env: EnvId, args: Vec<V>) -> (SummaryId, Vec<Ls>) {
         let mut holes = Vec::new();
         let seen = self.w.contexts[f.0 as usize];
         // A small function is cheaper to evaluate again than its constants are to lose: a wrapper
@@ -700,7 +786,10 @@ impl Machine<'_> {
                 let v = if seen >= limit * 3 {
                     let labels = self.w.store.deep(v);
                     let keep = self.w.store.atoms(v).all(|a| {
-                        matches!(a, Atom::Lib(_) | Atom::Fn { .. } | Atom::Class { .. } | Atom::Module(_))
+                        matches!(
+                            a,
+                            Atom::Lib(_) | Atom::Fn { .. } | Atom::Class { .. } | Atom::Module(_)
+                        )
                     });
                     if keep && seen < limit * 16 {
                         v
@@ -807,7 +896,10 @@ impl Machine<'_> {
         if cells.iter().all(|(_, v)| self.w.store.deep(*v) == Ls::NONE) {
             return env;
         }
-        let cells = cells.into_iter().map(|(k, v)| (k, self.w.store.punch(v, holes))).collect();
+        let cells = cells
+            .into_iter()
+            .map(|(k, v)| (k, self.w.store.punch(v, holes)))
+            .collect();
         self.w.store.closure(cells)
     }
 
@@ -838,7 +930,12 @@ impl Machine<'_> {
             (hits, s.effects.clone())
         };
         let what = self.p.function(callee).name;
-        let hop = index.map(|_| Hop { parent: TraceId(0), kind: TraceKind::Call, site, what });
+        let hop = index.map(|_| Hop {
+            parent: TraceId(0),
+            kind: TraceKind::Call,
+            site,
+            what,
+        });
         let here = self.facts_here(frame);
         for hit in hits {
             let value = self.w.store.fill(hit.value, holes, hop);
@@ -849,13 +946,20 @@ impl Machine<'_> {
             for fact in &*hit.facts {
                 let labels = self.w.store.fill_set(fact.labels, holes, None);
                 if labels != Ls::NONE && facts.len() < 32 {
-                    let fact = Fact { labels, ..fact.clone() };
+                    let fact = Fact {
+                        labels,
+                        ..fact.clone()
+                    };
                     if !facts.contains(&fact) {
                         facts.push(fact);
                     }
                 }
             }
-            let hit = Hit { value, facts: facts.into(), ..hit };
+            let hit = Hit {
+                value,
+                facts: facts.into(),
+                ..hit
+            };
             self.push_hit(frame, hit);
         }
         for (place, site, v) in effects {
@@ -888,7 +992,9 @@ impl Machine<'_> {
             return;
         }
         if frame.hits.len() >= MAX_HITS {
-            self.w.limits_hit.insert(format!("more than {MAX_HITS} flows through one function"));
+            self.w
+                .limits_hit
+                .insert(format!("more than {MAX_HITS} flows through one function"));
             return;
         }
         if !frame.hits.contains(&hit) {
@@ -961,7 +1067,11 @@ impl Machine<'_> {
                     v = self.w.store.join(v, *arg);
                 }
                 open.extend(
-                    frame.edges.iter().filter(|(_, to)| *to == block).map(|(from, _)| *from),
+                    frame
+                        .edges
+                        .iter()
+                        .filter(|(_, to)| *to == block)
+                        .map(|(from, _)| *from),
                 );
             }
             out.push((v != *arg && v != V::NEVER).then_some(v));
@@ -978,18 +1088,29 @@ impl Machine<'_> {
         args: &Args,
     ) -> Out {
         let _ = env;
-        let fresh =
-            self.w.store.one(Atom::Object { class, attrs: Box::default(), open: Open::No });
+        let fresh = self.w.store.one(Atom::Object {
+            class,
+            attrs: Box::default(),
+            open: Open::No,
+        });
         let init = self.n.init;
         let Some(method) = self.method_of(class, init, fresh) else {
             // Built by a library base (a dataclass, an ORM model): fields are named arguments.
-            let mut attrs: Vec<(Name, V)> =
-                args.named.iter().map(|(n, v, _)| (*n, *v)).take(16).collect();
+            let mut attrs: Vec<(Name, V)> = args
+                .named
+                .iter()
+                .map(|(n, v, _)| (*n, *v))
+                .take(16)
+                .collect();
             let fields = self.declared_fields(class);
             for ((v, _), name) in args.pos.iter().zip(fields) {
                 attrs.push((name, *v));
             }
-            let object = Atom::Object { class, attrs: attrs.into(), open: Open::Yes };
+            let object = Atom::Object {
+                class,
+                attrs: attrs.into(),
+                open: Open::Yes,
+            };
             return Out::ret(self.w.store.one(object));
         };
         let out = self.call_value(frame, index, method, args);
@@ -997,7 +1118,11 @@ impl Machine<'_> {
             return Out::never();
         }
         let object = out.receiver.unwrap_or(fresh);
-        Out { ret: Some(object), afters: out.afters, receiver: None }
+        Out {
+            ret: Some(object),
+            afters: out.afters,
+            receiver: None,
+        }
     }
 
     /// Names annotated in the class body, in order: the fields of a dataclass.
@@ -1007,7 +1132,12 @@ impl Machine<'_> {
         let body = p.function(p.fn_id(unit, p.class(class).body));
         let mut out = Vec::new();
         for inst in &body.insts {
-            if let Op::StoreName { scope: ir::Scope::Class, name, .. } = &inst.op {
+            if let Op::StoreName {
+                scope: ir::Scope::Class,
+                name,
+                ..
+            } = &inst.op
+            {
                 out.push(*name);
             }
         }
@@ -1024,13 +1154,21 @@ impl Machine<'_> {
                         || path == self.n.classmethod
                         || path == self.n.property =>
                 {
-                    self.w.store.one(Atom::LibObject { class: path, attrs: Box::default(), data: v })
+                    self.w.store.one(Atom::LibObject {
+                        class: path,
+                        attrs: Box::default(),
+                        data: v,
+                    })
                 }
                 Atom::Lib(path) => {
                     let text = self.text(path);
                     if text.ends_with(".cached_property") || &*text == "abc.abstractproperty" {
                         let class = self.n.property;
-                        self.w.store.one(Atom::LibObject { class, attrs: Box::default(), data: v })
+                        self.w.store.one(Atom::LibObject {
+                            class,
+                            attrs: Box::default(),
+                            data: v,
+                        })
                     } else {
                         drop(text);
                         let args = Args::of(&[v]);
@@ -1046,11 +1184,17 @@ impl Machine<'_> {
                 {
                     receiver
                 }
-                Atom::Fn { .. } | Atom::Method { .. } | Atom::Class { .. } | Atom::Object { .. }
+                Atom::Fn { .. }
+                | Atom::Method { .. }
+                | Atom::Class { .. }
+                | Atom::Object { .. }
                 | Atom::Partial { .. } => {
                     let args = Args::of(&[v]);
                     let one = self.w.store.one(atom);
-                    let got = self.call_value(frame, index, one, &args).ret.unwrap_or(V::NEVER);
+                    let got = self
+                        .call_value(frame, index, one, &args)
+                        .ret
+                        .unwrap_or(V::NEVER);
                     let callable = self.w.store.atoms(got).any(|a| {
                         matches!(
                             a,

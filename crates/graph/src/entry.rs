@@ -65,14 +65,26 @@ impl Machine<'_> {
                         && let Some(v) = first
                         && self.is_function(v)
                     {
-                        self.register(frame, index, id, i as u32, receiver, &Args::default(), v, None);
+                        self.register(
+                            frame,
+                            index,
+                            id,
+                            i as u32,
+                            receiver,
+                            &Args::default(),
+                            v,
+                            None,
+                        );
                         return Some(v);
                     }
                     return Some(self.plan(id, i as u32, receiver, args, None));
                 }
                 EntryShape::Registrar => {
                     let ports = Ports { receiver, args };
-                    let handler = row.handler.as_ref().and_then(|p| self.port_plain(p, &ports));
+                    let handler = row
+                        .handler
+                        .as_ref()
+                        .and_then(|p| self.port_plain(p, &ports));
                     if let Some(handler) = handler {
                         self.register(frame, index, id, i as u32, receiver, args, handler, None);
                     }
@@ -80,7 +92,10 @@ impl Machine<'_> {
                 }
                 EntryShape::Mount => {
                     let ports = Ports { receiver, args };
-                    let mounted = row.mounted.as_ref().and_then(|p| self.port_plain(p, &ports));
+                    let mounted = row
+                        .mounted
+                        .as_ref()
+                        .and_then(|p| self.port_plain(p, &ports));
                     if let Some(mounted) = mounted {
                         self.register(frame, index, id, i as u32, receiver, args, mounted, None);
                     }
@@ -95,7 +110,10 @@ impl Machine<'_> {
     pub(crate) fn is_function(&self, v: V) -> bool {
         v != V::NEVER
             && self.w.store.atoms(v).any(|a| {
-                matches!(a, Atom::Fn { .. } | Atom::Method { .. } | Atom::Partial { .. })
+                matches!(
+                    a,
+                    Atom::Fn { .. } | Atom::Method { .. } | Atom::Partial { .. }
+                )
             })
     }
 
@@ -108,10 +126,17 @@ impl Machine<'_> {
         args: &Args,
         assumed: Option<&str>,
     ) -> V {
-        let pos: Vec<(Const, V)> =
-            args.pos.iter().enumerate().map(|(i, (v, _))| (Const::Int(i as i64), *v)).collect();
-        let named: Vec<(Const, V)> =
-            args.named.iter().map(|(n, v, _)| (Const::Str(*n), *v)).collect();
+        let pos: Vec<(Const, V)> = args
+            .pos
+            .iter()
+            .enumerate()
+            .map(|(i, (v, _))| (Const::Int(i as i64), *v))
+            .collect();
+        let named: Vec<(Const, V)> = args
+            .named
+            .iter()
+            .map(|(n, v, _)| (Const::Str(*n), *v))
+            .collect();
         let pos = self.w.store.coll(CollKind::Tuple, pos, V::NEVER, Ls::NONE);
         let named = self.w.store.coll(CollKind::Dict, named, V::NEVER, Ls::NONE);
         let member = self.w.store.konst(Const::Int(i64::from(id.0)));
@@ -131,7 +156,11 @@ impl Machine<'_> {
             attrs.push((self.name("<assumed>"), v));
         }
         let class = self.n.decorator;
-        self.w.store.one(Atom::LibObject { class, attrs: attrs.into(), data: V::NEVER })
+        self.w.store.one(Atom::LibObject {
+            class,
+            attrs: attrs.into(),
+            data: V::NEVER,
+        })
     }
 
     /// The planned decorator gets its function.
@@ -195,7 +224,9 @@ impl Machine<'_> {
         let site = self.site(frame, index);
         let models = self.m;
         let member = models.get(id);
-        let Some(entry) = member.entry_points.get(row as usize) else { return };
+        let Some(entry) = member.entry_points.get(row as usize) else {
+            return;
+        };
         let ports = Ports { receiver, args };
         let routes = entry
             .route
@@ -203,9 +234,14 @@ impl Machine<'_> {
             .and_then(|p| self.port_plain(p, &ports))
             .and_then(|v| self.constant_texts(v));
         let known_route = routes.is_some() || entry.route.is_none();
-        let methods = entry.methods.as_ref().and_then(|p| self.port_plain(p, &ports));
+        let methods = entry
+            .methods
+            .as_ref()
+            .and_then(|p| self.port_plain(p, &ports));
         let methods = match methods {
-            Some(v) => self.method_list(v).unwrap_or_else(|| entry.default_methods.clone()),
+            Some(v) => self
+                .method_list(v)
+                .unwrap_or_else(|| entry.default_methods.clone()),
             None => entry.default_methods.clone(),
         };
         let prefix = entry
@@ -268,9 +304,17 @@ impl Machine<'_> {
                     }
                 }
                 // The last evaluation of a handler has the fullest closure.
-                Bound { registration: merged, handler: self.newer(before.handler, handler), member: id }
+                Bound {
+                    registration: merged,
+                    handler: self.newer(before.handler, handler),
+                    member: id,
+                }
             }
-            None => Bound { registration, handler, member: id },
+            None => Bound {
+                registration,
+                handler,
+                member: id,
+            },
         };
         self.bound.insert(key, bound);
     }
@@ -367,10 +411,7 @@ impl Machine<'_> {
             return None;
         }
         let models = self.m;
-        for (shape, assumed) in [
-            (EntryShape::Decorator, true),
-            (EntryShape::Registrar, true),
-        ] {
+        for (shape, assumed) in [(EntryShape::Decorator, true), (EntryShape::Registrar, true)] {
             for (member, row) in models.entry_rows(shape) {
                 if member.path.rsplit('.').next() != Some(method.as_str()) {
                     continue;
@@ -384,8 +425,14 @@ impl Machine<'_> {
                     let plan = self.plan(id, at, Some(receiver), args, why.as_deref());
                     return Some(Out::ret(plan));
                 }
-                let ports = Ports { receiver: Some(receiver), args };
-                let handler = row.handler.as_ref().and_then(|p| self.port_plain(p, &ports))?;
+                let ports = Ports {
+                    receiver: Some(receiver),
+                    args,
+                };
+                let handler = row
+                    .handler
+                    .as_ref()
+                    .and_then(|p| self.port_plain(p, &ports))?;
                 if !self.has_handler(handler) {
                     continue;
                 }
@@ -407,13 +454,18 @@ impl Machine<'_> {
         args: &Args,
     ) -> Out {
         let method = self.text(name).to_string();
-        let binds = self
-            .m
-            .entry_rows(EntryShape::BaseClass)
-            .any(|(_, row)| row.bound_by.as_deref().is_some_and(|b| b.ends_with(&format!(".{method}"))));
+        let binds = self.m.entry_rows(EntryShape::BaseClass).any(|(_, row)| {
+            row.bound_by
+                .as_deref()
+                .is_some_and(|b| b.ends_with(&format!(".{method}")))
+        });
         if binds {
             let kind = self.n.bound;
-            let bound = Atom::LibObject { class: kind, attrs: Box::default(), data: receiver };
+            let bound = Atom::LibObject {
+                class: kind,
+                attrs: Box::default(),
+                data: receiver,
+            };
             return Out::ret(self.w.store.one(bound));
         }
         for base in self.lib_bases(class) {
@@ -438,7 +490,9 @@ impl Machine<'_> {
             .map(|b| b.registration.clone())
             .collect();
         for bound in &bounds {
-            let Some(row) = self.row(bound).cloned() else { continue };
+            let Some(row) = self.row(bound).cloned() else {
+                continue;
+            };
             match row.shape {
                 EntryShape::Hook => hooks.push(bound.handler),
                 EntryShape::Decorator | EntryShape::Registrar => {
@@ -458,7 +512,10 @@ impl Machine<'_> {
     }
 
     fn row(&self, bound: &Bound) -> Option<&EntryRow> {
-        self.m.get(bound.member).entry_points.get(bound.registration.row as usize)
+        self.m
+            .get(bound.member)
+            .entry_points
+            .get(bound.registration.row as usize)
     }
 
     fn add_routes(
@@ -502,14 +559,24 @@ impl Machine<'_> {
                 let converters = names
                     .into_iter()
                     .map(|(name, converter)| {
-                        let kills = row.converters.get(&converter).map_or(0, |c| {
-                            c.clears.0 | self.excluded(&c.excludes)
-                        });
+                        let kills = row
+                            .converters
+                            .get(&converter)
+                            .map_or(0, |c| c.clears.0 | self.excluded(&c.excludes));
                         (name, kills)
                     })
                     .collect::<Vec<_>>();
                 for atom in self.w.store.atoms_of(bound.handler) {
-                    self.add_handler(&atom, bound, row, &route, &segments, &converters, assumed.as_ref(), out);
+                    self.add_handler(
+                        &atom,
+                        bound,
+                        row,
+                        &route,
+                        &segments,
+                        &converters,
+                        assumed.as_ref(),
+                        out,
+                    );
                 }
             }
         }
@@ -542,25 +609,28 @@ impl Machine<'_> {
         assumed: Option<&String>,
         out: &mut Vec<Entry>,
     ) {
-        let make = |function: FnId, class: Option<ClassId>, value: V, methods: Vec<String>| {
-            Entry {
-                framework: row.framework.clone(),
-                methods,
-                route: route.to_owned(),
-                segments: segments.to_vec(),
-                function,
-                class,
-                value,
-                auth: Vec::new(),
-                assumed: assumed.cloned(),
-                converters: converters.to_vec(),
-            }
+        let make = |function: FnId, class: Option<ClassId>, value: V, methods: Vec<String>| Entry {
+            framework: row.framework.clone(),
+            methods,
+            route: route.to_owned(),
+            segments: segments.to_vec(),
+            function,
+            class,
+            value,
+            auth: Vec::new(),
+            assumed: assumed.cloned(),
+            converters: converters.to_vec(),
         };
         match atom {
             Atom::Fn { function, env } | Atom::Method { function, env, .. } => {
                 let value = self.w.store.one(atom.clone());
                 let (function, auth) = self.unwrapped(*function, *env);
-                out.push(make(function, None, value, bound.registration.methods.clone()));
+                out.push(make(
+                    function,
+                    None,
+                    value,
+                    bound.registration.methods.clone(),
+                ));
                 if let Some(last) = out.last_mut() {
                     last.auth = auth;
                 }
@@ -577,12 +647,16 @@ impl Machine<'_> {
             }
             Atom::LibObject { class, data, .. } if *class == self.n.bound => {
                 for inner in self.w.store.atoms_of(*data) {
-                    let Atom::Class { class, .. } = inner else { continue };
+                    let Atom::Class { class, .. } = inner else {
+                        continue;
+                    };
                     let explicit = bound.registration.methods != row.default_methods;
                     for (function, methods) in self.class_handlers(class, true) {
                         let receiver = self.open_object(class);
                         let name = self.p.function(function).name;
-                        let Some(value) = self.method_of(class, name, receiver) else { continue };
+                        let Some(value) = self.method_of(class, name, receiver) else {
+                            continue;
+                        };
                         let methods = if methods.is_empty() || (explicit && methods.len() != 1) {
                             bound.registration.methods.clone()
                         } else {
@@ -599,8 +673,16 @@ impl Machine<'_> {
     /// The function below decorators that wrap it, and the decorators that look like they ask who is
     /// there.
     fn unwrapped(&self, function: FnId, env: crate::value::EnvId) -> (FnId, Vec<String>) {
-        const WORDS: [&str; 8] =
-            ["login", "auth", "admin", "require", "permission", "token", "role", "user"];
+        const WORDS: [&str; 8] = [
+            "login",
+            "auth",
+            "admin",
+            "require",
+            "permission",
+            "token",
+            "role",
+            "user",
+        ];
         let mut auth = Vec::new();
         let (mut function, mut env) = (function, env);
         for _ in 0..MAX_MOUNTS {
@@ -611,18 +693,27 @@ impl Machine<'_> {
                 break;
             }
             // What the wrapper was given: a function made outside the decorator.
-            let given = self.w.store.env(env).iter().find_map(|(_, v)| match self.w.store.only(*v) {
-                Some(Atom::Fn { function: inner, env: inner_env })
-                    if *inner != function
-                        && self.p.function(*inner).parent.is_none_or(|p| {
-                            self.p.fn_id(self.p.unit_of(*inner), p) != outer
-                        }) =>
-                {
-                    Some((*inner, *inner_env))
-                }
-                _ => None,
-            });
-            let Some((inner, inner_env)) = given else { break };
+            let given =
+                self.w
+                    .store
+                    .env(env)
+                    .iter()
+                    .find_map(|(_, v)| match self.w.store.only(*v) {
+                        Some(Atom::Fn {
+                            function: inner,
+                            env: inner_env,
+                        }) if *inner != function
+                            && self.p.function(*inner).parent.is_none_or(|p| {
+                                self.p.fn_id(self.p.unit_of(*inner), p) != outer
+                            }) =>
+                        {
+                            Some((*inner, *inner_env))
+                        }
+                        _ => None,
+                    });
+            let Some((inner, inner_env)) = given else {
+                break;
+            };
             let name = self.text(self.p.function(outer).qualname);
             let name = name.split('.').next().unwrap_or_default().to_owned();
             if WORDS.iter().any(|w| name.to_lowercase().contains(w)) && !auth.contains(&name) {
@@ -639,15 +730,22 @@ impl Machine<'_> {
         let bases = self.lib_bases(class);
         let mut out: Vec<(FnId, Vec<String>)> = Vec::new();
         for (member, row) in self.m.entry_rows(EntryShape::BaseClass) {
-            let fits = bases.iter().any(|b| self.m.derives(&self.text(*b), &member.path));
+            let fits = bases
+                .iter()
+                .any(|b| self.m.derives(&self.text(*b), &member.path));
             if !fits || row.bound_by.is_some() != bound {
                 continue;
             }
             for base in self.order_of(class) {
-                let crate::world::Base::Own(c) = base else { continue };
+                let crate::world::Base::Own(c) = base else {
+                    continue;
+                };
                 for (name, function) in self.methods_in(c) {
                     let name = self.text(name).to_string();
-                    if out.iter().any(|(f, _)| self.p.function(*f).name == self.p.function(function).name) {
+                    if out
+                        .iter()
+                        .any(|(f, _)| self.p.function(*f).name == self.p.function(function).name)
+                    {
                         continue;
                     }
                     for (pattern, methods) in &row.method_functions {
@@ -678,7 +776,9 @@ impl Machine<'_> {
                     .entry_rows(EntryShape::BaseClass)
                     .find(|(member, row)| {
                         row.bound_by.is_none()
-                            && bases.iter().any(|b| self.m.derives(&self.text(*b), &member.path))
+                            && bases
+                                .iter()
+                                .any(|b| self.m.derives(&self.text(*b), &member.path))
                     })
                     .map(|(_, row)| row.framework.clone())
             };
@@ -686,7 +786,9 @@ impl Machine<'_> {
             for (function, methods) in self.class_handlers(class, false) {
                 let receiver = self.open_object(class);
                 let name = self.p.function(function).name;
-                let Some(value) = self.method_of(class, name, receiver) else { continue };
+                let Some(value) = self.method_of(class, name, receiver) else {
+                    continue;
+                };
                 out.push(Entry {
                     framework: framework.clone(),
                     methods,
@@ -717,7 +819,9 @@ impl Machine<'_> {
         seen.push(at);
         let made = self.made.get(&at);
         let is_application = made.is_none_or(|(application, _)| *application);
-        let own = made.and_then(|(_, prefix)| prefix.clone()).unwrap_or_default();
+        let own = made
+            .and_then(|(_, prefix)| prefix.clone())
+            .unwrap_or_default();
         if is_application {
             out.push((String::new(), None));
         } else {
@@ -739,7 +843,10 @@ impl Machine<'_> {
                 }
             }
             if !mounted {
-                out.push((own, Some("its collection is not seen to be registered".to_owned())));
+                out.push((
+                    own,
+                    Some("its collection is not seen to be registered".to_owned()),
+                ));
             }
         }
         seen.pop();
@@ -763,7 +870,10 @@ impl Machine<'_> {
     /// What the handler's parameters get from the route.
     pub(crate) fn handler_args(&mut self, entry: &Entry) -> Args {
         let mut args = Args::default();
-        let site = Site { function: entry.function, inst: u32::MAX };
+        let site = Site {
+            function: entry.function,
+            inst: u32::MAX,
+        };
         for (param, kills) in &entry.converters {
             let name = self.name(param);
             let input = self.w.store.input_id(InputKey {
@@ -776,7 +886,11 @@ impl Machine<'_> {
             label.kills = *kills;
             if *kills != 0 {
                 let by = self.name("the route's converter");
-                let note = Note::Sanitized { site, by, kinds: *kills };
+                let note = Note::Sanitized {
+                    site,
+                    by,
+                    kinds: *kills,
+                };
                 label.notes = self.w.store.noted(label.notes, note);
             }
             let what = self.name(&format!("route parameter {param}"));
@@ -801,7 +915,11 @@ fn joined(prefix: &str, route: &str) -> String {
     if route.is_empty() {
         return prefix.to_owned();
     }
-    format!("{}/{}", prefix.trim_end_matches('/'), route.trim_start_matches('/'))
+    format!(
+        "{}/{}",
+        prefix.trim_end_matches('/'),
+        route.trim_start_matches('/')
+    )
 }
 
 /// A route's text as segments, and its parameters with their converters.
@@ -814,7 +932,9 @@ fn segments(route: &str, syntax: RouteSyntax) -> (Vec<RouteSegment>, Vec<(String
     let mut names = Vec::new();
     let mut rest = route;
     while let Some(at) = rest.find(open) {
-        let Some(end) = rest[at..].find(close) else { break };
+        let Some(end) = rest[at..].find(close) else {
+            break;
+        };
         if at > 0 {
             out.push(RouteSegment::Literal(rest[..at].to_owned()));
         }
@@ -826,7 +946,10 @@ fn segments(route: &str, syntax: RouteSyntax) -> (Vec<RouteSegment>, Vec<(String
         };
         let converter = converter.split('(').next().unwrap_or_default().trim();
         let name = name.trim().to_owned();
-        out.push(RouteSegment::Param { name: name.clone(), converter: converter.to_owned() });
+        out.push(RouteSegment::Param {
+            name: name.clone(),
+            converter: converter.to_owned(),
+        });
         names.push((name, converter.to_owned()));
         rest = &rest[at + end + 1..];
     }

@@ -129,14 +129,32 @@ impl Label {
 /// Something to be said about a label: why it is taken for granted, or why it is harmless.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Note {
-    NameOnlyCall { site: Site, name: Name },
-    UnmodelledCall { site: Site, name: Name },
-    Widened { site: Site },
+    NameOnlyCall {
+        site: Site,
+        name: Name,
+    },
+    UnmodelledCall {
+        site: Site,
+        name: Name,
+    },
+    Widened {
+        site: Site,
+    },
     /// Sanitized for the kinds in the mask by the named thing.
-    Sanitized { site: Site, by: Name, kinds: u64 },
-    Guarded { site: Site, by: Name, kinds: u64 },
+    Sanitized {
+        site: Site,
+        by: Name,
+        kinds: u64,
+    },
+    Guarded {
+        site: Site,
+        by: Name,
+        kinds: u64,
+    },
     /// Kept in memory by one request, used by another.
-    Stored { site: Site },
+    Stored {
+        site: Site,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -4,8 +4,8 @@ use solvent_base::Name;
 use solvent_finding::Transform;
 use solvent_ir::{BinaryOp, Const};
 use solvent_models::{
-    ArgSelector, Effect, Harmful, How, Literal, Member, MemberId, Port, PortRoot, PortStep,
-    Source, SourceShape, StepRow, Test, Truth, TypeRef, When, pattern,
+    ArgSelector, Effect, Harmful, How, Literal, Member, MemberId, Port, PortRoot, PortStep, Source,
+    SourceShape, StepRow, Test, Truth, TypeRef, When, pattern,
 };
 
 use crate::call::{Args, Out};
@@ -24,7 +24,10 @@ pub(crate) struct Ports<'a> {
 impl Machine<'_> {
     /// A library's object by path, as it is read.
     pub(crate) fn lib_value(&mut self, path: Name) -> V {
-        let site = Site { function: crate::link::FnId(0), inst: u32::MAX };
+        let site = Site {
+            function: crate::link::FnId(0),
+            inst: u32::MAX,
+        };
         self.lib_attr(path, site)
     }
 
@@ -32,7 +35,9 @@ impl Machine<'_> {
         let text = self.text(path);
         let canonical = self.m.canonical(&text).into_owned();
         let path = self.name(&canonical);
-        let Some(id) = self.path_member(path) else { return self.w.store.lib(path) };
+        let Some(id) = self.path_member(path) else {
+            return self.w.store.lib(path);
+        };
         let member = self.m.get(id);
         if member.path != canonical {
             // A member of a base class: functions keep the path that was written.
@@ -56,7 +61,11 @@ impl Machine<'_> {
                 Atom::LibObject { class, attrs, data } => {
                     let mut attrs = attrs.to_vec();
                     attrs.push((self.n.path, at));
-                    Atom::LibObject { class, attrs: attrs.into(), data }
+                    Atom::LibObject {
+                        class,
+                        attrs: attrs.into(),
+                        data,
+                    }
                 }
                 other => other,
             });
@@ -83,7 +92,10 @@ impl Machine<'_> {
         }
         let mut v = self.source_value(member, Some(receiver), &Args::default(), site);
         let args = Args::default();
-        let ports = Ports { receiver: Some(receiver), args: &args };
+        let ports = Ports {
+            receiver: Some(receiver),
+            args: &args,
+        };
         for step in &member.steps {
             if step.to == Port::RETURN
                 && step.from.root == PortRoot::Receiver
@@ -131,13 +143,7 @@ impl Machine<'_> {
         out
     }
 
-    fn source_value(
-        &mut self,
-        member: &Member,
-        receiver: Option<V>,
-        args: &Args,
-        site: Site,
-    ) -> V {
+    fn source_value(&mut self, member: &Member, receiver: Option<V>, args: &Args, site: Site) -> V {
         let mut out = Ls::NONE;
         for source in &member.sources {
             if source.at != Port::RETURN {
@@ -147,7 +153,11 @@ impl Machine<'_> {
                 out = self.w.store.union(out, set);
             }
         }
-        if out == Ls::NONE { V::NEVER } else { self.w.store.data(out) }
+        if out == Ls::NONE {
+            V::NEVER
+        } else {
+            self.w.store.data(out)
+        }
     }
 
     fn source_labels(
@@ -166,7 +176,10 @@ impl Machine<'_> {
             SourceShape::Named { name } => {
                 let ports = Ports { receiver, args };
                 let v = self.port_plain(name, &ports)?;
-                (self.w.store.constant_str(v).unwrap_or(empty), InputShape::Whole)
+                (
+                    self.w.store.constant_str(v).unwrap_or(empty),
+                    InputShape::Whole,
+                )
             }
             SourceShape::OfReceiver => {
                 let deep = self.w.store.deep(receiver?);
@@ -180,7 +193,12 @@ impl Machine<'_> {
             }
         };
         let carrier = source.kind.carrier();
-        let input = self.w.store.input_id(InputKey { carrier, name, inner: Vec::new(), shape });
+        let input = self.w.store.input_id(InputKey {
+            carrier,
+            name,
+            inner: Vec::new(),
+            shape,
+        });
         let mut label = Label::new(Origin::Input(input));
         let what = self.name(&member.path);
         label.trace = self.w.store.hop(Hop {
@@ -204,10 +222,18 @@ impl Machine<'_> {
     /// A value seen as this type.
     pub(crate) fn typed(&mut self, v: V, kind: &TypeRef) -> V {
         let TypeRef::Named { path, element } = kind else {
-            return if v == V::NEVER { self.w.store.unknown() } else { v };
+            return if v == V::NEVER {
+                self.w.store.unknown()
+            } else {
+                v
+            };
         };
         let canonical = self.m.canonical(path).into_owned();
-        let v_or_unknown = if v == V::NEVER { self.w.store.unknown() } else { v };
+        let v_or_unknown = if v == V::NEVER {
+            self.w.store.unknown()
+        } else {
+            v
+        };
         let kind = match canonical.as_str() {
             "builtins.str" | "builtins.bytes" | "builtins.bytearray" => return v_or_unknown,
             "builtins.int" | "builtins.float" | "builtins.bool" => {
@@ -221,24 +247,35 @@ impl Machine<'_> {
             "builtins.dict" => {
                 return if v == V::NEVER {
                     let unknown = self.w.store.unknown();
-                    self.w.store.coll(CollKind::Dict, Vec::new(), unknown, Ls::NONE)
+                    self.w
+                        .store
+                        .coll(CollKind::Dict, Vec::new(), unknown, Ls::NONE)
                 } else {
                     v
                 };
             }
             _ => {
                 let class = self.name(&canonical);
-                let same = self.w.store.atoms(v).all(
-                    |a| matches!(a, Atom::LibObject { class: have, .. } if *have == class),
-                );
+                let same =
+                    self.w.store.atoms(v).all(
+                        |a| matches!(a, Atom::LibObject { class: have, .. } if *have == class),
+                    );
                 if v != V::NEVER && same {
                     return v;
                 }
-                return self.w.store.one(Atom::LibObject { class, attrs: Box::default(), data: v });
+                return self.w.store.one(Atom::LibObject {
+                    class,
+                    attrs: Box::default(),
+                    data: v,
+                });
             }
         };
         let is_coll = v != V::NEVER
-            && self.w.store.atoms(v).all(|a| matches!(a, Atom::Coll { kind, .. } if *kind != CollKind::Dict));
+            && self
+                .w
+                .store
+                .atoms(v)
+                .all(|a| matches!(a, Atom::Coll { kind, .. } if *kind != CollKind::Dict));
         if is_coll {
             return v;
         }
@@ -384,7 +421,12 @@ impl Machine<'_> {
         let mut out = V::NEVER;
         for atom in self.w.store.atoms_of(v) {
             let one = match atom {
-                Atom::Coll { kind: CollKind::Dict, kids, rest, keys } => {
+                Atom::Coll {
+                    kind: CollKind::Dict,
+                    kids,
+                    rest,
+                    keys,
+                } => {
                     let mut all = V::NEVER;
                     for (key, _) in &*kids {
                         let key = self.w.store.konst(key.clone());
@@ -425,9 +467,12 @@ impl Machine<'_> {
             .store
             .atoms(base)
             .find_map(|a| match a {
-                Atom::Coll { kind, kids, rest, keys } => {
-                    Some((*kind, kids.to_vec(), *rest, *keys))
-                }
+                Atom::Coll {
+                    kind,
+                    kids,
+                    rest,
+                    keys,
+                } => Some((*kind, kids.to_vec(), *rest, *keys)),
                 _ => None,
             })
             .unwrap_or((kind, Vec::new(), V::NEVER, Ls::NONE));
@@ -494,7 +539,11 @@ impl Machine<'_> {
         if member.stops {
             return Out::never();
         }
-        if member.guards.iter().any(|g| g.holds_when == solvent_models::GuardSense::Returns) {
+        if member
+            .guards
+            .iter()
+            .any(|g| g.holds_when == solvent_models::GuardSense::Returns)
+        {
             // Seen by `refine` through the receiver's new version.
         }
         let mut out = Out::default();
@@ -554,8 +603,10 @@ impl Machine<'_> {
                 .iter()
                 .filter_map(|k| self.port(&mut slot, index, k, &ports))
                 .collect();
-            let value =
-                mutation.value.as_ref().and_then(|v| self.port(&mut slot, index, v, &ports));
+            let value = mutation
+                .value
+                .as_ref()
+                .and_then(|v| self.port(&mut slot, index, v, &ports));
             match &mutation.target.root {
                 PortRoot::Receiver => {
                     let Some(receiver) = receiver else { continue };
@@ -563,7 +614,10 @@ impl Machine<'_> {
                     let v = self.mutate(frame, index, base, mutation.effect, &keys, value, args);
                     new_receiver = Some(v);
                 }
-                PortRoot::Arg(ArgSelector::One { position: Some(position), .. }) => {
+                PortRoot::Arg(ArgSelector::One {
+                    position: Some(position),
+                    ..
+                }) => {
                     if let Some((before, Some(source))) = args.pos.get(*position as usize) {
                         let v =
                             self.mutate(frame, index, *before, mutation.effect, &keys, value, args);
@@ -578,7 +632,11 @@ impl Machine<'_> {
             let Some(function) = self.port(&mut slot, index, &callback.function, &ports) else {
                 continue;
             };
-            let callable = self.w.store.atoms(function).any(|a| !matches!(a, Atom::Const(_)));
+            let callable = self
+                .w
+                .store
+                .atoms(function)
+                .any(|a| !matches!(a, Atom::Const(_)));
             if !callable {
                 continue;
             }
@@ -635,7 +693,10 @@ impl Machine<'_> {
             }
             (None, Some(_)) => {
                 let path = member.path.clone();
-                let kind = TypeRef::Named { path, element: None };
+                let kind = TypeRef::Named {
+                    path,
+                    element: None,
+                };
                 let v = self.typed(ret, &kind);
                 self.with_arguments(v, member, args, site)
             }
@@ -655,11 +716,17 @@ impl Machine<'_> {
                 _ => None,
             })
         });
-        let made = self.w.store.atoms(data).any(|a| matches!(a, Atom::LibObject { .. }));
+        let made = self
+            .w
+            .store
+            .atoms(data)
+            .any(|a| matches!(a, Atom::LibObject { .. }));
         match class {
-            Some(class) if !made => {
-                self.w.store.one(Atom::LibObject { class, attrs: Box::default(), data })
-            }
+            Some(class) if !made => self.w.store.one(Atom::LibObject {
+                class,
+                attrs: Box::default(),
+                data,
+            }),
             _ => data,
         }
     }
@@ -679,7 +746,10 @@ impl Machine<'_> {
         let mut own_prefix = None;
         for row in &member.entry_points {
             if let Some(prefix) = &row.prefix {
-                let ports = Ports { receiver: None, args };
+                let ports = Ports {
+                    receiver: None,
+                    args,
+                };
                 if let Some(v) = self.port_plain(prefix, &ports) {
                     own_prefix = self.constant_texts(v).and_then(|t| t.into_iter().next());
                 }
@@ -687,12 +757,20 @@ impl Machine<'_> {
         }
         let rows = member.entry_points.clone();
         self.note_made(site, &rows, own_prefix);
-        self.w.store.one(Atom::LibObject { class, attrs: attrs.into(), data })
+        self.w.store.one(Atom::LibObject {
+            class,
+            attrs: attrs.into(),
+            data,
+        })
     }
 
     /// The receiver itself keeps its make-up when the very value passes.
     fn object_data_for(&mut self, v: V, step: &StepRow) -> V {
-        if step.how == How::Value { v } else { self.object_data(v) }
+        if step.how == How::Value {
+            v
+        } else {
+            self.object_data(v)
+        }
     }
 
     fn given(&mut self, base: V, v: V) -> V {
@@ -702,11 +780,25 @@ impl Machine<'_> {
             all.push(match atom {
                 Atom::LibObject { class, attrs, data } => {
                     done = true;
-                    Atom::LibObject { class, attrs, data: self.w.store.join(data, v) }
+                    Atom::LibObject {
+                        class,
+                        attrs,
+                        data: self.w.store.join(data, v),
+                    }
                 }
-                Atom::Coll { kind, kids, rest, keys } => {
+                Atom::Coll {
+                    kind,
+                    kids,
+                    rest,
+                    keys,
+                } => {
                     done = true;
-                    Atom::Coll { kind, kids, rest: self.w.store.join(rest, v), keys }
+                    Atom::Coll {
+                        kind,
+                        kids,
+                        rest: self.w.store.join(rest, v),
+                        keys,
+                    }
                 }
                 other => other,
             });
@@ -735,7 +827,9 @@ impl Machine<'_> {
                 if has {
                     self.index(frame, index, base, *outer)
                 } else {
-                    self.w.store.coll(CollKind::Dict, Vec::new(), V::NEVER, Ls::NONE)
+                    self.w
+                        .store
+                        .coll(CollKind::Dict, Vec::new(), V::NEVER, Ls::NONE)
                 }
             };
             let below = self.set_index(frame, index, below, *inner, value.unwrap_or(unknown));
@@ -758,7 +852,15 @@ impl Machine<'_> {
                     let data = self.mutate(frame, index, inner, effect, keys, value, args);
                     self.w.store.one(Atom::LibObject { class, attrs, data })
                 }
-                (Atom::Coll { kind, kids, rest, keys: labels }, Effect::Append) => {
+                (
+                    Atom::Coll {
+                        kind,
+                        kids,
+                        rest,
+                        keys: labels,
+                    },
+                    Effect::Append,
+                ) => {
                     let v = value.unwrap_or(unknown);
                     if kind == CollKind::List && rest == V::NEVER {
                         let mut kids = kids.to_vec();
@@ -769,7 +871,15 @@ impl Machine<'_> {
                         self.w.store.coll(kind, kids.to_vec(), rest, labels)
                     }
                 }
-                (Atom::Coll { kind, kids, rest, keys: labels }, Effect::Insert) => {
+                (
+                    Atom::Coll {
+                        kind,
+                        kids,
+                        rest,
+                        keys: labels,
+                    },
+                    Effect::Insert,
+                ) => {
                     let at = keys.first().and_then(|k| self.small_int(*k));
                     let v = value.unwrap_or(unknown);
                     match at.and_then(|i| usize::try_from(i).ok()) {
@@ -790,7 +900,15 @@ impl Machine<'_> {
                         }
                     }
                 }
-                (Atom::Coll { kind, kids, rest, keys: labels }, Effect::Extend) => {
+                (
+                    Atom::Coll {
+                        kind,
+                        kids,
+                        rest,
+                        keys: labels,
+                    },
+                    Effect::Extend,
+                ) => {
                     let v = value.unwrap_or(unknown);
                     match self.exact_items(v) {
                         Some(items) if kind == CollKind::List && rest == V::NEVER => {
@@ -807,8 +925,18 @@ impl Machine<'_> {
                         }
                     }
                 }
-                (Atom::Coll { kind, kids, rest, keys: labels }, Effect::Remove) => {
-                    let want = keys.first().and_then(|k| self.w.store.constant(*k).cloned());
+                (
+                    Atom::Coll {
+                        kind,
+                        kids,
+                        rest,
+                        keys: labels,
+                    },
+                    Effect::Remove,
+                ) => {
+                    let want = keys
+                        .first()
+                        .and_then(|k| self.w.store.constant(*k).cloned());
                     if keys.is_empty() || want.is_some() {
                         self.coll_remove(kind, &kids, rest, labels, want)
                     } else {
@@ -818,7 +946,15 @@ impl Machine<'_> {
                 (Atom::Coll { kind, .. }, Effect::Clear) => {
                     self.w.store.coll(kind, Vec::new(), V::NEVER, Ls::NONE)
                 }
-                (Atom::Coll { kind, kids, rest, keys: labels }, Effect::Reverse) => {
+                (
+                    Atom::Coll {
+                        kind,
+                        kids,
+                        rest,
+                        keys: labels,
+                    },
+                    Effect::Reverse,
+                ) => {
                     if rest == V::NEVER {
                         let kids = kids
                             .iter()
@@ -831,7 +967,15 @@ impl Machine<'_> {
                         self.scrambled(kind, &kids, rest, labels)
                     }
                 }
-                (Atom::Coll { kind, kids, rest, keys: labels }, Effect::Scramble) => {
+                (
+                    Atom::Coll {
+                        kind,
+                        kids,
+                        rest,
+                        keys: labels,
+                    },
+                    Effect::Scramble,
+                ) => {
                     if kind == CollKind::List {
                         self.scrambled(kind, &kids, rest, labels)
                     } else {
@@ -881,7 +1025,9 @@ impl Machine<'_> {
     }
 
     fn has_key(&self, base: V, key: V) -> bool {
-        let Some(key) = self.w.store.constant(key) else { return false };
+        let Some(key) = self.w.store.constant(key) else {
+            return false;
+        };
         self.w.store.atoms(base).any(|a| match a {
             Atom::Coll { kids, .. } => kids.iter().any(|(k, _)| k == key),
             Atom::LibObject { data, .. } if *data != V::NEVER => {
@@ -919,9 +1065,7 @@ impl Machine<'_> {
                 let covers = match &step.from.root {
                     PortRoot::Arg(ArgSelector::All) => true,
                     PortRoot::Arg(ArgSelector::From(first)) => i >= *first as usize,
-                    PortRoot::Arg(ArgSelector::One { position, .. }) => {
-                        *position == Some(i as u32)
-                    }
+                    PortRoot::Arg(ArgSelector::One { position, .. }) => *position == Some(i as u32),
                     _ => false,
                 };
                 if covers {
@@ -940,11 +1084,10 @@ impl Machine<'_> {
         let by = self.name(&member.path);
         for (at, kinds) in cleared {
             if kinds != 0 {
-                parts[at] = self.w.store.clear(
-                    parts[at],
-                    kinds,
-                    Note::Sanitized { site, by, kinds },
-                );
+                parts[at] =
+                    self.w
+                        .store
+                        .clear(parts[at], kinds, Note::Sanitized { site, by, kinds });
             }
         }
         self.join_paths(frame, index, &parts, site)
@@ -961,7 +1104,11 @@ impl Machine<'_> {
         let slash = self.name("/");
         let mut all: Vec<Vec<Piece>> = Vec::new();
         for (i, part) in parts.iter().enumerate() {
-            let part = if i > 0 { self.w.store.mark(*part, Marks::JOINED) } else { *part };
+            let part = if i > 0 {
+                self.w.store.mark(*part, Marks::JOINED)
+            } else {
+                *part
+            };
             let text = self.stringify(frame, index, part);
             let pieces = self.pieces(text);
             if i == 0 {
@@ -981,7 +1128,9 @@ impl Machine<'_> {
                     }
                     let mut joined = left.clone();
                     let ends = match joined.last() {
-                        Some(Piece::Lit(n)) => self.text(*n).ends_with('/') || *n == self.w.store.empty,
+                        Some(Piece::Lit(n)) => {
+                            self.text(*n).ends_with('/') || *n == self.w.store.empty
+                        }
                         None => true,
                         Some(Piece::Data(_)) => false,
                     };
@@ -1024,7 +1173,10 @@ impl Machine<'_> {
                 }
             };
             let by = path;
-            out = self.w.store.clear(out, kinds, Note::Sanitized { site, by, kinds });
+            out = self
+                .w
+                .store
+                .clear(out, kinds, Note::Sanitized { site, by, kinds });
         }
         out
     }
@@ -1112,13 +1264,11 @@ impl Machine<'_> {
                     for (i, piece) in pieces.iter().enumerate() {
                         let Piece::Data(labels) = piece else { continue };
                         let mut set = *labels;
-                        if let Some(text) = self.literal(&pieces[..i]) {
-                            if !text.is_empty() {
-                                set = self
-                                    .w
-                                    .store
-                                    .link_set(set, &Link::Transform(Transform::Prefix(text)));
-                            }
+                        if let Some(text) = self.literal(&pieces[..i])
+                            && !text.is_empty()
+                        {
+                            let prefix = Link::Transform(Transform::Prefix(text));
+                            set = self.w.store.link_set(set, &prefix);
                         }
                         if let Some(text) = self.literal(&pieces[i + 1..])
                             && !text.is_empty()
@@ -1128,15 +1278,20 @@ impl Machine<'_> {
                                 .store
                                 .link_set(set, &Link::Transform(Transform::Suffix(text)));
                         }
-                        set = self.w.store.link_set(set, &Link::Transform(transform.clone()));
+                        set = self
+                            .w
+                            .store
+                            .link_set(set, &Link::Transform(transform.clone()));
                         out = self.w.store.union(out, set);
                     }
                 }
                 other => {
                     let one = self.w.store.one(other);
                     let deep = self.w.store.deep(one);
-                    let set =
-                        self.w.store.link_set(deep, &Link::Transform(transform.clone()));
+                    let set = self
+                        .w
+                        .store
+                        .link_set(deep, &Link::Transform(transform.clone()));
                     out = self.w.store.union(out, set);
                 }
             }
@@ -1176,12 +1331,19 @@ impl Machine<'_> {
                 self.port(&mut slot, index, &sink.at, ports)
             };
             let Some(value) = value else { continue };
-            let value =
-                if matches!(sink.at.root, PortRoot::Receiver) { self.object_data(value) } else { value };
+            let value = if matches!(sink.at.root, PortRoot::Receiver) {
+                self.object_data(value)
+            } else {
+                value
+            };
             if by_name && self.w.store.constants(value).is_some() {
                 continue;
             }
-            let at = SinkRef { site, member: id, row: row as u32 };
+            let at = SinkRef {
+                site,
+                member: id,
+                row: row as u32,
+            };
             let labelled = self.w.store.deep(value) != Ls::NONE;
             let touch = if labelled {
                 Touch::Labelled
@@ -1195,7 +1357,15 @@ impl Machine<'_> {
             self.note_touch(frame, at, touch);
             if labelled {
                 let facts = self.facts_here(frame).into();
-                self.push_hit(frame, Hit { sink: at, value, facts, by_name });
+                self.push_hit(
+                    frame,
+                    Hit {
+                        sink: at,
+                        value,
+                        facts,
+                        by_name,
+                    },
+                );
             }
         }
     }
@@ -1229,32 +1399,46 @@ impl Machine<'_> {
             Test::Equals(literal) => {
                 let want = self.literal_value(literal);
                 match self.w.store.constants(v) {
-                    Some(list) => self.w.store.constant(want).is_some_and(|w| list.contains(w)),
+                    Some(list) => self
+                        .w
+                        .store
+                        .constant(want)
+                        .is_some_and(|w| list.contains(w)),
                     None => true,
                 }
             }
             Test::NotEquals(literal) => {
                 let want = self.literal_value(literal);
-                self.w.store.constant(v).is_none() || self.w.store.constant(v) != self.w.store.constant(want)
+                self.w.store.constant(v).is_none()
+                    || self.w.store.constant(v) != self.w.store.constant(want)
             }
             Test::Truthy(truth) => {
                 let want = *truth == Truth::Yes;
                 self.w.store.truth(v).is_none_or(|t| t == want)
             }
             Test::ContainsAny(list) => match self.constant_texts(v) {
-                Some(texts) => texts.iter().any(|t| list.iter().any(|l| t.contains(l.as_str()))),
+                Some(texts) => texts
+                    .iter()
+                    .any(|t| list.iter().any(|l| t.contains(l.as_str()))),
                 None => true,
             },
             Test::ContainsNone(list) => match self.constant_texts(v) {
-                Some(texts) => texts.iter().any(|t| !list.iter().any(|l| t.contains(l.as_str()))),
+                Some(texts) => texts
+                    .iter()
+                    .any(|t| !list.iter().any(|l| t.contains(l.as_str()))),
                 None => true,
             },
             Test::IsText => self.w.store.atoms(v).any(|a| {
-                matches!(a, Atom::Const(Const::Str(_) | Const::Bytes(_)) | Atom::Text(_) | Atom::Data(_))
+                matches!(
+                    a,
+                    Atom::Const(Const::Str(_) | Const::Bytes(_)) | Atom::Text(_) | Atom::Data(_)
+                )
             }),
-            Test::IsSequence => {
-                self.w.store.atoms(v).any(|a| matches!(a, Atom::Coll { .. } | Atom::Data(_)))
-            }
+            Test::IsSequence => self
+                .w
+                .store
+                .atoms(v)
+                .any(|a| matches!(a, Atom::Coll { .. } | Atom::Data(_))),
         }
     }
 
@@ -1304,8 +1488,19 @@ impl Machine<'_> {
             self.name(&format!("{text}()"))
         };
         let data = out.ret.unwrap_or_else(|| self.w.store.unknown());
-        let data = if self.w.store.deep(data) == Ls::NONE { V::NEVER } else { data };
-        Out { ret: Some(self.w.store.one(Atom::LibObject { class, attrs: Box::default(), data })), ..out }
+        let data = if self.w.store.deep(data) == Ls::NONE {
+            V::NEVER
+        } else {
+            data
+        };
+        Out {
+            ret: Some(self.w.store.one(Atom::LibObject {
+                class,
+                attrs: Box::default(),
+                data,
+            })),
+            ..out
+        }
     }
 
     pub(crate) fn call_member(
@@ -1404,7 +1599,11 @@ impl Machine<'_> {
                 if let Some(out) = self.by_name(frame, index, receiver, name, args) {
                     return out;
                 }
-                let text = format!("{}.{}", self.text(self.p.class(class).name), self.text(name));
+                let text = format!(
+                    "{}.{}",
+                    self.text(self.p.class(class).name),
+                    self.text(name)
+                );
                 self.unknown_call(frame, index, receiver, args, &text)
             }
             Atom::Class { class, .. } => self.class_call(frame, index, class, receiver, name, args),
@@ -1421,7 +1620,9 @@ impl Machine<'_> {
                     return out;
                 }
                 let text = self.text(name).to_string();
-                if labels != Ls::NONE && args.all().iter().all(|v| self.w.store.deep(*v) == Ls::NONE) {
+                if labels != Ls::NONE
+                    && args.all().iter().all(|v| self.w.store.deep(*v) == Ls::NONE)
+                {
                     // The method of a labelled value gives something of it.
                     return self.pass_through(frame, index, receiver, args, &text);
                 }
@@ -1470,8 +1671,10 @@ impl Machine<'_> {
     ) -> Option<Out> {
         let text = self.text(name);
         let models = self.m;
-        let paths: Vec<String> =
-            models.methods_named(&text, args.count()).map(|m| m.path.clone()).collect();
+        let paths: Vec<String> = models
+            .methods_named(&text, args.count())
+            .map(|m| m.path.clone())
+            .collect();
         if paths.is_empty() {
             return None;
         }
@@ -1479,7 +1682,9 @@ impl Machine<'_> {
         let mut after = V::NEVER;
         for path in paths {
             let path = self.name(&path);
-            let Some(id) = self.path_member(path) else { continue };
+            let Some(id) = self.path_member(path) else {
+                continue;
+            };
             let one = self.apply_member(frame, index, id, Some(receiver), args, true);
             if let Some(ret) = one.ret {
                 out.ret = Some(match out.ret {
@@ -1508,7 +1713,13 @@ impl Machine<'_> {
         args: &Args,
     ) -> Option<Out> {
         let dynamic = matches!(self.w.store.only(receiver), Some(Atom::DynamicModule));
-        if !dynamic && self.m.methods_named(&self.text(name), args.count()).next().is_some() {
+        if !dynamic
+            && self
+                .m
+                .methods_named(&self.text(name), args.count())
+                .next()
+                .is_some()
+        {
             return None;
         }
         let all = self.w.by_name.get(&name)?.clone();
@@ -1530,8 +1741,12 @@ impl Machine<'_> {
                 let id = self.p.class_id(self.p.unit_of(f), class);
                 Some(self.open_object(id))
             };
-            let env =
-                self.w.closures.get(&f).copied().unwrap_or(crate::value::EnvId::EMPTY);
+            let env = self
+                .w
+                .closures
+                .get(&f)
+                .copied()
+                .unwrap_or(crate::value::EnvId::EMPTY);
             let note = Note::NameOnlyCall { site, name };
             let mut noted = args.clone();
             for (v, _) in &mut noted.pos {
@@ -1588,6 +1803,10 @@ impl Machine<'_> {
         let class = class_of(self, left).or_else(|| class_of(self, right))?;
         let parts = [self.object_data(left), self.object_data(right)];
         let data = self.join_paths(frame, site.inst, &parts, site);
-        Some(self.w.store.one(Atom::LibObject { class, attrs: Box::default(), data }))
+        Some(self.w.store.one(Atom::LibObject {
+            class,
+            attrs: Box::default(),
+            data,
+        }))
     }
 }

@@ -97,8 +97,11 @@ impl Program {
             program.by_last.entry(last).or_default().push(id);
             program.by_module.insert(module, id);
         }
-        program.shapes =
-            program.units.par_iter().flat_map_iter(|u| unit_shapes(u).into_iter()).collect();
+        program.shapes = program
+            .units
+            .par_iter()
+            .flat_map_iter(|u| unit_shapes(u).into_iter())
+            .collect();
         program
     }
 
@@ -149,8 +152,7 @@ impl Program {
 
     pub fn class(&self, id: ClassId) -> &Class {
         let unit = self.class_unit(id);
-        &self.units[unit.0 as usize].classes
-            [(id.0 - self.class_base[unit.0 as usize]) as usize]
+        &self.units[unit.0 as usize].classes[(id.0 - self.class_base[unit.0 as usize]) as usize]
     }
 
     /// The module body of a unit.
@@ -201,22 +203,29 @@ impl Program {
             }
             return self.find(&full).unwrap_or(Target::Library(full));
         }
-        let mut folder = if is_package { own.as_str() } else { parent(&own) };
+        let mut folder = if is_package {
+            own.as_str()
+        } else {
+            parent(&own)
+        };
         let mut packaged = None;
         loop {
-            let full =
-                if folder.is_empty() { module.to_owned() } else { format!("{folder}.{module}") };
-            if full != own || folder.is_empty() {
-                if let Some(found) = self.find(&full) {
-                    let inside_package = self
-                        .by_module
-                        .get(folder)
-                        .is_some_and(|u| self.unit(*u).path.file_name().starts_with("__init__."));
-                    if !inside_package {
-                        return found;
-                    }
-                    packaged.get_or_insert(found);
+            let full = if folder.is_empty() {
+                module.to_owned()
+            } else {
+                format!("{folder}.{module}")
+            };
+            if (full != own || folder.is_empty())
+                && let Some(found) = self.find(&full)
+            {
+                let inside_package = self
+                    .by_module
+                    .get(folder)
+                    .is_some_and(|u| self.unit(*u).path.file_name().starts_with("__init__."));
+                if !inside_package {
+                    return found;
                 }
+                packaged.get_or_insert(found);
             }
             if folder.is_empty() {
                 break;
@@ -250,7 +259,9 @@ impl Program {
         if let Some(unit) = self.by_module.get(full) {
             return Some(Target::Unit(*unit));
         }
-        self.namespaces.contains(full).then(|| Target::Namespace(full.to_owned()))
+        self.namespaces
+            .contains(full)
+            .then(|| Target::Namespace(full.to_owned()))
     }
 }
 
@@ -261,11 +272,53 @@ fn parent(dotted: &str) -> &str {
 /// Top modules of the standard library that a package's own submodule often shares a name with.
 fn is_standard(top: &str) -> bool {
     const NAMES: [&str; 48] = [
-        "abc", "ast", "asyncio", "base64", "calendar", "cmd", "code", "codecs", "collections",
-        "config", "copy", "csv", "datetime", "email", "enum", "functools", "glob", "hashlib", "html",
-        "http", "io", "itertools", "json", "logging", "math", "operator", "os", "pathlib", "pickle",
-        "platform", "queue", "random", "re", "secrets", "select", "shlex", "shutil", "signal",
-        "socket", "sqlite3", "string", "subprocess", "sys", "tempfile", "time", "types", "typing",
+        "abc",
+        "ast",
+        "asyncio",
+        "base64",
+        "calendar",
+        "cmd",
+        "code",
+        "codecs",
+        "collections",
+        "config",
+        "copy",
+        "csv",
+        "datetime",
+        "email",
+        "enum",
+        "functools",
+        "glob",
+        "hashlib",
+        "html",
+        "http",
+        "io",
+        "itertools",
+        "json",
+        "logging",
+        "math",
+        "operator",
+        "os",
+        "pathlib",
+        "pickle",
+        "platform",
+        "queue",
+        "random",
+        "re",
+        "secrets",
+        "select",
+        "shlex",
+        "shutil",
+        "signal",
+        "socket",
+        "sqlite3",
+        "string",
+        "subprocess",
+        "sys",
+        "tempfile",
+        "time",
+        "types",
+        "typing",
         "urllib",
     ];
     NAMES.contains(&top) && top != "config"
@@ -278,7 +331,9 @@ fn unit_shapes(unit: &Unit) -> Vec<Shape> {
     let mut order: Vec<usize> = (0..shapes.len()).collect();
     order.sort_by_key(|i| std::cmp::Reverse(depth(unit, *i)));
     for index in order {
-        let Some(parent) = unit.functions[index].parent else { continue };
+        let Some(parent) = unit.functions[index].parent else {
+            continue;
+        };
         let passed: Vec<_> = shapes[index].captures.clone();
         for cell in passed {
             if cell.0 == parent {
@@ -309,7 +364,9 @@ pub fn successors(function: &Function, block: u32) -> Vec<u32> {
     let data = &function.blocks[block as usize];
     let mut out: Vec<u32> = match &data.terminator {
         Terminator::Jump(to) => vec![to.0],
-        Terminator::Branch { then, otherwise, .. } => vec![then.0, otherwise.0],
+        Terminator::Branch {
+            then, otherwise, ..
+        } => vec![then.0, otherwise.0],
         Terminator::Return(_) | Terminator::Raise(_) | Terminator::Stop => Vec::new(),
     };
     out.extend(data.handlers.iter().map(|b| b.0));
@@ -318,7 +375,10 @@ pub fn successors(function: &Function, block: u32) -> Vec<u32> {
 
 fn shape(function: &Function) -> Shape {
     let count = function.blocks.len();
-    let mut shape = Shape { preds: vec![Vec::new(); count], ..Shape::default() };
+    let mut shape = Shape {
+        preds: vec![Vec::new(); count],
+        ..Shape::default()
+    };
     // Depth first without recursion: a function of a hundred thousand blocks is normal input.
     let mut state = vec![0_u8; count];
     let mut post = Vec::new();
@@ -375,9 +435,9 @@ fn versions(function: &Function) -> Vec<(u32, u32, u32)> {
         for (index, inst) in function.insts.iter().enumerate() {
             let found = match &inst.op {
                 Op::Param(p) => *p,
-                Op::SetAttr { base, .. } | Op::SetIndex { base, .. } | Op::DelIndex { base, .. } => {
-                    root[base.0 as usize]
-                }
+                Op::SetAttr { base, .. }
+                | Op::SetIndex { base, .. }
+                | Op::DelIndex { base, .. } => root[base.0 as usize],
                 Op::After { object, .. } => root[object.0 as usize],
                 Op::Refine { value, .. } => root[value.0 as usize],
                 Op::Phi(inputs) => {
@@ -410,7 +470,10 @@ fn versions(function: &Function) -> Vec<(u32, u32, u32)> {
             if p == NONE || matches!(function.insts[index as usize].op, Op::Param(_)) {
                 continue;
             }
-            match out.iter_mut().find(|(q, b, _)| *q == p && *b == block as u32) {
+            match out
+                .iter_mut()
+                .find(|(q, b, _)| *q == p && *b == block as u32)
+            {
                 Some(entry) => entry.2 = index,
                 None => out.push((p, block as u32, index)),
             }

@@ -35,8 +35,12 @@ pub struct Limits {
 impl Limits {
     /// Forty million steps are about a minute of one core; depth 40 at 20 kB a frame stays
     /// under a megabyte of stack in release builds.
-    pub const STANDARD: Self =
-        Self { steps: 40_000_000, depth: 40, contexts: 16, candidates: 3 };
+    pub const STANDARD: Self = Self {
+        steps: 40_000_000,
+        depth: 40,
+        contexts: 16,
+        candidates: 3,
+    };
 }
 
 /// The interpreter over one program.
@@ -105,6 +109,9 @@ impl Known {
     }
 }
 
+/// A summary that a call used, and which caller's value each parameter got.
+pub(crate) type OwnCall = (SummaryId, Vec<(u32, u32)>);
+
 /// One activation under evaluation.
 pub(crate) struct Frame {
     pub f: FnId,
@@ -127,7 +134,7 @@ pub(crate) struct Frame {
     pub effects: Vec<(Place, Site, V)>,
     pub touched: BTreeMap<SinkRef, Touch>,
     pub calls: Vec<(Site, CallTier, SummaryId)>,
-    pub own_calls: BTreeMap<u32, Vec<(SummaryId, Vec<(u32, u32)>)>>,
+    pub own_calls: BTreeMap<u32, Vec<OwnCall>>,
     pub cut: Vec<(u32, u32)>,
     pub vouched: Option<Vec<(u32, u64, u16)>>,
     pub diverged: bool,
@@ -196,7 +203,9 @@ impl<'a> Machine<'a> {
         if let Some(known) = self.members.get(&(class, name)) {
             return *known;
         }
-        let found = self.m.attribute_id(&self.names.text(class), &self.names.text(name));
+        let found = self
+            .m
+            .attribute_id(&self.names.text(class), &self.names.text(name));
         self.members.insert((class, name), found);
         found
     }
@@ -308,7 +317,11 @@ impl<'a> Machine<'a> {
         }
         match &data.terminator {
             Terminator::Jump(to) => changed |= self.enter(frame, function, block, to.0, None),
-            Terminator::Branch { condition, then, otherwise } => {
+            Terminator::Branch {
+                condition,
+                then,
+                otherwise,
+            } => {
                 let value = frame.vals[condition.0 as usize];
                 let decided = match self.look_everywhere {
                     Some(f) if f == frame.f && self.w.depth <= 1 => None,
@@ -320,12 +333,16 @@ impl<'a> Machine<'a> {
                     None => {}
                 }
                 if decided != Some(false) {
-                    changed |=
-                        self.enter(frame, function, block, then.0, Some((*condition, true)));
+                    changed |= self.enter(frame, function, block, then.0, Some((*condition, true)));
                 }
                 if decided != Some(true) {
-                    changed |=
-                        self.enter(frame, function, block, otherwise.0, Some((*condition, false)));
+                    changed |= self.enter(
+                        frame,
+                        function,
+                        block,
+                        otherwise.0,
+                        Some((*condition, false)),
+                    );
                 }
             }
             Terminator::Return(value) => {
@@ -382,19 +399,32 @@ impl<'a> Machine<'a> {
     }
 
     pub(crate) fn site(&self, frame: &Frame, index: u32) -> Site {
-        Site { function: frame.f, inst: index }
+        Site {
+            function: frame.f,
+            inst: index,
+        }
     }
 
     pub(crate) fn hop_all(&mut self, v: V, kind: TraceKind, site: Site, what: Name) -> V {
         self.w.store.map_each(v, &mut |store, mut label| {
-            label.trace = store.hop(Hop { parent: label.trace, kind, site, what });
+            label.trace = store.hop(Hop {
+                parent: label.trace,
+                kind,
+                site,
+                what,
+            });
             label
         })
     }
 
     pub(crate) fn hop_set(&mut self, set: Ls, kind: TraceKind, site: Site, what: Name) -> Ls {
         self.w.store.map_set(set, &mut |store, mut label| {
-            label.trace = store.hop(Hop { parent: label.trace, kind, site, what });
+            label.trace = store.hop(Hop {
+                parent: label.trace,
+                kind,
+                site,
+                what,
+            });
             label
         })
     }
@@ -426,7 +456,10 @@ impl<'a> Machine<'a> {
         self.w.store.data(set)
     }
 
-    #[expect(clippy::too_many_lines, reason = "one arm per operation reads best in one place")]
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm per operation reads best in one place"
+    )]
     fn eval(&mut self, frame: &mut Frame, function: &ir::Function, index: u32, op: &Op) -> V {
         let get = |frame: &Frame, v: ir::Value| frame.vals[v.0 as usize];
         match op {
@@ -437,7 +470,11 @@ impl<'a> Machine<'a> {
             }
             Op::Captured { function, name } => self.captured(frame, *function, *name),
             Op::Global(name) => self.global(frame.unit, *name),
-            Op::Import { module, member, level } => self.import(frame, *module, *member, *level),
+            Op::Import {
+                module,
+                member,
+                level,
+            } => self.import(frame, *module, *member, *level),
             Op::ImportAll { module, level } => self.import_all(frame, index, *module, *level),
             Op::StoreName { scope, name, value } => {
                 let v = get(frame, *value);
@@ -465,7 +502,12 @@ impl<'a> Machine<'a> {
                 let (base, key) = (get(frame, *base), get(frame, *key));
                 self.del_index(base, key)
             }
-            Op::Slice { base, lower, upper, step } => {
+            Op::Slice {
+                base,
+                lower,
+                upper,
+                step,
+            } => {
                 let base = get(frame, *base);
                 let bounds = [lower, upper, step].map(|v| v.map(|v| get(frame, v)));
                 self.slice(base, bounds)
@@ -524,7 +566,10 @@ impl<'a> Machine<'a> {
                 self.w.store.coll((*kind).into(), kids, rest, Ls::NONE)
             }
             Op::Dict(entries) => {
-                let mut out = self.w.store.coll(CollKind::Dict, Vec::new(), V::NEVER, Ls::NONE);
+                let mut out = self
+                    .w
+                    .store
+                    .coll(CollKind::Dict, Vec::new(), V::NEVER, Ls::NONE);
                 for entry in entries {
                     match entry {
                         Entry::Pair(k, v) => {
@@ -551,7 +596,11 @@ impl<'a> Machine<'a> {
                 }
                 out
             }
-            Op::Refine { value, condition, holds } => {
+            Op::Refine {
+                value,
+                condition,
+                holds,
+            } => {
                 let v = get(frame, *value);
                 self.refine(frame, function, *value, v, *condition, *holds)
             }
@@ -582,10 +631,20 @@ impl<'a> Machine<'a> {
     fn captured(&mut self, frame: &Frame, owner: ir::FnIndex, name: Name) -> V {
         let cell = (self.p.fn_id(frame.unit, owner), name);
         if cell.0 == frame.f {
-            let found = frame.cells.iter().find(|(n, _)| *n == name).map(|(_, v)| *v);
+            let found = frame
+                .cells
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, v)| *v);
             return found.unwrap_or_else(|| self.w.store.unknown());
         }
-        let found = self.w.store.env(frame.env).iter().find(|(c, _)| *c == cell).map(|(_, v)| *v);
+        let found = self
+            .w
+            .store
+            .env(frame.env)
+            .iter()
+            .find(|(c, _)| *c == cell)
+            .map(|(_, v)| *v);
         let mut v = match found {
             Some(v) => v,
             None => self
@@ -594,14 +653,32 @@ impl<'a> Machine<'a> {
                 .unwrap_or_else(|| self.w.store.unknown()),
         };
         // Siblings of the activation share the environment that this function was given.
-        if self.w.store.atoms(v).any(|a| matches!(a, Atom::Fn { env: EnvId::SAME, .. })) {
+        if self.w.store.atoms(v).any(|a| {
+            matches!(
+                a,
+                Atom::Fn {
+                    env: EnvId::SAME,
+                    ..
+                }
+            )
+        }) {
             let mut all = Vec::new();
             for atom in self.w.store.atoms_of(v) {
                 all.push(match atom {
-                    Atom::Fn { function, env: EnvId::SAME } => {
-                        Atom::Fn { function, env: frame.env }
-                    }
-                    Atom::Class { class, env: EnvId::SAME } => Atom::Class { class, env: frame.env },
+                    Atom::Fn {
+                        function,
+                        env: EnvId::SAME,
+                    } => Atom::Fn {
+                        function,
+                        env: frame.env,
+                    },
+                    Atom::Class {
+                        class,
+                        env: EnvId::SAME,
+                    } => Atom::Class {
+                        class,
+                        env: frame.env,
+                    },
                     other => other,
                 });
             }
@@ -620,9 +697,18 @@ impl<'a> Machine<'a> {
         for (owner, name) in captures {
             let cell = (self.p.fn_id(frame.unit, owner), name);
             let v = if cell.0 == frame.f {
-                frame.cells.iter().find(|(n, _)| *n == name).map(|(_, v)| *v)
+                frame
+                    .cells
+                    .iter()
+                    .find(|(n, _)| *n == name)
+                    .map(|(_, v)| *v)
             } else {
-                self.w.store.env(frame.env).iter().find(|(c, _)| *c == cell).map(|(_, v)| *v)
+                self.w
+                    .store
+                    .env(frame.env)
+                    .iter()
+                    .find(|(c, _)| *c == cell)
+                    .map(|(_, v)| *v)
             };
             let Some(v) = v else { continue };
             let v = self.share_siblings(frame, v);
@@ -636,7 +722,9 @@ impl<'a> Machine<'a> {
     fn share_siblings(&mut self, frame: &Frame, v: V) -> V {
         let p = self.p;
         let sibling = |f: FnId| {
-            p.function(f).parent.is_some_and(|parent| p.fn_id(p.unit_of(f), parent) == frame.f)
+            p.function(f)
+                .parent
+                .is_some_and(|parent| p.fn_id(p.unit_of(f), parent) == frame.f)
         };
         let touches = self.w.store.atoms(v).any(
             |a| matches!(a, Atom::Fn { function, env } if *env != EnvId::EMPTY && sibling(*function)),
@@ -648,7 +736,10 @@ impl<'a> Machine<'a> {
         for atom in self.w.store.atoms_of(v) {
             let atom = match atom {
                 Atom::Fn { function, env } if env != EnvId::EMPTY && sibling(function) => {
-                    Atom::Fn { function, env: EnvId::SAME }
+                    Atom::Fn {
+                        function,
+                        env: EnvId::SAME,
+                    }
                 }
                 other => other,
             };
@@ -749,15 +840,28 @@ impl<'a> Machine<'a> {
         let mut all = Vec::new();
         for atom in self.w.store.atoms_of(v) {
             all.push(match atom {
-                Atom::Coll { kind, kids, rest, keys }
-                    if kind != CollKind::Tuple && (kids.is_empty() || kind != CollKind::Set) =>
-                {
+                Atom::Coll {
+                    kind,
+                    kids,
+                    rest,
+                    keys,
+                } if kind != CollKind::Tuple && (kids.is_empty() || kind != CollKind::Set) => {
                     // Constant tables (literals that nobody is seen to write to) stay exact.
                     if rest == V::NEVER && !kids.is_empty() {
-                        Atom::Coll { kind, kids, rest, keys }
+                        Atom::Coll {
+                            kind,
+                            kids,
+                            rest,
+                            keys,
+                        }
                     } else {
                         let rest = self.w.store.join(rest, unknown);
-                        Atom::Coll { kind, kids, rest, keys }
+                        Atom::Coll {
+                            kind,
+                            kids,
+                            rest,
+                            keys,
+                        }
                     }
                 }
                 other => other,
@@ -913,7 +1017,11 @@ impl<'a> Machine<'a> {
         let mut extra = Vec::new();
         for (i, param) in function.params.iter().enumerate() {
             if let Some(default) = param.default {
-                let v = frame.vals.get(default.0 as usize).copied().unwrap_or(V::NEVER);
+                let v = frame
+                    .vals
+                    .get(default.0 as usize)
+                    .copied()
+                    .unwrap_or(V::NEVER);
                 if self.w.store.deep(v) == Ls::NONE {
                     self.w.defaults.insert((f, i as u32), v);
                 } else {
@@ -921,7 +1029,11 @@ impl<'a> Machine<'a> {
                 }
             }
             if let Some(annotation) = param.annotation {
-                let v = frame.vals.get(annotation.0 as usize).copied().unwrap_or(V::NEVER);
+                let v = frame
+                    .vals
+                    .get(annotation.0 as usize)
+                    .copied()
+                    .unwrap_or(V::NEVER);
                 if self.w.store.deep(v) == Ls::NONE {
                     self.w.annotations.insert((f, i as u32), v);
                 }
@@ -973,10 +1085,15 @@ impl<'a> Machine<'a> {
         for part in parts {
             let more = match part {
                 FormatPart::Literal(name) => vec![vec![Piece::Lit(*name)]],
-                FormatPart::Value { value, conversion, spec } => {
+                FormatPart::Value {
+                    value,
+                    conversion,
+                    spec,
+                } => {
                     let mut v = frame.vals[value.0 as usize];
                     let numeric = spec.is_some_and(|s| {
-                        self.text(s).ends_with(['d', 'x', 'X', 'o', 'b', 'f', 'e', 'g', 'n', '%'])
+                        self.text(s)
+                            .ends_with(['d', 'x', 'X', 'o', 'b', 'f', 'e', 'g', 'n', '%'])
                     });
                     if numeric {
                         v = self.w.store.unknown();
@@ -1001,14 +1118,81 @@ impl<'a> Machine<'a> {
 /// Names that a module sees without importing them.
 pub(crate) fn is_builtin(name: &str) -> bool {
     const NAMES: [&str; 75] = [
-        "abs", "aiter", "all", "anext", "any", "ascii", "bin", "bool", "bytearray", "bytes",
-        "callable", "chr", "classmethod", "compile", "complex", "delattr", "dict", "dir", "divmod",
-        "enumerate", "eval", "exec", "exit", "filter", "float", "format", "frozenset", "getattr",
-        "globals", "hasattr", "hash", "hex", "id", "input", "int", "isinstance", "issubclass",
-        "iter", "len", "list", "locals", "map", "max", "memoryview", "min", "next", "object", "oct",
-        "open", "ord", "pow", "print", "property", "quit", "range", "repr", "reversed", "round",
-        "set", "setattr", "slice", "sorted", "staticmethod", "str", "sum", "super", "tuple", "type",
-        "vars", "zip", "__import__", "Exception", "ValueError", "KeyError", "basestring",
+        "abs",
+        "aiter",
+        "all",
+        "anext",
+        "any",
+        "ascii",
+        "bin",
+        "bool",
+        "bytearray",
+        "bytes",
+        "callable",
+        "chr",
+        "classmethod",
+        "compile",
+        "complex",
+        "delattr",
+        "dict",
+        "dir",
+        "divmod",
+        "enumerate",
+        "eval",
+        "exec",
+        "exit",
+        "filter",
+        "float",
+        "format",
+        "frozenset",
+        "getattr",
+        "globals",
+        "hasattr",
+        "hash",
+        "hex",
+        "id",
+        "input",
+        "int",
+        "isinstance",
+        "issubclass",
+        "iter",
+        "len",
+        "list",
+        "locals",
+        "map",
+        "max",
+        "memoryview",
+        "min",
+        "next",
+        "object",
+        "oct",
+        "open",
+        "ord",
+        "pow",
+        "print",
+        "property",
+        "quit",
+        "range",
+        "repr",
+        "reversed",
+        "round",
+        "set",
+        "setattr",
+        "slice",
+        "sorted",
+        "staticmethod",
+        "str",
+        "sum",
+        "super",
+        "tuple",
+        "type",
+        "vars",
+        "zip",
+        "__import__",
+        "Exception",
+        "ValueError",
+        "KeyError",
+        "basestring",
     ];
     NAMES.contains(&name)
 }

@@ -48,9 +48,12 @@ impl Machine<'_> {
                 let v = first?;
                 let count = match self.w.store.only(v)? {
                     Atom::Const(Const::Str(name)) => self.text(*name).chars().count(),
-                    Atom::Coll { kind, kids, rest, keys }
-                        if *rest == V::NEVER && *keys == Ls::NONE && *kind != CollKind::Set =>
-                    {
+                    Atom::Coll {
+                        kind,
+                        kids,
+                        rest,
+                        keys,
+                    } if *rest == V::NEVER && *keys == Ls::NONE && *kind != CollKind::Set => {
                         kids.len()
                     }
                     _ => return None,
@@ -108,7 +111,10 @@ impl Machine<'_> {
                 self.w.store.konst(Const::Int(i64::from(u32::from(c))))
             }
             "builtins.dict" => {
-                let mut out = self.w.store.coll(CollKind::Dict, Vec::new(), V::NEVER, Ls::NONE);
+                let mut out = self
+                    .w
+                    .store
+                    .coll(CollKind::Dict, Vec::new(), V::NEVER, Ls::NONE);
                 if let Some(v) = first {
                     out = self.dict_from(frame, index, v);
                 }
@@ -131,8 +137,11 @@ impl Machine<'_> {
                 self.w.store.coll(kind, Vec::new(), V::NEVER, Ls::NONE)
             }
             "builtins.list" | "builtins.tuple" => {
-                let kind =
-                    if path == "builtins.list" { CollKind::List } else { CollKind::Tuple };
+                let kind = if path == "builtins.list" {
+                    CollKind::List
+                } else {
+                    CollKind::Tuple
+                };
                 match self.exact_items(first?) {
                     Some(items) => {
                         let kids = items
@@ -152,17 +161,20 @@ impl Machine<'_> {
                 let unknown = self.w.store.unknown();
                 self.w.store.many(CollKind::Iter, unknown)
             }
-            "builtins.isinstance" | "builtins.issubclass" | "builtins.callable"
-            | "builtins.hasattr" | "builtins.print" | "logging.getLogger" => {
-                self.w.store.unknown()
-            }
+            "builtins.isinstance"
+            | "builtins.issubclass"
+            | "builtins.callable"
+            | "builtins.hasattr"
+            | "builtins.print"
+            | "logging.getLogger" => self.w.store.unknown(),
             "builtins.type" => {
                 let mut out = V::NEVER;
                 for atom in self.w.store.atoms_of(first?) {
                     let one = match atom {
-                        Atom::Object { class, .. } => {
-                            self.w.store.one(Atom::Class { class, env: EnvId::EMPTY })
-                        }
+                        Atom::Object { class, .. } => self.w.store.one(Atom::Class {
+                            class,
+                            env: EnvId::EMPTY,
+                        }),
                         _ => self.w.store.unknown(),
                     };
                     out = self.w.store.join(out, one);
@@ -226,10 +238,19 @@ impl Machine<'_> {
                 let identity = self.n.identity;
                 self.w.store.lib(identity)
             }
-            "functools.update_wrapper" | "<identity>" | "typing.cast" | "copy.copy"
-            | "copy.deepcopy" | "inspect.unwrap" | "functools.lru_cache" | "functools.cache"
-            | "contextlib.contextmanager" | "contextlib.asynccontextmanager"
-            | "asyncio.coroutine" | "atexit.register" | "functools.singledispatch"
+            "functools.update_wrapper"
+            | "<identity>"
+            | "typing.cast"
+            | "copy.copy"
+            | "copy.deepcopy"
+            | "inspect.unwrap"
+            | "functools.lru_cache"
+            | "functools.cache"
+            | "contextlib.contextmanager"
+            | "contextlib.asynccontextmanager"
+            | "asyncio.coroutine"
+            | "atexit.register"
+            | "functools.singledispatch"
             | "staticmethod" => {
                 if path == "typing.cast" {
                     args.get(1, None)?
@@ -271,15 +292,24 @@ impl Machine<'_> {
 
     /// `dict(x)`: of a mapping, or of pairs.
     fn dict_from(&mut self, frame: &mut Frame, index: u32, v: V) -> V {
-        let mut out = self.w.store.coll(CollKind::Dict, Vec::new(), V::NEVER, Ls::NONE);
+        let mut out = self
+            .w
+            .store
+            .coll(CollKind::Dict, Vec::new(), V::NEVER, Ls::NONE);
         for atom in self.w.store.atoms_of(v) {
             match atom {
-                Atom::Coll { kind: CollKind::Dict, .. } | Atom::Data(_) | Atom::LibObject { .. } => {
+                Atom::Coll {
+                    kind: CollKind::Dict,
+                    ..
+                }
+                | Atom::Data(_)
+                | Atom::LibObject { .. } => {
                     let one = self.w.store.one(atom);
                     let data = self.object_data(one);
-                    let is_dict = self.w.store.atoms(data).any(|a| {
-                        matches!(a, Atom::Coll { kind, .. } if *kind != CollKind::Dict)
-                    });
+                    let is_dict =
+                        self.w.store.atoms(data).any(
+                            |a| matches!(a, Atom::Coll { kind, .. } if *kind != CollKind::Dict),
+                        );
                     if is_dict {
                         let inner = self.dict_from(frame, index, data);
                         out = self.w.store.join(out, inner);
@@ -322,11 +352,13 @@ impl Machine<'_> {
         match receiver {
             Atom::Const(Const::Str(text)) => {
                 let text = self.text(*text).to_string();
-                self.text_method(frame, index, &text, &method, args).map(Out::ret)
+                self.text_method(frame, index, &text, &method, args)
+                    .map(Out::ret)
             }
             Atom::Text(_) | Atom::Data(_) => {
                 let v = self.w.store.one(receiver.clone());
-                self.parts_method(frame, index, v, &method, args).map(Out::ret)
+                self.parts_method(frame, index, v, &method, args)
+                    .map(Out::ret)
             }
             Atom::LibObject { class, data, .. } => {
                 let _ = (class, data);
@@ -346,7 +378,9 @@ impl Machine<'_> {
     ) -> Option<V> {
         let site = self.site(frame, index);
         let arg = |m: &Self, i: usize| {
-            args.get(i, None).and_then(|v| m.w.store.constant_str(v)).map(|n| m.text(n).to_string())
+            args.get(i, None)
+                .and_then(|v| m.w.store.constant_str(v))
+                .map(|n| m.text(n).to_string())
         };
         let out = match method {
             "strip" | "lstrip" | "rstrip" => {
@@ -380,11 +414,15 @@ impl Machine<'_> {
             }
             "removeprefix" => {
                 let prefix = arg(self, 0)?;
-                text.strip_prefix(prefix.as_str()).unwrap_or(text).to_owned()
+                text.strip_prefix(prefix.as_str())
+                    .unwrap_or(text)
+                    .to_owned()
             }
             "removesuffix" => {
                 let suffix = arg(self, 0)?;
-                text.strip_suffix(suffix.as_str()).unwrap_or(text).to_owned()
+                text.strip_suffix(suffix.as_str())
+                    .unwrap_or(text)
+                    .to_owned()
             }
             "startswith" | "endswith" => {
                 let with = arg(self, 0)?;
@@ -420,7 +458,11 @@ impl Machine<'_> {
                 if what.is_empty() {
                     return None;
                 }
-                return Some(self.w.store.konst(Const::Int(text.matches(&what).count() as i64)));
+                return Some(
+                    self.w
+                        .store
+                        .konst(Const::Int(text.matches(&what).count() as i64)),
+                );
             }
             "split" => {
                 let parts: Vec<String> = match args.pos.len() {
@@ -450,7 +492,13 @@ impl Machine<'_> {
                 let mut inner = Args::default();
                 let v = args.get(0, None)?;
                 for atom in self.w.store.atoms_of(v) {
-                    if let Atom::Coll { kind: CollKind::Dict, kids, rest, .. } = atom {
+                    if let Atom::Coll {
+                        kind: CollKind::Dict,
+                        kids,
+                        rest,
+                        ..
+                    } = atom
+                    {
                         for (key, v) in &*kids {
                             if let Const::Str(key) = key {
                                 inner.named.push((*key, *v, None));
@@ -556,7 +604,10 @@ impl Machine<'_> {
                     raw.unwrap_or_else(|| {
                         m.with_context(
                             v,
-                            &Transform::Split { separator: separator.clone(), index: i },
+                            &Transform::Split {
+                                separator: separator.clone(),
+                                index: i,
+                            },
                         )
                     })
                 };
@@ -592,7 +643,9 @@ impl Machine<'_> {
             "lstrip" | "removeprefix" if labelled => {
                 let mut out = self.with_context(v, &Transform::Strip);
                 let slash = match args.get(0, None) {
-                    Some(v) => self.constant_texts(v).is_some_and(|t| t.iter().any(|t| t.contains('/'))),
+                    Some(v) => self
+                        .constant_texts(v)
+                        .is_some_and(|t| t.iter().any(|t| t.contains('/'))),
                     None => false,
                 };
                 if slash && method == "lstrip" {
@@ -609,7 +662,11 @@ impl Machine<'_> {
         if separator != Some("?") || part > 1 {
             return None;
         }
-        if part == 0 { Some(v) } else { Some(self.derive(v, &Link::QueryPart)) }
+        if part == 0 {
+            Some(v)
+        } else {
+            Some(self.derive(v, &Link::QueryPart))
+        }
     }
 
     fn join_text(
@@ -652,13 +709,7 @@ impl Machine<'_> {
     }
 
     /// `"..{}..{name}".format(..)`.
-    fn format_method(
-        &mut self,
-        frame: &mut Frame,
-        index: u32,
-        format: &[Piece],
-        args: &Args,
-    ) -> V {
+    fn format_method(&mut self, frame: &mut Frame, index: u32, format: &[Piece], args: &Args) -> V {
         let site = self.site(frame, index);
         let mut all: Vec<Vec<Piece>> = vec![Vec::new()];
         let mut next = 0;
@@ -734,7 +785,11 @@ impl Machine<'_> {
             args.get(i, None)
         } else {
             let name = self.name(head);
-            args.named.iter().find(|(n, _, _)| *n == name).map(|(_, v, _)| *v).or(args.keywords)
+            args.named
+                .iter()
+                .find(|(n, _, _)| *n == name)
+                .map(|(_, v, _)| *v)
+                .or(args.keywords)
         }
         .unwrap_or_else(|| self.w.store.unknown());
         let mut rest = path;

@@ -67,7 +67,11 @@ impl Machine<'_> {
         })
     }
 
-    pub(crate) fn cross(&mut self, left: Vec<Vec<Piece>>, right: Vec<Vec<Piece>>) -> Vec<Vec<Piece>> {
+    pub(crate) fn cross(
+        &mut self,
+        left: Vec<Vec<Piece>>,
+        right: Vec<Vec<Piece>>,
+    ) -> Vec<Vec<Piece>> {
         let mut out = Vec::new();
         let (left, right) = if left.len() * right.len() > MAX_ALTERNATIVES {
             if right.len() > 1 {
@@ -113,7 +117,11 @@ impl Machine<'_> {
 
     /// The value as `str()` makes it.
     pub(crate) fn stringify(&mut self, frame: &mut Frame, index: u32, v: V) -> V {
-        let needs = self.w.store.atoms(v).any(|a| matches!(a, Atom::Object { .. }));
+        let needs = self
+            .w
+            .store
+            .atoms(v)
+            .any(|a| matches!(a, Atom::Object { .. }));
         if !needs {
             return v;
         }
@@ -142,7 +150,10 @@ impl Machine<'_> {
     fn is_text(&self, v: V) -> bool {
         v != V::NEVER
             && self.w.store.atoms(v).any(|a| {
-                matches!(a, Atom::Text(_) | Atom::Const(Const::Str(_) | Const::Bytes(_)))
+                matches!(
+                    a,
+                    Atom::Text(_) | Atom::Const(Const::Str(_) | Const::Bytes(_))
+                )
             })
     }
 
@@ -156,7 +167,11 @@ impl Machine<'_> {
     ) -> V {
         if left == V::NEVER || right == V::NEVER {
             let v = if left == V::NEVER { right } else { left };
-            return if v == V::NEVER { V::NEVER } else { self.binary_unknown(left, right) };
+            return if v == V::NEVER {
+                V::NEVER
+            } else {
+                self.binary_unknown(left, right)
+            };
         }
         if let (Some(a), Some(b)) = (self.w.store.constants(left), self.w.store.constants(right))
             && a.len() * b.len() <= 8
@@ -180,15 +195,14 @@ impl Machine<'_> {
         }
         match op {
             BinaryOp::Add => {
-                let colls = |m: &Self, v: V| {
-                    m.w.store.atoms(v).any(|a| matches!(a, Atom::Coll { .. }))
-                };
+                let colls =
+                    |m: &Self, v: V| m.w.store.atoms(v).any(|a| matches!(a, Atom::Coll { .. }));
                 if colls(self, left) || colls(self, right) {
                     return self.add_lists(frame, site.inst, left, right);
                 }
                 let any_text = self.is_text(left) || self.is_text(right);
-                let labelled = self.w.store.deep(left) != Ls::NONE
-                    || self.w.store.deep(right) != Ls::NONE;
+                let labelled =
+                    self.w.store.deep(left) != Ls::NONE || self.w.store.deep(right) != Ls::NONE;
                 if any_text || labelled {
                     let (a, b) = (self.pieces(left), self.pieces(right));
                     let all = self.cross(a, b);
@@ -217,9 +231,15 @@ impl Machine<'_> {
                 self.binary_unknown(left, right)
             }
             BinaryOp::BitOr => {
-                let merged = self.w.store.atoms(left).any(
-                    |a| matches!(a, Atom::Coll { kind: CollKind::Dict, .. }),
-                );
+                let merged = self.w.store.atoms(left).any(|a| {
+                    matches!(
+                        a,
+                        Atom::Coll {
+                            kind: CollKind::Dict,
+                            ..
+                        }
+                    )
+                });
                 if merged {
                     self.merge_mapping(frame, site.inst, left, right)
                 } else {
@@ -244,7 +264,8 @@ impl Machine<'_> {
             _ => None,
         })?;
         let method = self.method_of(class, name, left)?;
-        self.call_value(frame, site.inst, method, &Args::of(&[right])).ret
+        self.call_value(frame, site.inst, method, &Args::of(&[right]))
+            .ret
     }
 
     fn binary_unknown(&mut self, left: V, right: V) -> V {
@@ -267,15 +288,22 @@ impl Machine<'_> {
             .unwrap_or(CollKind::List);
         if let (Some(mut a), Some(b)) = (self.exact_items(left), self.exact_items(right)) {
             a.extend(b);
-            let kids =
-                a.into_iter().enumerate().map(|(i, v)| (Const::Int(i as i64), v)).collect();
+            let kids = a
+                .into_iter()
+                .enumerate()
+                .map(|(i, v)| (Const::Int(i as i64), v))
+                .collect();
             return self.w.store.coll(kind, kids, V::NEVER, Ls::NONE);
         }
         let mut rest = V::NEVER;
         let mut kids = Vec::new();
         match self.exact_items(left) {
             Some(items) => {
-                kids = items.into_iter().enumerate().map(|(i, v)| (Const::Int(i as i64), v)).collect();
+                kids = items
+                    .into_iter()
+                    .enumerate()
+                    .map(|(i, v)| (Const::Int(i as i64), v))
+                    .collect();
             }
             None => rest = self.element(frame, index, left),
         }
@@ -304,11 +332,19 @@ impl Machine<'_> {
                 BinaryOp::FloorDiv => {
                     let quotient = x.checked_div(y)?;
                     let exact = x.checked_rem(y)? == 0;
-                    Const::Int(if !exact && ((x < 0) != (y < 0)) { quotient - 1 } else { quotient })
+                    Const::Int(if !exact && ((x < 0) != (y < 0)) {
+                        quotient - 1
+                    } else {
+                        quotient
+                    })
                 }
                 BinaryOp::Mod => {
                     let r = x.checked_rem(y)?;
-                    Const::Int(if r != 0 && ((r < 0) != (y < 0)) { r + y } else { r })
+                    Const::Int(if r != 0 && ((r < 0) != (y < 0)) {
+                        r + y
+                    } else {
+                        r
+                    })
                 }
                 BinaryOp::Pow => Const::Int(x.checked_pow(u32::try_from(y).ok()?)?),
                 BinaryOp::BitAnd => Const::Int(x & y),
@@ -433,7 +469,11 @@ impl Machine<'_> {
         match op {
             UnaryOp::Not => {
                 let truth = self.w.store.truth(v).map(|t| !t);
-                if v == V::NEVER { V::NEVER } else { self.w.store.boolean(truth) }
+                if v == V::NEVER {
+                    V::NEVER
+                } else {
+                    self.w.store.boolean(truth)
+                }
             }
             UnaryOp::Minus => match self.w.store.constant(v) {
                 Some(Const::Int(i)) => match i.checked_neg() {
@@ -453,7 +493,11 @@ impl Machine<'_> {
 
     pub(crate) fn compare(&mut self, op: CompareOp, left: V, right: V) -> V {
         if left == V::NEVER || right == V::NEVER {
-            return if left == right { V::NEVER } else { self.w.store.unknown() };
+            return if left == right {
+                V::NEVER
+            } else {
+                self.w.store.unknown()
+            };
         }
         let (lefts, rights) = (self.w.store.atoms_of(left), self.w.store.atoms_of(right));
         if lefts.len() * rights.len() > 64 {
@@ -548,7 +592,15 @@ impl Machine<'_> {
                     .any(|p| matches!(p, Piece::Lit(n) if self.text(*n).contains(&*wanted)))
                     .then_some(true)
             }
-            (Atom::Const(x), Atom::Coll { kind, kids, rest, keys }) => {
+            (
+                Atom::Const(x),
+                Atom::Coll {
+                    kind,
+                    kids,
+                    rest,
+                    keys,
+                },
+            ) => {
                 let closed = *rest == V::NEVER && *keys == Ls::NONE;
                 if *kind == CollKind::Dict {
                     if kids.iter().any(|(k, _)| k == x) {
@@ -596,7 +648,12 @@ impl Machine<'_> {
                     }
                     _ => self.w.store.unknown(),
                 },
-                Atom::Coll { kind, kids, rest, keys } => match (lower, upper, plain) {
+                Atom::Coll {
+                    kind,
+                    kids,
+                    rest,
+                    keys,
+                } => match (lower, upper, plain) {
                     (Some(lower), Some(upper), true) if rest == V::NEVER => {
                         let (from, to) = range(kids.len(), lower, upper);
                         let kids = kids[from..to]
@@ -624,7 +681,11 @@ impl Machine<'_> {
             };
             out = self.w.store.join(out, one);
         }
-        if out == V::NEVER { self.w.store.unknown() } else { out }
+        if out == V::NEVER {
+            self.w.store.unknown()
+        } else {
+            out
+        }
     }
 
     /// Transforms of constants that can be computed here.

@@ -18,7 +18,11 @@ enum Says {
     OneOf(Vec<Const>),
     /// It is harmless for these kinds, by the named check. Where a normal path is asked for, only
     /// labels that are normal (or were made so on the way to the check) are cleared.
-    Harmless { kinds: u64, by: Name, normal: Option<Normal> },
+    Harmless {
+        kinds: u64,
+        by: Name,
+        normal: Option<Normal>,
+    },
     /// It has these marks.
     Marked(u16),
     /// Truthy, or not.
@@ -56,7 +60,11 @@ impl Machine<'_> {
                         // The label stays, harmless, so that the verdict can say what made it so.
                         let site = self.site(frame, condition.0);
                         let by = self.name("comparison with constants");
-                        let note = Note::Guarded { site, by, kinds: u64::MAX };
+                        let note = Note::Guarded {
+                            site,
+                            by,
+                            kinds: u64::MAX,
+                        };
                         self.w.store.clear(out, u64::MAX, note)
                     } else if self.w.store.constants(out).is_some() {
                         out
@@ -126,9 +134,7 @@ impl Machine<'_> {
             return None;
         }
         match function.op(from) {
-            Op::After { object, .. } => {
-                self.derives(frame, function, *object, value, depth + 1)
-            }
+            Op::After { object, .. } => self.derives(frame, function, *object, value, depth + 1),
             Op::Phi(inputs) if inputs.len() == 1 => {
                 self.derives(frame, function, inputs[0].1, value, depth + 1)
             }
@@ -143,8 +149,13 @@ impl Machine<'_> {
                                 normal = true;
                                 passes = true;
                             }
-                            How::Value | How::Recode | How::Strip | How::Lower | How::Upper
-                            | How::PathJoin | How::UrlDecode => passes = true,
+                            How::Value
+                            | How::Recode
+                            | How::Strip
+                            | How::Lower
+                            | How::Upper
+                            | How::PathJoin
+                            | How::UrlDecode => passes = true,
                             _ => {}
                         }
                     }
@@ -213,12 +224,13 @@ impl Machine<'_> {
                 Atom::Member { receiver, name } => {
                     for atom in self.w.store.atoms_of(receiver) {
                         let class = match atom {
-                            Atom::Const(Const::Str(_)) | Atom::Text(_) => {
-                                self.name("builtins.str")
-                            }
+                            Atom::Const(Const::Str(_)) | Atom::Text(_) => self.name("builtins.str"),
                             Atom::Const(_) => continue,
                             Atom::LibObject { class, .. } => class,
-                            Atom::Coll { kind: CollKind::Dict, .. } => self.name("builtins.dict"),
+                            Atom::Coll {
+                                kind: CollKind::Dict,
+                                ..
+                            } => self.name("builtins.dict"),
                             Atom::Coll { .. } => self.name("builtins.list"),
                             _ => {
                                 let text = self.text(name);
@@ -263,7 +275,10 @@ impl Machine<'_> {
             return out;
         }
         match function.op(condition) {
-            Op::Unary { op: UnaryOp::Not, operand } => {
+            Op::Unary {
+                op: UnaryOp::Not,
+                operand,
+            } => {
                 return self.says(frame, function, value, *operand, !holds, depth + 1);
             }
             Op::Refine { value: inner, .. } => {
@@ -271,11 +286,23 @@ impl Machine<'_> {
             }
             Op::Compare { op, left, right } => {
                 let (op, left, right) = (*op, *left, *right);
-                self.says_compare(frame, function, value, (op, left, right), holds, depth, &mut out);
+                self.says_compare(
+                    frame,
+                    function,
+                    value,
+                    (op, left, right),
+                    holds,
+                    depth,
+                    &mut out,
+                );
             }
             Op::Call { callee, args } => {
                 let (callee, args) = (*callee, args.clone());
-                let sense = if holds { GuardSense::True } else { GuardSense::False };
+                let sense = if holds {
+                    GuardSense::True
+                } else {
+                    GuardSense::False
+                };
                 self.says_call(
                     frame, function, value, condition, callee, &args, sense, &mut out,
                 );
@@ -285,7 +312,10 @@ impl Machine<'_> {
         out
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a comparison and where it stands")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a comparison and where it stands"
+    )]
     fn says_compare(
         &mut self,
         frame: &mut Frame,
@@ -313,14 +343,22 @@ impl Machine<'_> {
                         // `re.match(..) is None`, `os.path.commonpath(..) == root`.
                         if is_none {
                             let base = Self::base(function, side);
-                            out.extend(self.says(frame, function, value, base, !positive, depth + 1));
+                            out.extend(self.says(
+                                frame,
+                                function,
+                                value,
+                                base,
+                                !positive,
+                                depth + 1,
+                            ));
                         } else {
-                            let sense =
-                                if positive { GuardSense::Equal } else { GuardSense::NotEqual };
+                            let sense = if positive {
+                                GuardSense::Equal
+                            } else {
+                                GuardSense::NotEqual
+                            };
                             let base = Self::base(function, side);
-                            self.says_call(
-                                frame, function, value, base, callee, &args, sense, out,
-                            );
+                            self.says_call(frame, function, value, base, callee, &args, sense, out);
                         }
                     }
                     let Some((same, _)) = self.derives(frame, function, side, value, 0) else {
@@ -343,7 +381,11 @@ impl Machine<'_> {
                         Some(list) if same => out.push(Says::OneOf(list)),
                         Some(_) => {
                             let by = self.name("comparison with a constant");
-                            out.push(Says::Harmless { kinds: u64::MAX, by, normal: None });
+                            out.push(Says::Harmless {
+                                kinds: u64::MAX,
+                                by,
+                                normal: None,
+                            });
                         }
                         None => {}
                     }
@@ -351,14 +393,20 @@ impl Machine<'_> {
             }
             CompareOp::In => {
                 let container = frame.vals[right.0 as usize];
-                if let Some((same, _)) = self.derives(frame, function, left, value, 0) {
-                    if positive && self.w.store.deep(container) == Ls::NONE && container != V::NEVER {
-                        match self.listed(container) {
-                            Some(list) if same && list.len() <= 8 => out.push(Says::OneOf(list)),
-                            _ => {
-                                let by = self.name("membership in a list of allowed values");
-                                out.push(Says::Harmless { kinds: u64::MAX, by, normal: None });
-                            }
+                let untainted = self.w.store.deep(container) == Ls::NONE && container != V::NEVER;
+                if positive
+                    && untainted
+                    && let Some((same, _)) = self.derives(frame, function, left, value, 0)
+                {
+                    match self.listed(container) {
+                        Some(list) if same && list.len() <= 8 => out.push(Says::OneOf(list)),
+                        _ => {
+                            let by = self.name("membership in a list of allowed values");
+                            out.push(Says::Harmless {
+                                kinds: u64::MAX,
+                                by,
+                                normal: None,
+                            });
                         }
                     }
                 }
@@ -366,7 +414,10 @@ impl Machine<'_> {
                     let part = frame.vals[left.0 as usize];
                     if let Some(texts) = self.constant_texts(part) {
                         let mut marks = 0;
-                        if texts.iter().all(|t| !t.is_empty() && "../".starts_with(t.as_str()) || t == "..") {
+                        if texts
+                            .iter()
+                            .all(|t| !t.is_empty() && "../".starts_with(t.as_str()) || t == "..")
+                        {
                             marks |= Marks::NO_CLIMB;
                         }
                         if texts.iter().all(|t| t == "/") {
@@ -400,7 +451,11 @@ impl Machine<'_> {
             }
         }
         let by = self.name(by);
-        let normal = Some(if normal { Normal::Checked } else { Normal::Asked });
+        let normal = Some(if normal {
+            Normal::Checked
+        } else {
+            Normal::Asked
+        });
         out.push(Says::Harmless { kinds, by, normal });
     }
 
@@ -408,7 +463,15 @@ impl Machine<'_> {
     fn listed(&self, v: V) -> Option<Vec<Const>> {
         let mut out = Vec::new();
         for atom in self.w.store.atoms(v) {
-            let Atom::Coll { kind, kids, rest, keys } = atom else { return None };
+            let Atom::Coll {
+                kind,
+                kids,
+                rest,
+                keys,
+            } = atom
+            else {
+                return None;
+            };
             if *rest != V::NEVER || *keys != Ls::NONE {
                 return None;
             }
@@ -442,7 +505,9 @@ impl Machine<'_> {
                 if guard.holds_when != sense {
                     continue;
                 }
-                let Some(at) = port_values(function, callee, args, &guard.at) else { continue };
+                let Some(at) = port_values(function, callee, args, &guard.at) else {
+                    continue;
+                };
                 for side in at {
                     let elements = elements_of(function, side);
                     for side in elements {
@@ -459,7 +524,11 @@ impl Machine<'_> {
                         };
                         let by = self.name(&member.path);
                         let normal = guard.requires.map(|_| {
-                            if normal { Normal::Checked } else { Normal::Asked }
+                            if normal {
+                                Normal::Checked
+                            } else {
+                                Normal::Asked
+                            }
                         });
                         if kinds != 0 {
                             out.push(Says::Harmless { kinds, by, normal });
@@ -470,16 +539,21 @@ impl Machine<'_> {
             // An absolute path is refused.
             let refuses = matches!(
                 (member.path.as_str(), sense),
-                ("os.path.isabs" | "pathlib.PurePath.is_absolute", GuardSense::False)
+                (
+                    "os.path.isabs" | "pathlib.PurePath.is_absolute",
+                    GuardSense::False
+                )
             );
             let slash = member.path == "builtins.str.startswith"
                 && sense == GuardSense::False
                 && args.first().is_some_and(|a| {
                     let v = frame.vals[a.value().0 as usize];
-                    self.constant_texts(v).is_some_and(|t| t.iter().all(|t| t == "/"))
+                    self.constant_texts(v)
+                        .is_some_and(|t| t.iter().all(|t| t == "/"))
                         || self.exact_items(v).is_some_and(|items| {
                             items.iter().any(|v| {
-                                self.constant_texts(*v).is_some_and(|t| t.iter().all(|t| t == "/"))
+                                self.constant_texts(*v)
+                                    .is_some_and(|t| t.iter().all(|t| t == "/"))
                             })
                         })
                 });
@@ -496,13 +570,16 @@ impl Machine<'_> {
             }
         }
         let v = frame.vals[callee.0 as usize];
-        let is_instance = self.w.store.atoms(v).any(
-            |a| matches!(a, Atom::Lib(path) if &*self.text(*path) == "builtins.isinstance"),
-        );
+        let is_instance =
+            self.w.store.atoms(v).any(
+                |a| matches!(a, Atom::Lib(path) if &*self.text(*path) == "builtins.isinstance"),
+            );
         if is_instance
             && sense == GuardSense::True
             && let [subject, class, ..] = args
-            && self.derives(frame, function, subject.value(), value, 0).is_some_and(|(same, _)| same)
+            && self
+                .derives(frame, function, subject.value(), value, 0)
+                .is_some_and(|(same, _)| same)
         {
             let class = frame.vals[class.value().0 as usize];
             let numeric = self.w.store.atoms(class).all(|a| {
@@ -510,7 +587,11 @@ impl Machine<'_> {
             });
             if numeric {
                 let by = self.name("isinstance");
-                out.push(Says::Harmless { kinds: u64::MAX, by, normal: None });
+                out.push(Says::Harmless {
+                    kinds: u64::MAX,
+                    by,
+                    normal: None,
+                });
             }
         }
         // A function of the program that vouches for its argument.
@@ -522,7 +603,10 @@ impl Machine<'_> {
             for (id, sources) in calls {
                 let mut this = (0, 0);
                 for (param, source) in sources {
-                    if self.derives(frame, function, ir::Value(source), value, 0).is_none() {
+                    if self
+                        .derives(frame, function, ir::Value(source), value, 0)
+                        .is_none()
+                    {
                         continue;
                     }
                     let summary = self.w.summary(id);
@@ -541,7 +625,11 @@ impl Machine<'_> {
             }
             if let Some((kinds, marks)) = common {
                 if kinds != 0 {
-                    out.push(Says::Harmless { kinds, by, normal: None });
+                    out.push(Says::Harmless {
+                        kinds,
+                        by,
+                        normal: None,
+                    });
                 }
                 if marks != 0 {
                     out.push(Says::Marked(marks));
@@ -580,9 +668,16 @@ impl Machine<'_> {
             Op::Attr { base, .. } => Some(frame.vals[base.0 as usize]),
             _ => None,
         };
-        let ports = Ports { receiver, args: &built };
-        let Some(v) = self.port_plain(port, &ports) else { return 0 };
-        let Some(text) = self.pattern_text(v) else { return 0 };
+        let ports = Ports {
+            receiver,
+            args: &built,
+        };
+        let Some(v) = self.port_plain(port, &ports) else {
+            return 0;
+        };
+        let Some(text) = self.pattern_text(v) else {
+            return 0;
+        };
         let anchoring = match member.path.rsplit('.').next() {
             Some("fullmatch") => pattern::Anchoring::Full,
             Some("match") => pattern::Anchoring::Start,
@@ -624,7 +719,10 @@ impl Machine<'_> {
         let empty = self.w.store.empty;
         let value = |frame: &Frame, v: ir::Value| frame.vals[v.0 as usize];
         match function.op(condition) {
-            Op::Unary { op: UnaryOp::Not, operand } => {
+            Op::Unary {
+                op: UnaryOp::Not,
+                operand,
+            } => {
                 self.collect_facts(frame, function, *operand, !holds, depth + 1, out);
                 return;
             }
@@ -654,16 +752,26 @@ impl Machine<'_> {
                                     } else {
                                         Comparison::Present
                                     };
-                                    out.push(Fact { labels, comparison, value: empty });
+                                    out.push(Fact {
+                                        labels,
+                                        comparison,
+                                        value: empty,
+                                    });
                                 }
                                 Some(c) => {
-                                    let Some(text) = self.const_text(&c) else { continue };
+                                    let Some(text) = self.const_text(&c) else {
+                                        continue;
+                                    };
                                     let comparison = if positive {
                                         Comparison::Equals
                                     } else {
                                         Comparison::NotEquals
                                     };
-                                    out.push(Fact { labels, comparison, value: text });
+                                    out.push(Fact {
+                                        labels,
+                                        comparison,
+                                        value: text,
+                                    });
                                 }
                                 None => {}
                             }
@@ -680,13 +788,21 @@ impl Machine<'_> {
                                 } else {
                                     Comparison::Absent
                                 };
-                                out.push(Fact { labels, comparison, value: empty });
+                                out.push(Fact {
+                                    labels,
+                                    comparison,
+                                    value: empty,
+                                });
                                 return;
                             }
                             let labels = self.subject(r);
                             if labels != Ls::NONE && positive {
                                 let comparison = Comparison::Contains;
-                                out.push(Fact { labels, comparison, value: name });
+                                out.push(Fact {
+                                    labels,
+                                    comparison,
+                                    value: name,
+                                });
                             }
                         } else if positive {
                             let labels = self.subject(l);
@@ -696,7 +812,11 @@ impl Machine<'_> {
                                 && let Some(text) = self.const_text(c)
                             {
                                 let comparison = Comparison::Equals;
-                                out.push(Fact { labels, comparison, value: text });
+                                out.push(Fact {
+                                    labels,
+                                    comparison,
+                                    value: text,
+                                });
                             }
                         }
                     }
@@ -712,7 +832,9 @@ impl Machine<'_> {
                 let (receiver, name) = (*receiver, *name);
                 let labels = self.subject(receiver);
                 let arg = args.first().map(|a| value(frame, a.value()));
-                let text = arg.and_then(|v| self.constant_texts(v)).and_then(|t| t.first().cloned());
+                let text = arg
+                    .and_then(|v| self.constant_texts(v))
+                    .and_then(|t| t.first().cloned());
                 let comparison = match (&*self.text(name), holds) {
                     ("startswith", true) => Comparison::StartsWith,
                     ("endswith", true) => Comparison::EndsWith,
@@ -722,9 +844,16 @@ impl Machine<'_> {
                         let v = value(frame, condition);
                         let labels = self.subject(v);
                         if labels != Ls::NONE {
-                            let comparison =
-                                if holds { Comparison::Present } else { Comparison::Absent };
-                            out.push(Fact { labels, comparison, value: empty });
+                            let comparison = if holds {
+                                Comparison::Present
+                            } else {
+                                Comparison::Absent
+                            };
+                            out.push(Fact {
+                                labels,
+                                comparison,
+                                value: empty,
+                            });
                         }
                         return;
                     }
@@ -735,7 +864,11 @@ impl Machine<'_> {
                         (_, Some(text)) => self.name(&text),
                         (_, None) => return,
                     };
-                    out.push(Fact { labels, comparison, value: text });
+                    out.push(Fact {
+                        labels,
+                        comparison,
+                        value: text,
+                    });
                 }
                 return;
             }
@@ -744,8 +877,16 @@ impl Machine<'_> {
         let v = value(frame, condition);
         let labels = self.subject(v);
         if labels != Ls::NONE {
-            let comparison = if holds { Comparison::Present } else { Comparison::Absent };
-            out.push(Fact { labels, comparison, value: empty });
+            let comparison = if holds {
+                Comparison::Present
+            } else {
+                Comparison::Absent
+            };
+            out.push(Fact {
+                labels,
+                comparison,
+                value: empty,
+            });
         }
     }
 
@@ -760,7 +901,12 @@ impl Machine<'_> {
                         out = self.w.store.union(out, *labels);
                     }
                 }
-                Atom::Coll { kind: CollKind::List, kids, rest, .. } if kids.is_empty() => {
+                Atom::Coll {
+                    kind: CollKind::List,
+                    kids,
+                    rest,
+                    ..
+                } if kids.is_empty() => {
                     if rest != V::NEVER
                         && let Some(Atom::Data(labels)) = self.w.store.only(rest)
                     {
@@ -773,13 +919,15 @@ impl Machine<'_> {
         let count = self.w.store.labels(out).len();
         // A fact about something computed from the input is no fact about the input.
         let plain = self.w.store.labels(out).iter().all(|l| {
-            matches!(l.origin, Origin::Input(_) | Origin::Hole(_) | Origin::Method)
-                && self.w.store.chain(l.chain).iter().all(|link| {
-                    !matches!(
-                        link,
-                        Link::Transform(t) if !matches!(t, Transform::Strip | Transform::Lower)
-                    )
-                })
+            matches!(
+                l.origin,
+                Origin::Input(_) | Origin::Hole(_) | Origin::Method
+            ) && self.w.store.chain(l.chain).iter().all(|link| {
+                !matches!(
+                    link,
+                    Link::Transform(t) if !matches!(t, Transform::Strip | Transform::Lower)
+                )
+            })
         });
         if count > 2 || !plain { Ls::NONE } else { out }
     }
@@ -805,7 +953,10 @@ impl Machine<'_> {
                 Atom::LibObject { data, .. } if data != V::NEVER => {
                     self.mapping_item(frame, index, data, name)
                 }
-                atom @ Atom::Coll { kind: CollKind::Dict, .. } => {
+                atom @ Atom::Coll {
+                    kind: CollKind::Dict,
+                    ..
+                } => {
                     let one = self.w.store.one(atom);
                     let key = self.w.store.konst(Const::Str(name));
                     self.index(frame, index, one, key)
@@ -860,7 +1011,11 @@ impl Machine<'_> {
             let (mut kinds, mut marks) = self.cleared(v, current);
             for one in said {
                 match one {
-                    Says::Harmless { kinds: more, normal, .. } => {
+                    Says::Harmless {
+                        kinds: more,
+                        normal,
+                        ..
+                    } => {
                         if !matches!(normal, Some(Normal::Asked)) {
                             kinds |= more;
                         }
@@ -895,7 +1050,10 @@ impl Machine<'_> {
             if std::mem::replace(&mut seen[block as usize], true) {
                 continue;
             }
-            let found = shape.versions.iter().find(|(q, b, _)| *q == param && *b == block);
+            let found = shape
+                .versions
+                .iter()
+                .find(|(q, b, _)| *q == param && *b == block);
             if let Some((_, _, version)) = found {
                 let one = frame.vals[*version as usize];
                 out = self.w.store.join(out, one);
@@ -904,7 +1062,13 @@ impl Machine<'_> {
             if block == 0 {
                 out = self.w.store.join(out, v);
             }
-            open.extend(frame.edges.iter().filter(|(_, to)| *to == block).map(|(from, _)| *from));
+            open.extend(
+                frame
+                    .edges
+                    .iter()
+                    .filter(|(_, to)| *to == block)
+                    .map(|(from, _)| *from),
+            );
         }
         out
     }
@@ -917,7 +1081,9 @@ impl Machine<'_> {
             return (0, 0);
         }
         let fold = |labels: &[crate::label::Label]| {
-            labels.iter().fold((u64::MAX, u16::MAX), |(k, m), l| (k & l.kills, m & l.marks.0))
+            labels.iter().fold((u64::MAX, u16::MAX), |(k, m), l| {
+                (k & l.kills, m & l.marks.0)
+            })
         };
         let (k0, m0) = fold(had);
         if has.is_empty() {
@@ -942,7 +1108,9 @@ fn port_values(
         },
         PortRoot::Arg(ArgSelector::One { position, .. }) => {
             let at = args.iter().filter(|a| matches!(a, Arg::Positional(_)));
-            let found = at.map(Arg::value).nth(position.map_or(usize::MAX, |p| p as usize))?;
+            let found = at
+                .map(Arg::value)
+                .nth(position.map_or(usize::MAX, |p| p as usize))?;
             Some(vec![found])
         }
         PortRoot::Arg(_) => Some(args.iter().map(Arg::value).collect()),

@@ -70,6 +70,9 @@ pub enum Piece {
     Data(Ls),
 }
 
+/// What a closure brings along: cells of enclosing functions.
+type Cells = Box<[((FnId, Name), V)]>;
+
 /// One alternative.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Atom {
@@ -79,24 +82,57 @@ pub enum Atom {
     /// A value of unknown type.
     Data(Ls),
     /// `rest` is any other element or value; `keys` the labels of unknown keys.
-    Coll { kind: CollKind, kids: Box<[(Const, V)]>, rest: V, keys: Ls },
+    Coll {
+        kind: CollKind,
+        kids: Box<[(Const, V)]>,
+        rest: V,
+        keys: Ls,
+    },
     /// An instance of a class of the program. `open`: attributes that are not listed may exist.
-    Object { class: ClassId, attrs: Box<[(Name, V)]>, open: Open },
+    Object {
+        class: ClassId,
+        attrs: Box<[(Name, V)]>,
+        open: Open,
+    },
     /// A thing of a library, by dotted path: module, class, function, object.
     Lib(Name),
     /// An instance of a library class (or builtin type), by dotted path of the class. `data` is what
     /// it was made from.
-    LibObject { class: Name, attrs: Box<[(Name, V)]>, data: V },
-    Fn { function: FnId, env: EnvId },
-    Class { class: ClassId, env: EnvId },
+    LibObject {
+        class: Name,
+        attrs: Box<[(Name, V)]>,
+        data: V,
+    },
+    Fn {
+        function: FnId,
+        env: EnvId,
+    },
+    Class {
+        class: ClassId,
+        env: EnvId,
+    },
     Module(UnitId),
     Namespace(Name),
     /// A function bound to its receiver.
-    Method { function: FnId, env: EnvId, receiver: V },
+    Method {
+        function: FnId,
+        env: EnvId,
+        receiver: V,
+    },
     /// An attribute, called `name`, of a receiver that is not a class of the program.
-    Member { receiver: V, name: Name },
-    Partial { function: V, args: Box<[V]>, named: Box<[(Name, V)]> },
-    Super { class: ClassId, receiver: V },
+    Member {
+        receiver: V,
+        name: Name,
+    },
+    Partial {
+        function: V,
+        args: Box<[V]>,
+        named: Box<[(Name, V)]>,
+    },
+    Super {
+        class: ClassId,
+        receiver: V,
+    },
     /// A module that is found by a name known only at run time.
     DynamicModule,
 }
@@ -134,6 +170,12 @@ const MAX_TRACE: u16 = 48;
 /// Longest constant text that is computed with, in bytes.
 pub const MAX_TEXT: usize = 16 * 1024;
 
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum History {
+    Kept,
+    Dropped,
+}
+
 /// All values of one run.
 #[derive(Clone)]
 pub struct Store {
@@ -153,9 +195,12 @@ pub struct Store {
     hop_ids: IdMap<Hop, u32>,
     notes: Vec<Box<[Note]>>,
     note_ids: IdMap<Box<[Note]>, u32>,
-    envs: Vec<Box<[((FnId, Name), V)]>>,
-    env_ids: IdMap<Box<[((FnId, Name), V)]>, u32>,
+    envs: Vec<Cells>,
+    env_ids: IdMap<Cells, u32>,
     pub empty: Name,
+    /// Whether labels keep their history. Without it there are few different labels, and looking for
+    /// calls and routes is fast.
+    pub history: History,
     none: V,
     unknown: V,
 }
@@ -163,8 +208,14 @@ pub struct Store {
 impl Store {
     pub fn new(names: &Interner) -> Self {
         let empty = names.name("");
-        let never = Meta { deep: Ls::NONE, depth: 0 };
-        let nowhere = Site { function: FnId(0), inst: 0 };
+        let never = Meta {
+            deep: Ls::NONE,
+            depth: 0,
+        };
+        let nowhere = Site {
+            function: FnId(0),
+            inst: 0,
+        };
         let start = Hop {
             parent: TraceId(0),
             kind: crate::label::TraceKind::Local,
@@ -191,6 +242,7 @@ impl Store {
             envs: vec![Box::default(), Box::default()],
             env_ids: IdMap::default(),
             empty,
+            history: History::Kept,
             none: V::NEVER,
             unknown: V::NEVER,
         };
@@ -207,7 +259,10 @@ impl Store {
     // ---- reading
 
     pub fn atoms(&self, v: V) -> impl Iterator<Item = &Atom> + '_ {
-        self.values[v.0 as usize].0.iter().map(|a| &self.atoms[*a as usize])
+        self.values[v.0 as usize]
+            .0
+            .iter()
+            .map(|a| &self.atoms[*a as usize])
     }
 
     /// The alternatives, owned, for loops that make new values.
@@ -318,8 +373,13 @@ impl Store {
                 .iter()
                 .any(|p| matches!(p, Piece::Lit(name) if *name != self.empty))
                 .then_some(true),
-            Atom::Coll { kind: CollKind::Iter, .. } => Some(true),
-            Atom::Coll { kids, rest, keys, .. } => {
+            Atom::Coll {
+                kind: CollKind::Iter,
+                ..
+            } => Some(true),
+            Atom::Coll {
+                kids, rest, keys, ..
+            } => {
                 if !kids.is_empty() {
                     Some(true)
                 } else if *rest == V::NEVER && *keys == Ls::NONE {
@@ -362,7 +422,11 @@ impl Store {
     }
 
     pub fn data(&mut self, labels: Ls) -> V {
-        if labels == Ls::NONE { self.unknown } else { self.one(Atom::Data(labels)) }
+        if labels == Ls::NONE {
+            self.unknown
+        } else {
+            self.one(Atom::Data(labels))
+        }
     }
 
     pub fn lib(&mut self, path: Name) -> V {
@@ -370,10 +434,18 @@ impl Store {
     }
 
     pub fn coll(&mut self, kind: CollKind, kids: Vec<(Const, V)>, rest: V, keys: Ls) -> V {
-        let kids = kids.into_iter().map(|(k, v)| (k, self.shallow(v))).collect();
+        let kids = kids
+            .into_iter()
+            .map(|(k, v)| (k, self.shallow(v)))
+            .collect();
         let rest = self.shallow(rest);
         let (kids, rest, keys) = self.bounded(kind, kids, rest, keys);
-        self.one(Atom::Coll { kind, kids: kids.into(), rest, keys })
+        self.one(Atom::Coll {
+            kind,
+            kids: kids.into(),
+            rest,
+            keys,
+        })
     }
 
     /// A sequence of unknown length of this element.
@@ -446,14 +518,22 @@ impl Store {
         let mut all: Vec<Atom> = Vec::new();
         for atom in self.atoms_of(v) {
             match atom {
-                Atom::Fn { .. } | Atom::Class { .. } | Atom::Const(_) | Atom::Module(_) | Atom::Lib(_)
+                Atom::Fn { .. }
+                | Atom::Class { .. }
+                | Atom::Const(_)
+                | Atom::Module(_)
+                | Atom::Lib(_)
                     if self.one_depth(&atom) == 0 =>
                 {
                     all.push(atom);
                 }
                 Atom::LibObject { class, .. } => {
                     let data = self.data(deep);
-                    all.push(Atom::LibObject { class, attrs: Box::default(), data });
+                    all.push(Atom::LibObject {
+                        class,
+                        attrs: Box::default(),
+                        data,
+                    });
                 }
                 _ => self.add(&mut all, Atom::Data(deep)),
             }
@@ -499,7 +579,12 @@ impl Store {
                 Some(same) => {
                     // Fewer assumptions, then the shorter way: a total order, so loops settle.
                     let rank = |l: &Label, s: &Self| {
-                        (s.assumptions(l.notes), s.hops[l.trace.0 as usize].1, l.trace, l.notes)
+                        (
+                            s.assumptions(l.notes),
+                            s.hops[l.trace.0 as usize].1,
+                            l.trace,
+                            l.notes,
+                        )
                     };
                     if rank(&label, self) < rank(same, self) {
                         *same = label;
@@ -544,7 +629,9 @@ impl Store {
     }
 
     fn forgotten(&mut self) -> ChainId {
-        self.chain_id(vec![Link::Transform(Transform::Opaque("several ways".to_owned()))])
+        self.chain_id(vec![Link::Transform(Transform::Opaque(
+            "several ways".to_owned(),
+        ))])
     }
 
     pub fn union(&mut self, a: Ls, b: Ls) -> Ls {
@@ -557,7 +644,12 @@ impl Store {
         if let Some(&known) = self.unions.get(&(a.0, b.0)) {
             return known;
         }
-        let all = self.labels(a).iter().chain(self.labels(b)).copied().collect();
+        let all = self
+            .labels(a)
+            .iter()
+            .chain(self.labels(b))
+            .copied()
+            .collect();
         let out = self.set(all);
         self.unions.insert((a.0, b.0), out);
         out
@@ -586,6 +678,9 @@ impl Store {
     }
 
     pub fn noted(&mut self, set: NoteSet, note: Note) -> NoteSet {
+        if self.history == History::Dropped {
+            return set;
+        }
         if self.notes(set).contains(&note) {
             return set;
         }
@@ -606,6 +701,9 @@ impl Store {
     }
 
     pub fn hop(&mut self, hop: Hop) -> TraceId {
+        if self.history == History::Dropped {
+            return hop.parent;
+        }
         let (last, length) = self.hops[hop.parent.0 as usize];
         if length >= MAX_TRACE
             || (hop.parent.0 != 0 && last.site == hop.site && last.kind == hop.kind)
@@ -664,7 +762,12 @@ impl Store {
                 Piece::Lit(_) => None,
             })),
             Atom::Data(labels) => own = *labels,
-            Atom::Coll { kids: inner, rest, keys, .. } => {
+            Atom::Coll {
+                kids: inner,
+                rest,
+                keys,
+                ..
+            } => {
                 kids.extend(inner.iter().map(|(_, v)| *v));
                 kids.push(*rest);
                 own = *keys;
@@ -679,7 +782,11 @@ impl Store {
                 kids.extend(self.envs[env.0 as usize].iter().map(|(_, v)| *v));
             }
             Atom::Member { receiver, .. } | Atom::Super { receiver, .. } => kids.push(*receiver),
-            Atom::Partial { function, args, named } => {
+            Atom::Partial {
+                function,
+                args,
+                named,
+            } => {
                 kids.push(*function);
                 kids.extend(args.iter());
                 kids.extend(named.iter().map(|(_, v)| *v));
@@ -747,30 +854,65 @@ impl Store {
         match (a, b) {
             (Atom::Data(x), Atom::Data(y)) => Some(Atom::Data(self.union(*x, *y))),
             (
-                Atom::Coll { kind, kids, rest, keys },
-                Atom::Coll { kind: kind2, kids: kids2, rest: rest2, keys: keys2 },
+                Atom::Coll {
+                    kind,
+                    kids,
+                    rest,
+                    keys,
+                },
+                Atom::Coll {
+                    kind: kind2,
+                    kids: kids2,
+                    rest: rest2,
+                    keys: keys2,
+                },
             ) if kind == kind2 => {
                 let rest = self.join(*rest, *rest2);
                 let keys = self.union(*keys, *keys2);
                 let kids = self.merge_kids(kids, kids2);
                 let (kids, rest, keys) = self.bounded(*kind, kids, rest, keys);
-                Some(Atom::Coll { kind: *kind, kids: kids.into(), rest, keys })
+                Some(Atom::Coll {
+                    kind: *kind,
+                    kids: kids.into(),
+                    rest,
+                    keys,
+                })
             }
             (
                 Atom::Object { class, attrs, open },
-                Atom::Object { class: class2, attrs: attrs2, open: open2 },
+                Atom::Object {
+                    class: class2,
+                    attrs: attrs2,
+                    open: open2,
+                },
             ) if class == class2 => {
-                let open = if *open == Open::Yes || *open2 == Open::Yes { Open::Yes } else { *open };
+                let open = if *open == Open::Yes || *open2 == Open::Yes {
+                    Open::Yes
+                } else {
+                    *open
+                };
                 let attrs = self.merge_attrs(attrs, attrs2);
-                Some(Atom::Object { class: *class, attrs: attrs.into(), open })
+                Some(Atom::Object {
+                    class: *class,
+                    attrs: attrs.into(),
+                    open,
+                })
             }
             (
                 Atom::LibObject { class, attrs, data },
-                Atom::LibObject { class: class2, attrs: attrs2, data: data2 },
+                Atom::LibObject {
+                    class: class2,
+                    attrs: attrs2,
+                    data: data2,
+                },
             ) if class == class2 => {
                 let data = self.join(*data, *data2);
                 let attrs = self.merge_attrs(attrs, attrs2);
-                Some(Atom::LibObject { class: *class, attrs: attrs.into(), data })
+                Some(Atom::LibObject {
+                    class: *class,
+                    attrs: attrs.into(),
+                    data,
+                })
             }
             _ => None,
         }
@@ -802,7 +944,9 @@ impl Store {
     pub fn bounded_value(&mut self, mut all: Vec<Atom>) -> V {
         let consts = all.iter().filter(|a| matches!(a, Atom::Const(_))).count();
         if consts > MAX_CONSTS {
-            all.retain(|a| !matches!(a, Atom::Const(c) if !matches!(c, Const::None | Const::Bool(_))));
+            all.retain(
+                |a| !matches!(a, Atom::Const(c) if !matches!(c, Const::None | Const::Bool(_))),
+            );
             self.add(&mut all, Atom::Data(Ls::NONE));
         }
         let texts = all.iter().filter(|a| matches!(a, Atom::Text(_))).count();
@@ -848,20 +992,46 @@ impl Store {
                     let (labels, _) = self.measure(id);
                     self.add(&mut all, Atom::Data(labels));
                 }
-                Atom::Coll { kind, kids, rest, keys } if kind != CollKind::Dict => {
+                Atom::Coll {
+                    kind,
+                    kids,
+                    rest,
+                    keys,
+                } if kind != CollKind::Dict => {
                     let mut rest = rest;
                     for (_, v) in &*kids {
                         let v = self.flat(*v);
                         rest = self.join(rest, v);
                     }
                     let rest = self.flat(rest);
-                    let atom = Atom::Coll { kind, kids: Box::default(), rest, keys };
+                    let atom = Atom::Coll {
+                        kind,
+                        kids: Box::default(),
+                        rest,
+                        keys,
+                    };
                     self.add(&mut all, atom);
                 }
-                Atom::Coll { kind, kids, rest, keys } => {
-                    let kids = kids.iter().map(|(k, v)| (k.clone(), self.flat(*v))).collect();
+                Atom::Coll {
+                    kind,
+                    kids,
+                    rest,
+                    keys,
+                } => {
+                    let kids = kids
+                        .iter()
+                        .map(|(k, v)| (k.clone(), self.flat(*v)))
+                        .collect();
                     let rest = self.flat(rest);
-                    self.add(&mut all, Atom::Coll { kind, kids, rest, keys });
+                    self.add(
+                        &mut all,
+                        Atom::Coll {
+                            kind,
+                            kids,
+                            rest,
+                            keys,
+                        },
+                    );
                 }
                 other => self.add(&mut all, other),
             }
@@ -883,7 +1053,10 @@ impl Store {
         });
         let mut all = vec![Atom::Data(deep)];
         for atom in self.atoms_of(joined) {
-            if matches!(atom, Atom::Fn { .. } | Atom::Method { .. } | Atom::Class { .. } | Atom::Lib(_)) {
+            if matches!(
+                atom,
+                Atom::Fn { .. } | Atom::Method { .. } | Atom::Class { .. } | Atom::Lib(_)
+            ) {
                 self.add(&mut all, atom);
             }
         }
@@ -957,8 +1130,10 @@ impl Store {
             return env;
         }
         let cells = self.env(env).to_vec();
-        let cells =
-            cells.into_iter().map(|(k, v)| (k, self.map_inner(v, change, seen))).collect();
+        let cells = cells
+            .into_iter()
+            .map(|(k, v)| (k, self.map_inner(v, change, seen)))
+            .collect();
         self.closure(cells)
     }
 
@@ -979,45 +1154,80 @@ impl Store {
                     .collect(),
             ),
             Atom::Data(labels) => Atom::Data(change(self, labels)),
-            Atom::Coll { kind, kids, rest, keys } => Atom::Coll {
+            Atom::Coll {
+                kind,
+                kids,
+                rest,
+                keys,
+            } => Atom::Coll {
                 kind,
                 kids: kids
                     .iter()
                     .map(|(k, v)| (k.clone(), self.map_inner(*v, change, seen)))
                     .collect(),
                 rest: self.map_inner(rest, change, seen),
-                keys: if keys == Ls::NONE { keys } else { change(self, keys) },
+                keys: if keys == Ls::NONE {
+                    keys
+                } else {
+                    change(self, keys)
+                },
             },
             Atom::Object { class, attrs, open } => Atom::Object {
                 class,
-                attrs: attrs.iter().map(|(k, v)| (*k, self.map_inner(*v, change, seen))).collect(),
+                attrs: attrs
+                    .iter()
+                    .map(|(k, v)| (*k, self.map_inner(*v, change, seen)))
+                    .collect(),
                 open,
             },
             Atom::LibObject { class, attrs, data } => Atom::LibObject {
                 class,
-                attrs: attrs.iter().map(|(k, v)| (*k, self.map_inner(*v, change, seen))).collect(),
+                attrs: attrs
+                    .iter()
+                    .map(|(k, v)| (*k, self.map_inner(*v, change, seen)))
+                    .collect(),
                 data: self.map_inner(data, change, seen),
             },
-            Atom::Method { function, env, receiver } => Atom::Method {
+            Atom::Method {
+                function,
+                env,
+                receiver,
+            } => Atom::Method {
                 function,
                 env: self.map_env(env, change, seen),
                 receiver: self.map_inner(receiver, change, seen),
             },
-            Atom::Member { receiver, name } => {
-                Atom::Member { receiver: self.map_inner(receiver, change, seen), name }
-            }
-            Atom::Super { class, receiver } => {
-                Atom::Super { class, receiver: self.map_inner(receiver, change, seen) }
-            }
-            Atom::Partial { function, args, named } => Atom::Partial {
-                function: self.map_inner(function, change, seen),
-                args: args.iter().map(|v| self.map_inner(*v, change, seen)).collect(),
-                named: named.iter().map(|(k, v)| (*k, self.map_inner(*v, change, seen))).collect(),
+            Atom::Member { receiver, name } => Atom::Member {
+                receiver: self.map_inner(receiver, change, seen),
+                name,
             },
-            Atom::Fn { function, env } => {
-                Atom::Fn { function, env: self.map_env(env, change, seen) }
-            }
-            Atom::Class { class, env } => Atom::Class { class, env: self.map_env(env, change, seen) },
+            Atom::Super { class, receiver } => Atom::Super {
+                class,
+                receiver: self.map_inner(receiver, change, seen),
+            },
+            Atom::Partial {
+                function,
+                args,
+                named,
+            } => Atom::Partial {
+                function: self.map_inner(function, change, seen),
+                args: args
+                    .iter()
+                    .map(|v| self.map_inner(*v, change, seen))
+                    .collect(),
+                named: named
+                    .iter()
+                    .map(|(k, v)| (*k, self.map_inner(*v, change, seen)))
+                    .collect(),
+            },
+            Atom::Fn { function, env } => Atom::Fn {
+                function,
+                env: self.map_env(env, change, seen),
+            },
+            Atom::Class { class, env } => Atom::Class {
+                class,
+                env: self.map_env(env, change, seen),
+            },
             same => same,
         }
     }
@@ -1027,11 +1237,7 @@ impl Store {
         self.map_labels(v, &mut |store, set| store.map_set(set, change))
     }
 
-    pub fn map_set(
-        &mut self,
-        set: Ls,
-        change: &mut dyn FnMut(&mut Self, Label) -> Label,
-    ) -> Ls {
+    pub fn map_set(&mut self, set: Ls, change: &mut dyn FnMut(&mut Self, Label) -> Label) -> Ls {
         if set == Ls::NONE {
             return set;
         }
@@ -1054,7 +1260,9 @@ impl Store {
                     holes.len() - 1
                 }
             };
-            store.single(Label::new(Origin::Hole(index.min(usize::from(u16::MAX)) as u16)))
+            store.single(Label::new(Origin::Hole(
+                index.min(usize::from(u16::MAX)) as u16
+            )))
         })
     }
 
@@ -1071,7 +1279,9 @@ impl Store {
                 out.push(label);
                 continue;
             };
-            let Some(&fill) = holes.get(usize::from(k)) else { continue };
+            let Some(&fill) = holes.get(usize::from(k)) else {
+                continue;
+            };
             for below in self.labels(fill).to_vec() {
                 out.push(self.compose(below, label, hop));
             }
@@ -1088,10 +1298,16 @@ impl Store {
         out.marks.0 |= above.marks.0;
         out.notes = self.both_notes(out.notes, above.notes);
         if let Some(hop) = hop {
-            out.trace = self.hop(Hop { parent: out.trace, ..hop });
+            out.trace = self.hop(Hop {
+                parent: out.trace,
+                ..hop
+            });
         }
         for hop in self.hops(above.trace) {
-            out.trace = self.hop(Hop { parent: out.trace, ..hop });
+            out.trace = self.hop(Hop {
+                parent: out.trace,
+                ..hop
+            });
         }
         out
     }
@@ -1139,7 +1355,12 @@ impl Store {
                         Carrier::Header => Carrier::HeaderName,
                         other => other,
                     };
-                    let key = InputKey { carrier, name: self.empty, inner: Vec::new(), shape: InputShape::Whole };
+                    let key = InputKey {
+                        carrier,
+                        name: self.empty,
+                        inner: Vec::new(),
+                        shape: InputShape::Whole,
+                    };
                     out.origin = Origin::Input(self.input_id(key));
                     return out;
                 }
@@ -1151,7 +1372,12 @@ impl Store {
                         _ => None,
                     };
                     if let Some(carrier) = carrier {
-                        let key = InputKey { carrier, name: self.empty, inner: Vec::new(), shape: InputShape::Map };
+                        let key = InputKey {
+                            carrier,
+                            name: self.empty,
+                            inner: Vec::new(),
+                            shape: InputShape::Map,
+                        };
                         out.origin = Origin::Input(self.input_id(key));
                         out.chain = ChainId::default();
                         return out;
@@ -1184,6 +1410,9 @@ impl Store {
         } else if matches!(link, Link::Value) && matches!(label.origin, Origin::Local) {
             return out;
         }
+        if self.history == History::Dropped {
+            return out;
+        }
         let mut links = self.chain(label.chain).to_vec();
         if links.len() >= MAX_CHAIN
             || (matches!(link, Link::Value | Link::Keys) && links.last() == Some(link))
@@ -1196,7 +1425,12 @@ impl Store {
     }
 
     fn renamed(&mut self, key: &InputKey, name: Name, shape: InputShape) -> Origin {
-        let key = InputKey { carrier: key.carrier.clone(), name, inner: Vec::new(), shape };
+        let key = InputKey {
+            carrier: key.carrier.clone(),
+            name,
+            inner: Vec::new(),
+            shape,
+        };
         Origin::Input(self.input_id(key))
     }
 

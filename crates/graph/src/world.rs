@@ -182,7 +182,10 @@ pub struct World {
     pub(crate) closures: IdMap<FnId, EnvId>,
     /// Methods by bare name, for receivers of unknown type.
     pub(crate) by_name: IdMap<Name, Vec<FnId>>,
+    /// Limits that cut the whole search.
     pub limits_hit: BTreeSet<String>,
+    /// Limits whose effect is known by function, see `escapes`.
+    pub notices: BTreeSet<String>,
     /// Functions with a loop that was taken before it settled.
     pub unsettled: BTreeSet<FnId>,
     /// Calls that stand in a branch that constants cut: place, and who would be called.
@@ -215,6 +218,7 @@ impl World {
             closures: IdMap::default(),
             by_name: IdMap::default(),
             limits_hit: BTreeSet::new(),
+            notices: BTreeSet::new(),
             unsettled: BTreeSet::new(),
             dead_calls: BTreeSet::new(),
             steps: 0,

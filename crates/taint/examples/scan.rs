@@ -10,15 +10,19 @@ use solvent_base::{Digest, FilePath, Interner};
 use solvent_finding::{Part, Verdict};
 use solvent_models::ModelSet;
 
-fn walk(root: &Path, below: &Path, out: &mut Vec<PathBuf>) {
-    let Ok(read) = std::fs::read_dir(below) else { return };
+fn walk(below: &Path, out: &mut Vec<PathBuf>) {
+    let Ok(read) = std::fs::read_dir(below) else {
+        return;
+    };
     let mut entries: Vec<_> = read.filter_map(Result::ok).collect();
     entries.sort_by_key(std::fs::DirEntry::path);
     for entry in entries {
         let path = entry.path();
-        let Ok(kind) = entry.file_type() else { continue };
+        let Ok(kind) = entry.file_type() else {
+            continue;
+        };
         if kind.is_dir() {
-            walk(root, &path, out);
+            walk(&path, out);
         } else if kind.is_file() && path.extension().is_some_and(|e| e == "py") {
             out.push(path);
         }
@@ -42,7 +46,7 @@ fn main() {
         files.push(root.clone());
         root = root.parent().unwrap_or(Path::new(".")).to_path_buf();
     } else {
-        walk(&root, &root, &mut files);
+        walk(&root, &mut files);
     }
     let names = Interner::new();
     let t0 = Instant::now();
@@ -63,14 +67,23 @@ fn main() {
         let bytes = std::fs::read(root.join(path.as_str())).ok()?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
     };
-    let reach =
-        solvent_taint::reach(&graph, models, &names, &text, &solvent_taint::Limits::STANDARD);
+    let reach = solvent_taint::reach(
+        &graph,
+        models,
+        &names,
+        &text,
+        &solvent_taint::Limits::STANDARD,
+    );
     let t3 = Instant::now();
     for finding in &reach.findings {
         if labels.is_some() && !verbose {
             break;
         }
-        let assumed = if solvent_taint::is_assumed(&finding.verdict) { " (assumed)" } else { "" };
+        let assumed = if solvent_taint::is_assumed(&finding.verdict) {
+            " (assumed)"
+        } else {
+            ""
+        };
         println!(
             "{} {}{assumed} {}:{} {} | {} | {}",
             finding.fingerprint.short(),
@@ -78,7 +91,10 @@ fn main() {
             finding.sink.location.path,
             finding.sink.location.line,
             finding.weakness.0,
-            finding.entry.as_ref().map_or_else(|| "-".to_owned(), |e| format!("{} {:?}", e.label(), e.methods)),
+            finding.entry.as_ref().map_or_else(
+                || "-".to_owned(),
+                |e| format!("{} {:?}", e.label(), e.methods)
+            ),
             finding.title,
         );
         match &finding.verdict {
@@ -115,7 +131,11 @@ fn main() {
             }
         }
     }
-    for entry in reach.entry_points.iter().take(if labels.is_some() { 3 } else { 200 }) {
+    for entry in reach
+        .entry_points
+        .iter()
+        .take(if labels.is_some() { 3 } else { 200 })
+    {
         println!(
             "entry {} {:?} -> {}.{} {:?}",
             entry.route, entry.methods, entry.handler.module, entry.handler.qualname, entry.assumed
@@ -140,11 +160,15 @@ fn main() {
 }
 
 fn score(labels: &str, reach: &solvent_taint::Reach) {
-    let Ok(text) = std::fs::read_to_string(labels) else { return };
+    let Ok(text) = std::fs::read_to_string(labels) else {
+        return;
+    };
     let mut table: BTreeMap<(String, bool), [usize; 4]> = BTreeMap::new();
     for line in text.lines().skip(1) {
         let parts: Vec<&str> = line.split(',').map(str::trim).collect();
-        let [name, category, truth, cwe, ..] = parts[..] else { continue };
+        let [name, category, truth, cwe, ..] = parts[..] else {
+            continue;
+        };
         if !["sqli", "cmdi", "pathtraver"].contains(&category) {
             continue;
         }
@@ -159,7 +183,10 @@ fn score(labels: &str, reach: &solvent_taint::Reach) {
         let truth = truth == "true";
         cell[usize::from(truth) * 2 + usize::from(found)] += 1;
         if half && truth != found {
-            println!("  {} {name} {category}", if truth { "missed" } else { "false alarm" });
+            println!(
+                "  {} {name} {category}",
+                if truth { "missed" } else { "false alarm" }
+            );
         }
     }
     for ((category, half), [tn, fp, fneg, tp]) in table {

@@ -16,7 +16,11 @@ use solvent_ir::{Const, FunctionKind, Terminator};
 use solvent_models::{Kind, ModelSet, Weakness};
 
 use crate::place::Places;
+use crate::spelled;
 use crate::trace::{Tracer, words};
+
+/// A flow, what it takes for granted, and the methods that get there.
+type Found = (Flow, Vec<Assumption>, Vec<String>);
 
 /// Most flows kept for one finding.
 const MAX_FLOWS: usize = 8;
@@ -53,7 +57,10 @@ impl<'a> View<'a> {
         let mut callers: BTreeMap<FnId, BTreeSet<FnId>> = BTreeMap::new();
         for edge in edges {
             if edge.tier <= CallTier::NameOnly && edge.site.function != edge.callee {
-                callers.entry(edge.callee).or_default().insert(edge.site.function);
+                callers
+                    .entry(edge.callee)
+                    .or_default()
+                    .insert(edge.site.function);
             }
         }
         let mut outside: BTreeMap<SinkRef, Touch> = BTreeMap::new();
@@ -61,7 +68,11 @@ impl<'a> View<'a> {
         let mut reached = BTreeSet::new();
         let mut from_outside = BTreeSet::new();
         for root in roots {
-            let map = if root.kind == RootKind::Body { &mut inside } else { &mut outside };
+            let map = if root.kind == RootKind::Body {
+                &mut inside
+            } else {
+                &mut outside
+            };
             for id in &root.summaries {
                 let summary = world.summary(*id);
                 reached.insert(summary.function);
@@ -90,7 +101,12 @@ impl<'a> View<'a> {
                 })
             })
             .map(|u| u.path.to_string());
-        let tracer = Tracer { program: &graph.program, world, names, places };
+        let tracer = Tracer {
+            program: &graph.program,
+            world,
+            names,
+            places,
+        };
         Self {
             graph,
             world,
@@ -114,7 +130,11 @@ impl<'a> View<'a> {
         let program = &self.graph.program;
         let function = program.function(entry.function);
         let mut inputs: BTreeMap<solvent_finding::Input, BTreeSet<String>> = BTreeMap::new();
-        for root in self.roots.iter().filter(|r| r.kind == RootKind::Entry(index)) {
+        for root in self
+            .roots
+            .iter()
+            .filter(|r| r.kind == RootKind::Entry(index))
+        {
             for hit in &root.hits {
                 for condition in self.tracer.conditions(&hit.facts) {
                     let values = inputs.entry(condition.input).or_default();
@@ -125,7 +145,22 @@ impl<'a> View<'a> {
                 let deep = self.world.store.deep(hit.value);
                 for label in self.world.store.labels(deep) {
                     if let Origin::Input(id) = label.origin {
-                        inputs.entry(self.tracer.input(self.world.store.input(id))).or_default();
+                        let input = self.tracer.input(self.world.store.input(id));
+                        // The path has conditions of its own; other inputs without a name need what the
+                        // functions on the way spell out.
+                        let nameless = input.name.is_empty() && input.carrier != Carrier::RawPath;
+                        let values = inputs.entry(input).or_default();
+                        if nameless {
+                            let hops = self.world.store.hops(label.trace);
+                            let on_the_way: BTreeSet<FnId> = hops
+                                .iter()
+                                .map(|hop| hop.site.function)
+                                .chain([entry.function, hit.sink.site.function])
+                                .collect();
+                            for id in on_the_way {
+                                spelled::collect(program.function(id), self.tracer.names, values);
+                            }
+                        }
                     }
                 }
             }
@@ -141,7 +176,10 @@ impl<'a> View<'a> {
                 .tracer
                 .places
                 .location(program.path_of(entry.function), function.name_span),
-            inputs: inputs.into_iter().map(|(k, v)| (k, v.into_iter().collect())).collect(),
+            inputs: inputs
+                .into_iter()
+                .map(|(k, v)| (k, v.into_iter().collect()))
+                .collect(),
             auth: entry.auth.clone(),
             assumed: entry.assumed.clone(),
         }
@@ -164,24 +202,31 @@ impl<'a> View<'a> {
         }
         for (sink, by_name) in &self.world.sinks {
             let member = self.models.get(sink.member);
-            let Some(row) = member.sinks.get(sink.row as usize) else { continue };
+            let Some(row) = member.sinks.get(sink.row as usize) else {
+                continue;
+            };
             let mut said = false;
             let mut silent = true;
             for weakness in self.models.weaknesses_into(row.kind) {
                 let empty = Vec::new();
                 let all = hits.get(sink).unwrap_or(&empty);
-                let mut per_entry: BTreeMap<usize, Vec<(Flow, Vec<Assumption>, Vec<String>)>> =
-                    BTreeMap::new();
+                let mut per_entry: BTreeMap<usize, Vec<Found>> = BTreeMap::new();
                 let mut harmless: BTreeSet<NoPathReason> = BTreeSet::new();
                 for (entry, hit) in all {
                     let fixed = self.is_fixed(&self.graph.entries[*entry]);
-                    self.judge_hit(hit, row.kind, weakness, &member.path, fixed, |verdict| match verdict {
-                        Ok((flow, assumed, facts)) => {
-                            let methods =
-                                self.tracer.methods(facts, &self.graph.entries[*entry].methods);
-                            per_entry.entry(*entry).or_default().push((flow, assumed, methods));
+                    self.judge_hit(hit, row.kind, weakness, &member.path, fixed, |verdict| {
+                        match verdict {
+                            Ok((flow, assumed, facts)) => {
+                                let methods = self
+                                    .tracer
+                                    .methods(facts, &self.graph.entries[*entry].methods);
+                                per_entry
+                                    .entry(*entry)
+                                    .or_default()
+                                    .push((flow, assumed, methods));
+                            }
+                            Err(reasons) => harmless.extend(reasons),
                         }
-                        Err(reasons) => harmless.extend(reasons),
                     });
                 }
                 // Hooks run before any handler: their flows belong to every entry; one stands for all.
@@ -228,7 +273,14 @@ impl<'a> View<'a> {
                         }
                         said = true;
                         silent = false;
-                        out.push(self.finding(*sink, row.kind, weakness, None, Vec::new(), verdict));
+                        out.push(self.finding(
+                            *sink,
+                            row.kind,
+                            weakness,
+                            None,
+                            Vec::new(),
+                            verdict,
+                        ));
                     }
                     None => silent &= true,
                 }
@@ -256,7 +308,9 @@ impl<'a> View<'a> {
         let is_list = info.name == "argv";
         let is_path = info.name.starts_with("file-path");
         for label in labels {
-            let Origin::Input(id) = label.origin else { continue };
+            let Origin::Input(id) = label.origin else {
+                continue;
+            };
             let carrier = &self.world.store.input(id).carrier;
             if !weakness.from.iter().any(|k| k.carrier() == *carrier) {
                 continue;
@@ -293,7 +347,9 @@ impl<'a> View<'a> {
                 continue;
             }
             let sink_words = format!("is used as {} of `{callee}`", info.words);
-            let Some(flow) = self.tracer.flow(hit, label, &sink_words) else { continue };
+            let Some(flow) = self.tracer.flow(hit, label, &sink_words) else {
+                continue;
+            };
             let mut assumed = self.tracer.assumptions(label);
             if hit.by_name {
                 let name = callee.rsplit('.').next().unwrap_or_default().to_owned();
@@ -307,15 +363,22 @@ impl<'a> View<'a> {
     /// A route without parameters: its path is the same in every request.
     fn is_fixed(&self, entry: &Entry) -> bool {
         !entry.route.is_empty()
-            && entry.segments.iter().all(|s| matches!(s, RouteSegment::Literal(_)))
+            && entry
+                .segments
+                .iter()
+                .all(|s| matches!(s, RouteSegment::Literal(_)))
     }
 
     /// Whether the label is of the path alone, without the query.
     fn is_path_only(&self, label: Label) -> bool {
-        self.world.store.hops(label.trace).first().is_some_and(|hop| {
-            let what = self.tracer.names.text(hop.what);
-            what.ends_with(".path") || what.ends_with(".base_url")
-        })
+        self.world
+            .store
+            .hops(label.trace)
+            .first()
+            .is_some_and(|hop| {
+                let what = self.tracer.names.text(hop.what);
+                what.ends_with(".path") || what.ends_with(".base_url")
+            })
     }
 
     /// What made the label harmless for a kind.
@@ -389,7 +452,13 @@ impl<'a> View<'a> {
     fn argument(&self, v: V, label: Label, weakness: &Weakness) -> Argument {
         let mut out = Argument::Plain;
         for atom in self.world.store.atoms(v) {
-            let Atom::Coll { kind: CollKind::List | CollKind::Tuple, kids, rest, .. } = atom else {
+            let Atom::Coll {
+                kind: CollKind::List | CollKind::Tuple,
+                kids,
+                rest,
+                ..
+            } = atom
+            else {
                 let deep = match atom {
                     Atom::Data(set) => *set,
                     Atom::Text(_) => {
@@ -435,9 +504,11 @@ impl<'a> View<'a> {
                 if !programs.contains(&interpreter.program) {
                     continue;
                 }
-                let flag_at = kids
-                    .iter()
-                    .position(|(_, v)| texts(*v).iter().any(|t| *t == interpreter.flag || t == "-c"));
+                let flag_at = kids.iter().position(|(_, v)| {
+                    texts(*v)
+                        .iter()
+                        .any(|t| *t == interpreter.flag || t == "-c")
+                });
                 let Some(flag_at) = flag_at else { continue };
                 let after = kids.get(flag_at + 1).map(|(_, v)| *v);
                 let carried = match after {
@@ -453,7 +524,11 @@ impl<'a> View<'a> {
     }
 
     fn carries(&self, set: solvent_graph::value::Ls, label: Label) -> bool {
-        self.world.store.labels(set).iter().any(|l| l.identity() == label.identity())
+        self.world
+            .store
+            .labels(set)
+            .iter()
+            .any(|l| l.identity() == label.identity())
     }
 
     fn reachable(
@@ -463,7 +538,7 @@ impl<'a> View<'a> {
         kind: Kind,
         weakness: &Weakness,
         entry: &EntryPoint,
-        mut flows: Vec<(Flow, Vec<Assumption>, Vec<String>)>,
+        mut flows: Vec<Found>,
     ) -> Finding {
         let _ = by_name;
         flows.sort_by_key(|(flow, assumed, _)| {
@@ -526,8 +601,18 @@ impl<'a> View<'a> {
         let location = self.tracer.location(sink.site);
         let text = self.tracer.places.line(path, program.span(sink.site));
         let title = match flows.first() {
-            Some(flow) => format!("{} reaches {} of {}", words(&flow.input), info.words, member.path),
-            None => format!("{} of {} in {}", info.words, member.path, self.place_name(sink.site)),
+            Some(flow) => format!(
+                "{} reaches {} of {}",
+                words(&flow.input),
+                info.words,
+                member.path
+            ),
+            None => format!(
+                "{} of {} in {}",
+                info.words,
+                member.path,
+                self.place_name(sink.site)
+            ),
         };
         Finding {
             fingerprint: Fingerprint(solvent_base::Digest::of(b"")),
@@ -549,7 +634,11 @@ impl<'a> View<'a> {
 
     fn place_name(&self, site: Site) -> String {
         let symbol = self.symbol(site.function);
-        if symbol.qualname.is_empty() { symbol.module } else { symbol.qualname }
+        if symbol.qualname.is_empty() {
+            symbol.module
+        } else {
+            symbol.qualname
+        }
     }
 
     // ---- nothing arrives
@@ -558,19 +647,29 @@ impl<'a> View<'a> {
     fn closed(&self, sink: SinkRef, harmless: BTreeSet<NoPathReason>) -> Option<Verdict> {
         let f = sink.site.function;
         if !harmless.is_empty() {
-            return Some(Verdict::NoPath { reasons: harmless.into_iter().collect() });
+            return Some(Verdict::NoPath {
+                reasons: harmless.into_iter().collect(),
+            });
         }
         let alone = self.graph.alone.get(&f).map(|id| self.world.summary(*id));
-        let alone_touch = alone
-            .and_then(|s| s.touched.iter().find(|(at, _)| *at == sink).map(|(_, touch)| *touch));
+        let alone_touch = alone.and_then(|s| {
+            s.touched
+                .iter()
+                .find(|(at, _)| *at == sink)
+                .map(|(_, touch)| *touch)
+        });
         if let Some(touch) = self.outside.get(&sink).or_else(|| self.inside.get(&sink)) {
             let worst = (*touch).max(self.inside.get(&sink).copied().unwrap_or(Touch::Constant));
             if worst == Touch::Constant && alone_touch != Some(Touch::Labelled) {
                 return None;
             }
             if !self.world.limits_hit.is_empty() && worst != Touch::Constant {
-                let stops =
-                    self.world.limits_hit.iter().map(|w| Stop::Limit { what: w.clone() }).collect();
+                let stops = self
+                    .world
+                    .limits_hit
+                    .iter()
+                    .map(|w| Stop::Limit { what: w.clone() })
+                    .collect();
                 return Some(Verdict::Undecided { stops });
             }
             // Without a parameter in it, the value does not depend on who else may call.
@@ -579,7 +678,9 @@ impl<'a> View<'a> {
             {
                 return Some(Verdict::Undecided { stops });
             }
-            return Some(Verdict::NoPath { reasons: vec![NoPathReason::NotFromInput] });
+            return Some(Verdict::NoPath {
+                reasons: vec![NoPathReason::NotFromInput],
+            });
         }
         if alone_touch == Some(Touch::Constant) {
             return None;
@@ -587,18 +688,27 @@ impl<'a> View<'a> {
         if self.reached.contains(&f) || alone.is_some() && alone_touch.is_none() {
             // The function runs, but control does not get to the sink.
             if let Some(reason) = self.dead_branch(sink.site) {
-                return Some(Verdict::NoPath { reasons: vec![reason] });
+                return Some(Verdict::NoPath {
+                    reasons: vec![reason],
+                });
             }
         }
         if let Some(stops) = self.stops_of(f) {
             if alone_touch == Some(Touch::Plain) && self.world.limits_hit.is_empty() {
-                return Some(Verdict::NoPath { reasons: vec![NoPathReason::NotFromInput] });
+                return Some(Verdict::NoPath {
+                    reasons: vec![NoPathReason::NotFromInput],
+                });
             }
             return Some(Verdict::Undecided { stops });
         }
         let function = self.graph.program.function(f);
-        if matches!(function.kind, FunctionKind::Module | FunctionKind::ClassBody) {
-            return Some(Verdict::NoPath { reasons: vec![NoPathReason::NotFromInput] });
+        if matches!(
+            function.kind,
+            FunctionKind::Module | FunctionKind::ClassBody
+        ) {
+            return Some(Verdict::NoPath {
+                reasons: vec![NoPathReason::NotFromInput],
+            });
         }
         let owner = self.owner(f);
         let callers: Vec<FnId> = self
@@ -618,7 +728,9 @@ impl<'a> View<'a> {
         let reasons = if let (true, Some(cut)) = (callers.is_empty(), cut) {
             vec![cut]
         } else if callers.is_empty() {
-            vec![NoPathReason::NoCaller { function: self.symbol(owner) }]
+            vec![NoPathReason::NoCaller {
+                function: self.symbol(owner),
+            }]
         } else {
             let mut out: Vec<NoPathReason> = callers
                 .into_iter()
@@ -746,7 +858,10 @@ impl<'a> View<'a> {
             else {
                 continue;
             };
-            let at = Site { function: site.function, inst: condition.0 };
+            let at = Site {
+                function: site.function,
+                inst: condition.0,
+            };
             let path = program.path_of(site.function);
             return Some(NoPathReason::DeadBranch {
                 location: self.tracer.location(at),
@@ -760,19 +875,26 @@ impl<'a> View<'a> {
 /// Without findings that only ask whether a file is there, unless there is nothing worse about the
 /// path: one root cause, one finding. What nothing reaches is not worth a word either.
 fn without_presence(mut findings: Vec<Finding>) -> Vec<Finding> {
-    const ASKS: [&str; 7] = ["exists", "lexists", "isfile", "isdir", "is_file", "is_dir", "stat"];
-    let asks = |f: &Finding| {
-        ASKS.contains(&f.sink.callee.rsplit('.').next().unwrap_or_default())
-    };
+    const ASKS: [&str; 7] = [
+        "exists", "lexists", "isfile", "isdir", "is_file", "is_dir", "stat",
+    ];
+    let asks = |f: &Finding| ASKS.contains(&f.sink.callee.rsplit('.').next().unwrap_or_default());
     let key = |f: &Finding| {
         let entry = f.entry.as_ref()?;
         let flow = f.flows.first()?;
-        Some((f.weakness.clone(), entry.handler.clone(), entry.route.clone(), flow.input.clone()))
+        Some((
+            f.weakness.clone(),
+            entry.handler.clone(),
+            entry.route.clone(),
+            flow.input.clone(),
+        ))
     };
-    let worse: BTreeSet<_> = findings.iter().filter(|f| !asks(f)).filter_map(key).collect();
-    findings.retain(|f| {
-        !asks(f) || key(f).is_some_and(|key| !worse.contains(&key))
-    });
+    let worse: BTreeSet<_> = findings
+        .iter()
+        .filter(|f| !asks(f))
+        .filter_map(key)
+        .collect();
+    findings.retain(|f| !asks(f) || key(f).is_some_and(|key| !worse.contains(&key)));
     findings
 }
 

@@ -7,14 +7,15 @@
 pub mod judge;
 mod place;
 mod print;
+mod spelled;
 mod trace;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use solvent_base::{FilePath, Interner, Problem, ProblemKind};
 use solvent_finding::{EntryKind, EntryPoint, Finding, Verdict};
-use solvent_graph::machine::Machine;
 use solvent_graph::SystemGraph;
+use solvent_graph::machine::Machine;
 use solvent_models::ModelSet;
 
 pub use solvent_graph::Limits;
@@ -66,8 +67,7 @@ fn reach_here(
     text: &(dyn Fn(&FilePath) -> Option<String> + Sync),
     limits: &Limits,
 ) -> Reach {
-    let mut machine =
-        Machine::resume(&graph.program, models, names, graph.world.clone(), *limits);
+    let mut machine = Machine::resume(&graph.program, models, names, graph.world.clone(), *limits);
     let roots = machine.run_roots(&graph.entries, &graph.hooks);
     let world = machine.w;
     let edges = solvent_graph::edges_of(&world);
@@ -84,7 +84,9 @@ fn reach_here(
             (
                 f.sink.location.clone(),
                 f.weakness.clone(),
-                f.entry.as_ref().map(|e| (e.route.clone(), e.handler.clone(), e.methods.clone())),
+                f.entry
+                    .as_ref()
+                    .map(|e| (e.route.clone(), e.handler.clone(), e.methods.clone())),
                 f.sink.callee.clone(),
                 f.fingerprint,
             )
@@ -97,7 +99,7 @@ fn reach_here(
         .iter()
         .flat_map(|u| u.problems.iter().cloned())
         .collect();
-    let limits_hit: BTreeSet<&String> = world.limits_hit.iter().collect();
+    let limits_hit: BTreeSet<&String> = world.limits_hit.iter().chain(&world.notices).collect();
     for what in limits_hit {
         problems.push(Problem {
             kind: ProblemKind::Limit,
@@ -121,7 +123,12 @@ fn reach_here(
     entry_points.sort_by(|a, b| {
         (&a.route, &a.handler, &a.methods).cmp(&(&b.route, &b.handler, &b.methods))
     });
-    Reach { findings, entry_points, problems, stats }
+    Reach {
+        findings,
+        entry_points,
+        problems,
+        stats,
+    }
 }
 
 /// Entries by verdict word, for summaries.

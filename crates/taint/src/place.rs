@@ -22,11 +22,17 @@ pub(crate) struct Places<'a> {
 
 impl<'a> Places<'a> {
     pub fn new(text: Text<'a>) -> Self {
-        Self { text, files: Mutex::new(BTreeMap::new()) }
+        Self {
+            text,
+            files: Mutex::new(BTreeMap::new()),
+        }
     }
 
     fn with<T>(&self, path: &FilePath, work: impl FnOnce(&File) -> T) -> T {
-        let mut files = self.files.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut files = self
+            .files
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let file = files.entry(path.clone()).or_insert_with(|| {
             let text = (self.text)(path).unwrap_or_default();
             let lines = LineIndex::new(&text);
@@ -46,7 +52,10 @@ impl<'a> Places<'a> {
             let Some(line) = file.lines.line_span(at, file.text.len() as u32) else {
                 return String::new();
             };
-            let text = file.text.get(line.start as usize..line.end as usize).unwrap_or_default();
+            let text = file
+                .text
+                .get(line.start as usize..line.end as usize)
+                .unwrap_or_default();
             cut(text.trim())
         })
     }
@@ -54,7 +63,10 @@ impl<'a> Places<'a> {
     /// The text of the span on one line.
     pub fn quote(&self, path: &FilePath, span: Span) -> String {
         self.with(path, |file| {
-            let text = file.text.get(span.start as usize..span.end as usize).unwrap_or_default();
+            let text = file
+                .text
+                .get(span.start as usize..span.end as usize)
+                .unwrap_or_default();
             let words: Vec<&str> = text.split_whitespace().collect();
             cut(&words.join(" "))
         })

@@ -18,10 +18,26 @@ pub(crate) fn number(findings: &mut [Finding], _world: &World, _graph: &SystemGr
             Some(entry) => format!("{} {}", entry.methods.join(","), entry.route),
             None => String::new(),
         };
-        let handler = finding.entry.as_ref().map(|e| e.handler.qualname.clone()).unwrap_or_default();
+        let handler = finding
+            .entry
+            .as_ref()
+            .map(|e| e.handler.qualname.clone())
+            .unwrap_or_default();
         // The last component of the module: a folder in front changes only the others.
-        let module = finding.sink.function.module.rsplit('.').next().unwrap_or_default().to_owned();
-        let text: String = finding.sink.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let module = finding
+            .sink
+            .function
+            .module
+            .rsplit('.')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        let text: String = finding
+            .sink
+            .text
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
         let parts = [
             finding.weakness.0.as_str(),
             entry.as_str(),
@@ -34,10 +50,14 @@ pub(crate) fn number(findings: &mut [Finding], _world: &World, _graph: &SystemGr
         let base = Digest::of_parts(parts.iter().map(|p| p.as_bytes()));
         let at = seen.entry(base).or_default();
         let next = at.len() as u32;
-        let place =
-            (finding.sink.location.path.to_string(), finding.sink.location.span.start);
+        let place = (
+            finding.sink.location.path.to_string(),
+            finding.sink.location.span.start,
+        );
         let ordinal = *at.entry(place).or_insert(next);
-        finding.fingerprint =
-            Fingerprint(Digest::of_parts([base.as_bytes().as_slice(), &ordinal.to_be_bytes()]));
+        finding.fingerprint = Fingerprint(Digest::of_parts([
+            base.as_bytes().as_slice(),
+            &ordinal.to_be_bytes(),
+        ]));
     }
 }

@@ -29,7 +29,10 @@ impl Tracer<'_> {
             name.push('.');
             name.push_str(&self.names.text(*inner));
         }
-        Input { carrier: key.carrier.clone(), name }
+        Input {
+            carrier: key.carrier.clone(),
+            name,
+        }
     }
 
     pub fn location(&self, site: Site) -> solvent_base::Location {
@@ -43,7 +46,9 @@ impl Tracer<'_> {
     }
 
     pub fn flow(&self, hit: &Hit, label: Label, sink_words: &str) -> Option<Flow> {
-        let Origin::Input(id) = label.origin else { return None };
+        let Origin::Input(id) = label.origin else {
+            return None;
+        };
         let input = self.input(self.world.store.input(id));
         let mut steps: Vec<Step> = Vec::new();
         for hop in self.world.store.hops(label.trace) {
@@ -65,9 +70,10 @@ impl Tracer<'_> {
             // Reading a mapping and taking a key out of it is one source.
             if kind == StepKind::Source && steps.iter().any(|s| s.kind == StepKind::Source) {
                 let location = self.location(hop.site);
-                if steps.last().is_some_and(|s| {
-                    s.kind == StepKind::Source && s.location.line == location.line
-                }) {
+                if steps
+                    .last()
+                    .is_some_and(|s| s.kind == StepKind::Source && s.location.line == location.line)
+                {
                     continue;
                 }
             }
@@ -89,7 +95,13 @@ impl Tracer<'_> {
         let transforms = self.transforms(label);
         let template = self.template(hit.value, label);
         let conditions = self.conditions(&hit.facts);
-        Some(Flow { input, steps, transforms, conditions, template })
+        Some(Flow {
+            input,
+            steps,
+            transforms,
+            conditions,
+            template,
+        })
     }
 
     fn transforms(&self, label: Label) -> Vec<Transform> {
@@ -113,7 +125,9 @@ impl Tracer<'_> {
         let mut out: Vec<Condition> = Vec::new();
         for fact in facts {
             for label in self.world.store.labels(fact.labels) {
-                let Origin::Input(id) = label.origin else { continue };
+                let Origin::Input(id) = label.origin else {
+                    continue;
+                };
                 let input = self.input(self.world.store.input(id));
                 let raw = matches!(
                     input.carrier,
@@ -140,8 +154,12 @@ impl Tracer<'_> {
     pub fn methods(&self, facts: &[Fact], methods: &[String]) -> Vec<String> {
         let mut out = methods.to_vec();
         for fact in facts {
-            let about_method =
-                self.world.store.labels(fact.labels).iter().any(|l| l.origin == Origin::Method);
+            let about_method = self
+                .world
+                .store
+                .labels(fact.labels)
+                .iter()
+                .any(|l| l.origin == Origin::Method);
             if !about_method {
                 continue;
             }
@@ -169,9 +187,9 @@ impl Tracer<'_> {
                     name: self.names.text(*name).to_string(),
                     location: self.location(*site),
                 }),
-                Note::Widened { site } => {
-                    Some(Assumption::Widened { location: self.location(*site) })
-                }
+                Note::Widened { site } => Some(Assumption::Widened {
+                    location: self.location(*site),
+                }),
                 Note::Stored { .. } | Note::Sanitized { .. } | Note::Guarded { .. } => None,
             })
             .collect()
@@ -189,7 +207,11 @@ impl Tracer<'_> {
     }
 
     fn has(&self, set: Ls, label: Label) -> bool {
-        self.world.store.labels(set).iter().any(|l| l.identity() == label.identity())
+        self.world
+            .store
+            .labels(set)
+            .iter()
+            .any(|l| l.identity() == label.identity())
     }
 
     /// The parts of an alternative that contains the label.
@@ -216,7 +238,12 @@ impl Tracer<'_> {
                 .store
                 .atoms(*data)
                 .find_map(|a| self.atom_parts(a, label)),
-            Atom::Coll { kind: CollKind::List | CollKind::Tuple, kids, rest, .. } => {
+            Atom::Coll {
+                kind: CollKind::List | CollKind::Tuple,
+                kids,
+                rest,
+                ..
+            } => {
                 let mut out: Vec<Part> = Vec::new();
                 let mut found = false;
                 let mut all: Vec<V> = kids.iter().map(|(_, v)| *v).collect();
@@ -227,8 +254,11 @@ impl Tracer<'_> {
                     if i > 0 {
                         out.push(Part::Literal("\0".to_owned()));
                     }
-                    let labelled =
-                        self.world.store.atoms(*v).find_map(|a| self.atom_parts(a, label));
+                    let labelled = self
+                        .world
+                        .store
+                        .atoms(*v)
+                        .find_map(|a| self.atom_parts(a, label));
                     match labelled {
                         Some(parts) => {
                             found = true;
@@ -266,7 +296,11 @@ impl Tracer<'_> {
 pub(crate) fn words(input: &Input) -> String {
     let name = &input.name;
     let named = |what: &str| {
-        if name.is_empty() { format!("any {what}") } else { format!("{what} `{name}`") }
+        if name.is_empty() {
+            format!("any {what}")
+        } else {
+            format!("{what} `{name}`")
+        }
     };
     match input.carrier {
         Carrier::Query => named("query parameter"),

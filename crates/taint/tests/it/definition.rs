@@ -99,7 +99,11 @@ fn reach_agrees_with_its_definition_on_generated_programs() {
                     2 => Edge::Constant,
                     _ => Edge::Plain,
                 };
-                (dice.roll(functions) * dice.roll(2), dice.roll(functions), edge)
+                (
+                    dice.roll(functions) * dice.roll(2),
+                    dice.roll(functions),
+                    edge,
+                )
             })
             .collect();
         let program = Program { calls, functions };
@@ -115,9 +119,18 @@ fn reach_agrees_with_its_definition_on_generated_programs() {
         assert_eq!(found, program.reached(), "round {round}:\n{text}");
         // Whatever is not reached says why: a sink with a parameter in it is never silent.
         for f in 1..functions {
-            let constant_only = program.calls.iter().any(|(_, to, e)| *to == f && *e == Edge::Constant);
-            let said = reach.findings.iter().any(|x| x.sink.function.qualname == format!("f{f}"));
-            assert!(said || constant_only, "round {round}: nothing is said of f{f}\n{text}");
+            let constant_only = program
+                .calls
+                .iter()
+                .any(|(_, to, e)| *to == f && *e == Edge::Constant);
+            let said = reach
+                .findings
+                .iter()
+                .any(|x| x.sink.function.qualname == format!("f{f}"));
+            assert!(
+                said || constant_only,
+                "round {round}: nothing is said of f{f}\n{text}"
+            );
         }
     }
     assert!(some > 100, "only {some} flows were generated");

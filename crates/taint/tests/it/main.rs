@@ -31,7 +31,12 @@ pub fn scan(files: &BTreeMap<String, String>) -> Reach {
 
 fn files_of(case: &Case) -> BTreeMap<String, String> {
     case.files("python")
-        .map(|b| (b.path.clone().unwrap_or_else(|| "app.py".to_owned()), b.text.clone()))
+        .map(|b| {
+            (
+                b.path.clone().unwrap_or_else(|| "app.py".to_owned()),
+                b.text.clone(),
+            )
+        })
         .collect()
 }
 
@@ -83,7 +88,11 @@ fn line(finding: &Finding) -> String {
                         Part::Other => "<other>".to_owned(),
                     })
                     .collect();
-                let _ = write!(out, "\n    {:?} {:?}: {template}", flow.input.carrier, flow.input.name);
+                let _ = write!(
+                    out,
+                    "\n    {:?} {:?}: {template}",
+                    flow.input.carrier, flow.input.name
+                );
                 for transform in &flow.transforms {
                     let _ = write!(out, "\n        {transform:?}");
                 }
@@ -124,7 +133,10 @@ fn line(finding: &Finding) -> String {
 }
 
 fn root() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/python"))
+    Path::new(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../fixtures/python"
+    ))
 }
 
 #[test]
@@ -132,7 +144,11 @@ fn small_programs_get_their_verdicts() {
     solvent_testkit::run(&root().join("flows"), "flow", |case| {
         let reach = scan(&files_of(case));
         let lines: Vec<String> = reach.findings.iter().map(line).collect();
-        if lines.is_empty() { "nothing".to_owned() } else { lines.join("\n") }
+        if lines.is_empty() {
+            "nothing".to_owned()
+        } else {
+            lines.join("\n")
+        }
     });
 }
 
@@ -148,7 +164,10 @@ fn models_mean_what_their_pages_say() {
     };
     paths.sort();
     for path in paths {
-        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .map(|n| n.to_string_lossy().into_owned())
+            .unwrap_or_default();
         let text = std::fs::read_to_string(&path).unwrap_or_default();
         let page = match solvent_testkit::parse(&name, &text) {
             Ok(page) => page,
@@ -170,7 +189,9 @@ fn models_mean_what_their_pages_say() {
                 found.dedup();
                 for pin in block.pins() {
                     pins += 1;
-                    let at = found.iter().position(|f| *f == (pin.line, pin.fact.clone()));
+                    let at = found
+                        .iter()
+                        .position(|f| *f == (pin.line, pin.fact.clone()));
                     let there = at.is_some();
                     if let Some(at) = at {
                         found.remove(at);
@@ -178,20 +199,35 @@ fn models_mean_what_their_pages_say() {
                     let page_line = block.line + pin.line - 1;
                     match (pin.kind, there) {
                         (PinKind::Expect, false) => {
-                            let _ = writeln!(failures, "{name}:{page_line}: `{}` is not found", pin.fact);
+                            let _ = writeln!(
+                                failures,
+                                "{name}:{page_line}: `{}` is not found",
+                                pin.fact
+                            );
                         }
                         (PinKind::Missing, true) => {
-                            let _ = writeln!(failures, "{name}:{page_line}: `{}` is found now: pin it as expected", pin.fact);
+                            let _ = writeln!(
+                                failures,
+                                "{name}:{page_line}: `{}` is found now: pin it as expected",
+                                pin.fact
+                            );
                         }
                         (PinKind::Spurious, false) => {
-                            let _ = writeln!(failures, "{name}:{page_line}: `{}` is gone: drop the pin", pin.fact);
+                            let _ = writeln!(
+                                failures,
+                                "{name}:{page_line}: `{}` is gone: drop the pin",
+                                pin.fact
+                            );
                         }
                         _ => {}
                     }
                 }
                 for (line, kind) in found {
                     let page_line = block.line + line - 1;
-                    let _ = writeln!(failures, "{name}:{page_line}: `{kind}` is found but not expected");
+                    let _ = writeln!(
+                        failures,
+                        "{name}:{page_line}: `{kind}` is found but not expected"
+                    );
                 }
             }
         }

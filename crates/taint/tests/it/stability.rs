@@ -29,7 +29,11 @@ fn files(prefix: &str, app: &str) -> BTreeMap<String, String> {
 }
 
 fn prints(files: &BTreeMap<String, String>) -> Vec<String> {
-    scan(files).findings.iter().map(|f| f.fingerprint.0.hex()).collect()
+    scan(files)
+        .findings
+        .iter()
+        .map(|f| f.fingerprint.0.hex())
+        .collect()
 }
 
 #[test]
@@ -53,9 +57,15 @@ fn an_unreadable_file_leaves_the_question_of_callers_open() {
     let mut all = BTreeMap::from([("helper.py".to_owned(), HELPER.to_owned())]);
     let closed = scan(&all);
     assert!(matches!(closed.findings[0].verdict, Verdict::NoPath { .. }));
-    all.insert("broken.py".to_owned(), "def f(:\n    import helper\n".to_owned());
+    all.insert(
+        "broken.py".to_owned(),
+        "def f(:\n    import helper\n".to_owned(),
+    );
     let open = scan(&all);
-    assert!(matches!(open.findings[0].verdict, Verdict::Undecided { .. }));
+    assert!(matches!(
+        open.findings[0].verdict,
+        Verdict::Undecided { .. }
+    ));
 }
 
 #[test]
@@ -70,8 +80,14 @@ fn hostile_programs_end() {
         let _ = scan(&all);
     }
     let imports = BTreeMap::from([
-        ("a.py".to_owned(), "from b import *\nfrom a import *\nx()\n".to_owned()),
-        ("b.py".to_owned(), "from a import *\nimport a, b\na.b.a.b.y()\n".to_owned()),
+        (
+            "a.py".to_owned(),
+            "from b import *\nfrom a import *\nx()\n".to_owned(),
+        ),
+        (
+            "b.py".to_owned(),
+            "from a import *\nimport a, b\na.b.a.b.y()\n".to_owned(),
+        ),
     ]);
     let _ = scan(&imports);
 }
