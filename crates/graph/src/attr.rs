@@ -1,15 +1,14 @@
 //! Attributes, elements and keys: reading and writing the parts of a value.
 
 use solvent_base::Name;
-use solvent_finding::{Carrier, Transform};
-use solvent_ir::{Const, FnIndex};
+use solvent_ir::Const;
 
 use crate::call::Args;
 use crate::hash::IdSet;
-use crate::label::{InputKey, InputShape, Label, Link, Origin, TraceKind};
+use crate::label::{Label, Origin, TraceKind};
 use crate::link::{ClassId, Site};
 use crate::machine::{Frame, Machine};
-use crate::value::{Atom, CollKind, EnvId, Ls, MAX_KIDS, Open, Piece, V};
+use crate::value::{Atom, EnvId, MAX_KIDS, V};
 use crate::world::{Base, Place};
 
 /// Longest chain of base classes that is followed.
@@ -22,7 +21,12 @@ impl Machine<'_> {
         self.linearize(class, &mut seen, 0)
     }
 
-    fn linearize(&self, class: ClassId, seen: &mut IdSet<u32>, depth: usize) -> Vec<Base> {
+    pub(crate) fn linearize(
+        &self,
+        class: ClassId,
+        seen: &mut IdSet<u32>,
+        depth: usize,
+    ) -> Vec<Base> {
         let mut out = vec![Base::Own(class)];
         if depth > MAX_BASES || !seen.insert(class.0) {
             return out;
@@ -94,7 +98,7 @@ impl Machine<'_> {
     }
 
     /// What reading a class attribute through an instance gives, before properties are called.
-    fn bind_attr(&mut self, raw: V, receiver: V, class: ClassId) -> V {
+    pub(crate) fn bind_attr(&mut self, raw: V, receiver: V, class: ClassId) -> V {
         let mut all = Vec::new();
         for atom in self.w.store.atoms_of(raw) {
             match atom {
@@ -145,7 +149,7 @@ impl Machine<'_> {
         }
     }
 
-    fn attr_of(&mut self, frame: &mut Frame, atom: Atom, name: Name, site: Site) -> V {
+    pub(crate) fn attr_of(&mut self, frame: &mut Frame, atom: Atom, name: Name, site: Site) -> V {
         match atom {
             Atom::Lib(path) => {
                 let full = format!("{}.{}", self.text(path), self.text(name));
@@ -268,7 +272,7 @@ impl Machine<'_> {
         }
     }
 
-    fn field_of(&mut self, class: ClassId, name: Name) -> Option<V> {
+    pub(crate) fn field_of(&mut self, class: ClassId, name: Name) -> Option<V> {
         let mut out = None;
         for base in self.order_of(class) {
             if let Base::Own(c) = base
@@ -284,14 +288,14 @@ impl Machine<'_> {
         out
     }
 
-    fn receiver_class(&self, receiver: V) -> Option<ClassId> {
+    pub(crate) fn receiver_class(&self, receiver: V) -> Option<ClassId> {
         self.w.store.atoms(receiver).find_map(|a| match a {
             Atom::Object { class, .. } | Atom::Class { class, .. } => Some(*class),
             _ => None,
         })
     }
 
-    fn run_properties(
+    pub(crate) fn run_properties(
         &mut self,
         frame: &mut Frame,
         bound: V,
@@ -322,7 +326,7 @@ impl Machine<'_> {
         out
     }
 
-    fn request_method(&mut self, site: Site) -> V {
+    pub(crate) fn request_method(&mut self, site: Site) -> V {
         let mut label = Label::new(Origin::Method);
         let what = self.name("request method");
         label.trace = self.w.store.hop(crate::label::Hop {
@@ -416,7 +420,7 @@ impl Machine<'_> {
         self.w.store.bounded_value(all)
     }
 
-    fn with_attr(
+    pub(crate) fn with_attr(
         &mut self,
         attrs: &[(Name, V)],
         name: Name,
@@ -433,731 +437,5 @@ impl Machine<'_> {
             None => {}
         }
         out.into()
-    }
-
-    // ---- keys
-
-    pub(crate) fn index(&mut self, frame: &mut Frame, index: u32, base: V, key: V) -> V {
-        let atoms = self.w.store.atoms_of(base);
-        let several = atoms.len() > 1;
-        let mut out = V::NEVER;
-        for atom in atoms {
-            if several && matches!(atom, Atom::Const(Const::None)) {
-                continue;
-            }
-            let one = self.index_of(frame, index, atom, key);
-            out = self.w.store.join(out, one);
-        }
-        if out == V::NEVER {
-            self.w.store.unknown()
-        } else {
-            out
-        }
-    }
-
-    fn index_of(&mut self, frame: &mut Frame, index: u32, atom: Atom, key: V) -> V {
-        let site = self.site(frame, index);
-        match atom {
-            Atom::Coll {
-                kind,
-                kids,
-                rest,
-                keys,
-            } => self.coll_index(kind, &kids, rest, keys, key),
-            Atom::Const(Const::Str(name)) => {
-                let text = self.text(name);
-                if let Some(Const::Int(i)) = self.w.store.constant(key) {
-                    let i = *i;
-                    let count = text.chars().count() as i64;
-                    let at = if i < 0 { i + count } else { i };
-                    if let Some(c) = usize::try_from(at).ok().and_then(|at| text.chars().nth(at)) {
-                        let name = self.name(&c.to_string());
-                        return self.w.store.konst(Const::Str(name));
-                    }
-                }
-                self.w.store.unknown()
-            }
-            Atom::Text(_) => {
-                let one = self.w.store.one(atom);
-                let at = self.small_int(key);
-                let upper = at.and_then(|i| (i != -1).then_some(i + 1));
-                self.derive(one, &Link::Transform(Transform::Slice { lower: at, upper }))
-            }
-            Atom::Data(labels) => {
-                let link = match self.w.store.constant(key) {
-                    Some(Const::Str(name)) => Link::Key(*name),
-                    _ => Link::Value,
-                };
-                let deep = self.w.store.deep(key);
-                let is_input_key = deep != Ls::NONE;
-                let mut labels = self.w.store.link_set(labels, &link);
-                if is_input_key && labels == Ls::NONE {
-                    labels = Ls::NONE;
-                }
-                let what = self.name("reads");
-                let labels = self.hop_set(labels, TraceKind::Source, site, what);
-                self.w.store.data(labels)
-            }
-            Atom::LibObject {
-                class,
-                ref attrs,
-                data,
-            } => {
-                let stored = match (self.path_of(attrs), self.w.store.constant_str(key)) {
-                    (Some(path), Some(key)) => self.w.read(Place::LibKey(path, key)),
-                    _ => None,
-                };
-                let receiver = self.w.store.one(atom.clone());
-                if let Some(key) = self.w.store.constant_str(key) {
-                    let kept = self.name(&format!("[{}]", self.text(key)));
-                    if let Some((_, v)) = attrs.iter().find(|(n, _)| *n == kept) {
-                        return *v;
-                    }
-                }
-                let getitem = self.name("__getitem__");
-                let mut v = if self.class_member(class, getitem).is_some() {
-                    let args = Args::of(&[key]);
-                    self.call_member(frame, index, receiver, getitem, &args)
-                        .ret
-                        .unwrap_or(V::NEVER)
-                } else if data != V::NEVER {
-                    self.index(frame, index, data, key)
-                } else {
-                    self.w.store.unknown()
-                };
-                if let Some(stored) = stored {
-                    v = self.w.store.join(v, stored);
-                }
-                v
-            }
-            Atom::Object { class, .. } => {
-                let receiver = self.w.store.one(atom);
-                let getitem = self.name("__getitem__");
-                match self.method_of(class, getitem, receiver) {
-                    Some(method) => {
-                        let args = Args::of(&[key]);
-                        self.call_value(frame, index, method, &args)
-                            .ret
-                            .unwrap_or(V::NEVER)
-                    }
-                    None => self.derive(receiver, &Link::Value),
-                }
-            }
-            Atom::Lib(path) => {
-                let stored = self
-                    .w
-                    .store
-                    .constant_str(key)
-                    .and_then(|key| self.w.read(Place::LibKey(path, key)));
-                let one = self.lib_item(path, key, site);
-                match stored {
-                    Some(stored) => self.w.store.join(one, stored),
-                    None => one,
-                }
-            }
-            // Generics: `list[int]`, `Model[T]`.
-            Atom::Class { .. } => self.w.store.one(atom),
-            other => {
-                let one = self.w.store.one(other);
-                self.derive(one, &Link::Value)
-            }
-        }
-    }
-
-    fn coll_index(&mut self, kind: CollKind, kids: &[(Const, V)], rest: V, keys: Ls, key: V) -> V {
-        let Some(wanted) = self.w.store.constants(key) else {
-            let mut out = rest;
-            for (_, v) in kids {
-                out = self.w.store.join(out, *v);
-            }
-            return out;
-        };
-        let mut out = V::NEVER;
-        for want in wanted {
-            let want = match want {
-                Const::Bool(b) => Const::Int(i64::from(b)),
-                Const::Int(i) if i < 0 && kind != CollKind::Dict => {
-                    if rest == V::NEVER {
-                        Const::Int(i + kids.len() as i64)
-                    } else {
-                        for (_, v) in kids {
-                            out = self.w.store.join(out, *v);
-                        }
-                        out = self.w.store.join(out, rest);
-                        continue;
-                    }
-                }
-                other => other,
-            };
-            match kids.iter().find(|(k, _)| *k == want) {
-                Some((_, v)) => {
-                    out = self.w.store.join(out, *v);
-                    // An unknown key may have been this one.
-                    if keys != Ls::NONE {
-                        let other = self.named_by(rest, keys, &want);
-                        out = self.w.store.join(out, other);
-                    }
-                }
-                None => {
-                    let other = self.named_by(rest, keys, &want);
-                    out = self.w.store.join(out, other);
-                }
-            }
-        }
-        out
-    }
-
-    /// A mapping that was filled under names the attacker chose, read under a constant one: a raw
-    /// query or body that the program takes apart itself becomes the named input.
-    fn named_by(&mut self, rest: V, keys: Ls, want: &Const) -> V {
-        let Const::Str(name) = want else { return rest };
-        let name = *name;
-        // A mapping of inputs that was laid over this one.
-        let rest = self
-            .w
-            .store
-            .map_each(rest, &mut |store, label| match label.origin {
-                Origin::Input(id) if store.input(id).shape != InputShape::Whole => {
-                    store.linked(label, &Link::Key(name))
-                }
-                _ => label,
-            });
-        if keys == Ls::NONE {
-            return rest;
-        }
-        let origins: Vec<Origin> = self.w.store.labels(keys).iter().map(|l| l.origin).collect();
-        self.w.store.map_each(rest, &mut |store, label| {
-            if !origins.contains(&label.origin) {
-                return label;
-            }
-            let Origin::Input(id) = label.origin else {
-                if matches!(label.origin, Origin::Hole(_)) {
-                    let parsed = store.linked(label, &Link::ParseQuery);
-                    return store.linked(parsed, &Link::Key(name));
-                }
-                return label;
-            };
-            let key = store.input(id).clone();
-            let carrier = match key.carrier {
-                Carrier::RawQuery | Carrier::RawPath | Carrier::QueryName => Carrier::Query,
-                Carrier::RawBody | Carrier::FormName => Carrier::Form,
-                Carrier::HeaderName => Carrier::Header,
-                _ => return label,
-            };
-            let mut out = label;
-            let key = InputKey {
-                carrier,
-                name,
-                inner: Vec::new(),
-                shape: InputShape::Whole,
-            };
-            out.origin = Origin::Input(store.input_id(key));
-            // What was done to the whole is not done to the named part; decoding is the framework's
-            // business from here on.
-            out.chain = crate::label::ChainId::default();
-            out
-        })
-    }
-
-    pub(crate) fn small_int(&self, v: V) -> Option<i64> {
-        match self.w.store.constant(v) {
-            Some(Const::Int(i)) => Some(*i),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn set_index(
-        &mut self,
-        frame: &mut Frame,
-        index: u32,
-        base: V,
-        key: V,
-        value: V,
-    ) -> V {
-        let site = self.site(frame, index);
-        let single = self.w.store.only(base).is_some();
-        let mut all = Vec::new();
-        for atom in self.w.store.atoms_of(base) {
-            match atom {
-                Atom::Coll {
-                    kind,
-                    kids,
-                    rest,
-                    keys,
-                } => {
-                    let v = self.coll_store(kind, &kids, rest, keys, key, value, single);
-                    all.extend(self.w.store.atoms_of(v));
-                }
-                Atom::Data(labels) if self.w.store.constant_str(key).is_some() => {
-                    let data = self.w.store.data(labels);
-                    let kept = match self.w.store.constant_str(key) {
-                        Some(key) => self.name(&format!("[{}]", self.text(key))),
-                        None => continue,
-                    };
-                    let class = self.n.object;
-                    all.push(Atom::LibObject {
-                        class,
-                        attrs: Box::new([(kept, value)]),
-                        data,
-                    });
-                }
-                Atom::Data(labels) => {
-                    let rest = self.w.store.data(labels);
-                    let v =
-                        self.coll_store(CollKind::Dict, &[], rest, Ls::NONE, key, value, single);
-                    all.extend(self.w.store.atoms_of(v));
-                }
-                Atom::LibObject { class, attrs, data } => {
-                    if let (Some(path), Some(key)) =
-                        (self.path_of(&attrs), self.w.store.constant_str(key))
-                    {
-                        frame.effects.push((Place::LibKey(path, key), site, value));
-                    }
-                    let plain =
-                        data != V::NEVER && matches!(self.w.store.only(data), Some(Atom::Data(_)));
-                    if let (true, Some(key)) = (plain, self.w.store.constant_str(key)) {
-                        let kept = self.name(&format!("[{}]", self.text(key)));
-                        let attrs = self.with_attr(&attrs, kept, value, single);
-                        all.push(Atom::LibObject { class, attrs, data });
-                        continue;
-                    }
-                    let inner = if data == V::NEVER {
-                        self.w
-                            .store
-                            .coll(CollKind::Dict, Vec::new(), V::NEVER, Ls::NONE)
-                    } else {
-                        data
-                    };
-                    let data = self.set_index(frame, index, inner, key, value);
-                    all.push(Atom::LibObject { class, attrs, data });
-                }
-                Atom::Lib(path) => {
-                    if let Some(key) = self.w.store.constant_str(key) {
-                        frame.effects.push((Place::LibKey(path, key), site, value));
-                    }
-                    all.push(Atom::Lib(path));
-                }
-                Atom::Object { class, .. } => {
-                    let receiver = self.w.store.one(atom.clone());
-                    let setitem = self.name("__setitem__");
-                    match self.method_of(class, setitem, receiver) {
-                        Some(method) => {
-                            let args = Args::of(&[key, value]);
-                            let out = self.call_value(frame, index, method, &args);
-                            let after = out.receiver.unwrap_or(receiver);
-                            all.extend(self.w.store.atoms_of(after));
-                        }
-                        None => all.push(atom),
-                    }
-                }
-                other => {
-                    self.escape(value, site, "a container that is not followed", 0);
-                    all.push(other);
-                }
-            }
-        }
-        self.w.store.bounded_value(all)
-    }
-
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the parts of a container, and what goes in"
-    )]
-    pub(crate) fn coll_store(
-        &mut self,
-        kind: CollKind,
-        kids: &[(Const, V)],
-        rest: V,
-        keys: Ls,
-        key: V,
-        value: V,
-        strong: bool,
-    ) -> V {
-        let mut kids = kids.to_vec();
-        let mut rest = rest;
-        let mut keys = keys;
-        match self.w.store.constants(key) {
-            Some(wanted) => {
-                let exact = wanted.len() == 1 && strong;
-                for want in wanted {
-                    let want = match want {
-                        Const::Int(i) if i < 0 && kind != CollKind::Dict && rest == V::NEVER => {
-                            Const::Int(i + kids.len() as i64)
-                        }
-                        other => other,
-                    };
-                    match kids.iter_mut().find(|(k, _)| *k == want) {
-                        Some((_, have)) if exact => *have = value,
-                        Some((_, have)) => *have = self.w.store.join(*have, value),
-                        None if kind == CollKind::Dict => kids.push((want, value)),
-                        None => rest = self.w.store.join(rest, value),
-                    }
-                }
-            }
-            None => {
-                rest = self.w.store.join(rest, value);
-                for (_, have) in &mut kids {
-                    *have = self.w.store.join(*have, value);
-                }
-                let deep = self.w.store.deep(key);
-                keys = self.w.store.union(keys, deep);
-            }
-        }
-        self.w.store.coll(kind, kids, rest, keys)
-    }
-
-    pub(crate) fn del_index(&mut self, base: V, key: V) -> V {
-        let wanted = self.w.store.constant(key).cloned();
-        let mut all = Vec::new();
-        for atom in self.w.store.atoms_of(base) {
-            all.push(match (atom, &wanted) {
-                (
-                    Atom::Coll {
-                        kind,
-                        kids,
-                        rest,
-                        keys,
-                    },
-                    Some(want),
-                ) => {
-                    let v = self.coll_remove(kind, &kids, rest, keys, Some(want.clone()));
-                    all.extend(self.w.store.atoms_of(v));
-                    continue;
-                }
-                (Atom::LibObject { class, attrs, data }, Some(_)) if data != V::NEVER => {
-                    let data = self.del_index(data, key);
-                    Atom::LibObject { class, attrs, data }
-                }
-                (other, _) => other,
-            });
-        }
-        self.w.store.bounded_value(all)
-    }
-
-    /// Without the element under `want`; the last one without a key.
-    pub(crate) fn coll_remove(
-        &mut self,
-        kind: CollKind,
-        kids: &[(Const, V)],
-        rest: V,
-        keys: Ls,
-        want: Option<Const>,
-    ) -> V {
-        let mut kids = kids.to_vec();
-        if kind == CollKind::Dict {
-            if let Some(want) = want {
-                kids.retain(|(k, _)| *k != want);
-            }
-            return self.w.store.coll(kind, kids, rest, keys);
-        }
-        if rest != V::NEVER {
-            // Positions are shifted by an unknown amount.
-            let all = self.coll_all(&kids, rest);
-            return self.w.store.coll(kind, Vec::new(), all, keys);
-        }
-        let at = match want {
-            Some(Const::Int(i)) if i < 0 => i + kids.len() as i64,
-            Some(Const::Int(i)) => i,
-            Some(_) => return self.scrambled(kind, &kids, rest, keys),
-            None => kids.len() as i64 - 1,
-        };
-        let mut values: Vec<V> = kids.into_iter().map(|(_, v)| v).collect();
-        if let Ok(at) = usize::try_from(at)
-            && at < values.len()
-        {
-            values.remove(at);
-        }
-        let kids = values
-            .into_iter()
-            .enumerate()
-            .map(|(i, v)| (Const::Int(i as i64), v))
-            .collect();
-        self.w.store.coll(kind, kids, rest, keys)
-    }
-
-    pub(crate) fn coll_all(&mut self, kids: &[(Const, V)], rest: V) -> V {
-        let mut all = rest;
-        for (_, v) in kids {
-            all = self.w.store.join(all, *v);
-        }
-        all
-    }
-
-    pub(crate) fn scrambled(
-        &mut self,
-        kind: CollKind,
-        kids: &[(Const, V)],
-        rest: V,
-        keys: Ls,
-    ) -> V {
-        let all = self.coll_all(kids, rest);
-        self.w.store.coll(kind, Vec::new(), all, keys)
-    }
-
-    /// The elements, when their number is known.
-    pub(crate) fn exact_items(&self, v: V) -> Option<Vec<V>> {
-        match self.w.store.only(v)? {
-            Atom::Coll {
-                kind: CollKind::List | CollKind::Tuple,
-                kids,
-                rest,
-                keys,
-            } if *rest == V::NEVER && *keys == Ls::NONE => {
-                Some(kids.iter().map(|(_, v)| *v).collect())
-            }
-            _ => None,
-        }
-    }
-
-    /// Any element; of a mapping, any key.
-    pub(crate) fn element(&mut self, frame: &mut Frame, index: u32, v: V) -> V {
-        let mut out = V::NEVER;
-        for atom in self.w.store.atoms_of(v) {
-            let one = match atom {
-                Atom::Coll {
-                    kind: CollKind::Dict,
-                    kids,
-                    rest,
-                    keys,
-                } => {
-                    let mut all = V::NEVER;
-                    for (key, _) in &*kids {
-                        let key = self.w.store.konst(key.clone());
-                        all = self.w.store.join(all, key);
-                    }
-                    if rest != V::NEVER || keys != Ls::NONE {
-                        let key = self.w.store.data(keys);
-                        all = self.w.store.join(all, key);
-                    }
-                    all
-                }
-                Atom::Coll { kids, rest, .. } => self.coll_all(&kids, rest),
-                Atom::Const(Const::Str(name)) => {
-                    let text = self.text(name);
-                    if text.chars().count() <= 8 {
-                        let mut all = V::NEVER;
-                        for c in text.chars() {
-                            let name = self.name(&c.to_string());
-                            let c = self.w.store.konst(Const::Str(name));
-                            all = self.w.store.join(all, c);
-                        }
-                        all
-                    } else {
-                        self.w.store.unknown()
-                    }
-                }
-                Atom::Data(labels) => {
-                    let site = self.site(frame, index);
-                    let labels = self.w.store.link_set(labels, &Link::Keys);
-                    let what = self.name("iterates");
-                    let labels = self.hop_set(labels, TraceKind::Source, site, what);
-                    self.w.store.data(labels)
-                }
-                Atom::LibObject { class, data, .. } => {
-                    let receiver = self.w.store.one(atom);
-                    let iter = self.name("__iter__");
-                    if self.class_member(class, iter).is_some() {
-                        let got = self.call_member(frame, index, receiver, iter, &Args::default());
-                        match got.ret {
-                            Some(v) if v != receiver => self.element(frame, index, v),
-                            _ => self.w.store.unknown(),
-                        }
-                    } else if data != V::NEVER {
-                        self.element(frame, index, data)
-                    } else {
-                        self.w.store.unknown()
-                    }
-                }
-                Atom::Object { class, .. } => {
-                    let receiver = self.w.store.one(atom);
-                    let (iter, next) = (self.name("__iter__"), self.name("__next__"));
-                    if let Some(method) = self.method_of(class, next, receiver) {
-                        self.call_value(frame, index, method, &Args::default())
-                            .ret
-                            .unwrap_or(V::NEVER)
-                    } else if let Some(method) = self.method_of(class, iter, receiver) {
-                        let got = self
-                            .call_value(frame, index, method, &Args::default())
-                            .ret
-                            .unwrap_or(V::NEVER);
-                        if got == receiver || got == V::NEVER {
-                            self.w.store.unknown()
-                        } else {
-                            self.element(frame, index, got)
-                        }
-                    } else {
-                        self.derive(receiver, &Link::Value)
-                    }
-                }
-                Atom::Const(_) => V::NEVER,
-                other => {
-                    let one = self.w.store.one(other);
-                    self.derive(one, &Link::Value)
-                }
-            };
-            out = self.w.store.join(out, one);
-        }
-        // An empty container may have been filled where that is not seen: code that loops over it
-        // must not count as dead.
-        if out == V::NEVER {
-            self.w.store.unknown()
-        } else {
-            out
-        }
-    }
-
-    /// What `with` binds.
-    pub(crate) fn enter_context(&mut self, frame: &mut Frame, index: u32, v: V) -> V {
-        let mut out = V::NEVER;
-        for atom in self.w.store.atoms_of(v) {
-            let one = match atom {
-                Atom::Coll {
-                    kind: CollKind::Iter,
-                    rest,
-                    ..
-                } => {
-                    if rest == V::NEVER {
-                        self.w.store.unknown()
-                    } else {
-                        rest
-                    }
-                }
-                Atom::Object { class, .. } => {
-                    let receiver = self.w.store.one(atom);
-                    let mut got = None;
-                    for name in ["__enter__", "__aenter__"] {
-                        let name = self.name(name);
-                        if let Some(method) = self.method_of(class, name, receiver) {
-                            got = self.call_value(frame, index, method, &Args::default()).ret;
-                            break;
-                        }
-                    }
-                    got.unwrap_or(receiver)
-                }
-                Atom::LibObject { class, .. } => {
-                    let receiver = self.w.store.one(atom);
-                    let enter = self.name("__enter__");
-                    if self.class_member(class, enter).is_some() {
-                        self.call_member(frame, index, receiver, enter, &Args::default())
-                            .ret
-                            .unwrap_or(receiver)
-                    } else {
-                        receiver
-                    }
-                }
-                other => self.w.store.one(other),
-            };
-            out = self.w.store.join(out, one);
-        }
-        if out == V::NEVER {
-            self.w.store.unknown()
-        } else {
-            out
-        }
-    }
-
-    pub(crate) fn merge_mapping(&mut self, frame: &mut Frame, index: u32, base: V, v: V) -> V {
-        let mut out = base;
-        for atom in self.w.store.atoms_of(v) {
-            match atom {
-                Atom::Coll {
-                    kind: CollKind::Dict,
-                    kids,
-                    rest,
-                    keys,
-                } => {
-                    for (key, v) in &*kids {
-                        let key = self.w.store.konst(key.clone());
-                        out = self.set_index(frame, index, out, key, *v);
-                    }
-                    if rest != V::NEVER {
-                        let key = self.w.store.data(keys);
-                        out = self.set_index(frame, index, out, key, rest);
-                    }
-                }
-                Atom::LibObject { data, .. } if data != V::NEVER => {
-                    out = self.merge_mapping(frame, index, out, data);
-                }
-                Atom::Const(_) => {}
-                other => {
-                    let one = self.w.store.one(other);
-                    // A mapping of inputs put over known keys: any key may be the attacker's.
-                    let labels = self.w.store.deep(one);
-                    if labels != Ls::NONE {
-                        out = self.overlay(out, labels);
-                    } else {
-                        let unknown = self.w.store.unknown();
-                        out = self.set_index(frame, index, out, unknown, unknown);
-                    }
-                }
-            }
-        }
-        out
-    }
-
-    /// A mapping whose every key may have been replaced by the input of that name.
-    fn overlay(&mut self, base: V, labels: Ls) -> V {
-        let mut all = Vec::new();
-        for atom in self.w.store.atoms_of(base) {
-            match atom {
-                Atom::Coll {
-                    kind,
-                    kids,
-                    rest,
-                    keys,
-                } => {
-                    let mut new = Vec::new();
-                    for (key, v) in &*kids {
-                        let link = match key {
-                            Const::Str(name) => Link::Key(*name),
-                            _ => Link::Value,
-                        };
-                        let linked = self.w.store.link_set(labels, &link);
-                        let more = self.w.store.data(linked);
-                        new.push((key.clone(), self.w.store.join(*v, more)));
-                    }
-                    let more = self.w.store.data(labels);
-                    let rest = self.w.store.join(rest, more);
-                    all.push(Atom::Coll {
-                        kind,
-                        kids: new.into(),
-                        rest,
-                        keys,
-                    });
-                }
-                other => all.push(other),
-            }
-        }
-        self.w.store.bounded_value(all)
-    }
-
-    /// An instance of a class whose making is not seen.
-    pub(crate) fn open_object(&mut self, class: ClassId) -> V {
-        self.w.store.one(Atom::Object {
-            class,
-            attrs: Box::default(),
-            open: Open::Yes,
-        })
-    }
-
-    /// Functions defined directly in a class body, by name.
-    pub(crate) fn methods_in(&self, class: ClassId) -> Vec<(Name, crate::link::FnId)> {
-        let unit = self.p.class_unit(class);
-        let body = self.p.class(class).body;
-        self.p
-            .unit(unit)
-            .functions
-            .iter()
-            .enumerate()
-            .filter(|(_, f)| f.parent == Some(body) && f.kind == solvent_ir::FunctionKind::Def)
-            .map(|(i, f)| (f.name, self.p.fn_id(unit, FnIndex(i as u32))))
-            .collect()
-    }
-
-    pub(crate) fn piece_labels(pieces: &[Piece]) -> impl Iterator<Item = Ls> + '_ {
-        pieces.iter().filter_map(|p| match p {
-            Piece::Data(labels) => Some(*labels),
-            Piece::Lit(_) => None,
-        })
     }
 }

@@ -6,17 +6,29 @@
 //! a value), [`machine`] (the interpreter), [`world`] (what an evaluation leaves).
 
 mod analyse;
+mod apply;
+mod arrive;
 mod attr;
 mod call;
+mod dispatch;
 pub mod entry;
+mod fact;
 mod hash;
+mod join;
+mod key;
 pub mod label;
 mod library;
 pub mod link;
 pub mod machine;
+mod make;
 mod native;
 mod operate;
+mod ports;
+mod rebuild;
 mod refine;
+mod route;
+mod scope;
+mod summary;
 pub mod value;
 pub mod world;
 

@@ -668,7 +668,7 @@ impl Machine<'_> {
                 other => {
                     let one = self.w.store.one(other);
                     let data = self.object_data(one);
-                    let transform = if plain {
+                    let transform = if plain && lower.is_some() && upper.is_some() {
                         Transform::Slice {
                             lower: lower.flatten(),
                             upper: upper.flatten(),

@@ -1,19 +1,17 @@
 //! What a check says about values: facts for the request that must pass it, and taint that it ends.
 
 use solvent_base::Name;
-use solvent_finding::{Comparison, Transform};
 use solvent_ir::{self as ir, Arg, CompareOp, Const, Op, UnaryOp};
 use solvent_models::{ArgSelector, GuardSense, How, Member, MemberId, Port, PortRoot, pattern};
 
 use crate::call::Args;
-use crate::label::{Link, Marks, Note, Origin};
+use crate::label::{Marks, Note};
 use crate::library::Ports;
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, CollKind, Ls, V};
-use crate::world::Fact;
 
 /// What a condition says about one value of the function.
-enum Says {
+pub(crate) enum Says {
     /// It is one of these constants.
     OneOf(Vec<Const>),
     /// It is harmless for these kinds, by the named check. Where a normal path is asked for, only
@@ -30,7 +28,7 @@ enum Says {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Normal {
+pub(crate) enum Normal {
     /// The check was made on a normal form of the value.
     Checked,
     /// The value itself must be normal.
@@ -38,7 +36,7 @@ enum Normal {
 }
 
 /// How deep conditions and derivations are followed.
-const MAX_DEPTH: u32 = 6;
+pub(crate) const MAX_DEPTH: u32 = 6;
 
 impl Machine<'_> {
     /// The value, knowing that the condition was `holds`.
@@ -106,7 +104,7 @@ impl Machine<'_> {
         out
     }
 
-    fn base(function: &ir::Function, mut value: ir::Value) -> ir::Value {
+    pub(crate) fn base(function: &ir::Function, mut value: ir::Value) -> ir::Value {
         // The call that checks a value makes a new version of it.
         while let Op::Refine { value: inner, .. } | Op::After { object: inner, .. } =
             function.op(value)
@@ -118,7 +116,7 @@ impl Machine<'_> {
 
     /// Whether `from` is `value`, or made from it in a way that keeps what matters to a check; the
     /// flag says whether it was made normal on the way.
-    fn derives(
+    pub(crate) fn derives(
         &mut self,
         frame: &Frame,
         function: &ir::Function,
@@ -208,7 +206,7 @@ impl Machine<'_> {
     }
 
     /// Members of the models that a call in the text leads to.
-    fn callee_members(
+    pub(crate) fn callee_members(
         &mut self,
         frame: &Frame,
         function: &ir::Function,
@@ -257,7 +255,7 @@ impl Machine<'_> {
         out
     }
 
-    fn says(
+    pub(crate) fn says(
         &mut self,
         frame: &mut Frame,
         function: &ir::Function,
@@ -316,7 +314,7 @@ impl Machine<'_> {
         clippy::too_many_arguments,
         reason = "a comparison and where it stands"
     )]
-    fn says_compare(
+    pub(crate) fn says_compare(
         &mut self,
         frame: &mut Frame,
         function: &ir::Function,
@@ -443,7 +441,7 @@ impl Machine<'_> {
         }
     }
 
-    fn path_guard(&mut self, by: &str, normal: bool, out: &mut Vec<Says>) {
+    pub(crate) fn path_guard(&mut self, by: &str, normal: bool, out: &mut Vec<Says>) {
         let mut kinds = 0;
         for name in ["file-path-read", "file-path-write"] {
             if let Some(kind) = self.m.kind(name) {
@@ -460,7 +458,7 @@ impl Machine<'_> {
     }
 
     /// The constants in a container, when that is all it can hold.
-    fn listed(&self, v: V) -> Option<Vec<Const>> {
+    pub(crate) fn listed(&self, v: V) -> Option<Vec<Const>> {
         let mut out = Vec::new();
         for atom in self.w.store.atoms(v) {
             let Atom::Coll {
@@ -487,7 +485,7 @@ impl Machine<'_> {
     }
 
     #[expect(clippy::too_many_arguments, reason = "a call and where it stands")]
-    fn says_call(
+    pub(crate) fn says_call(
         &mut self,
         frame: &mut Frame,
         function: &ir::Function,
@@ -638,7 +636,7 @@ impl Machine<'_> {
         }
     }
 
-    fn guard_kinds(
+    pub(crate) fn guard_kinds(
         &mut self,
         frame: &Frame,
         function: &ir::Function,
@@ -687,410 +685,6 @@ impl Machine<'_> {
             Some(sets) => self.kinds_without(&sets),
             None => 0,
         }
-    }
-
-    // ---- facts
-
-    /// What must hold of the request for the condition to be `holds`.
-    pub(crate) fn facts_of(
-        &mut self,
-        frame: &mut Frame,
-        function: &ir::Function,
-        condition: ir::Value,
-        holds: bool,
-    ) -> Vec<Fact> {
-        let mut out = Vec::new();
-        self.collect_facts(frame, function, condition, holds, 0, &mut out);
-        out
-    }
-
-    fn collect_facts(
-        &mut self,
-        frame: &mut Frame,
-        function: &ir::Function,
-        condition: ir::Value,
-        holds: bool,
-        depth: u32,
-        out: &mut Vec<Fact>,
-    ) {
-        if depth > MAX_DEPTH {
-            return;
-        }
-        let empty = self.w.store.empty;
-        let value = |frame: &Frame, v: ir::Value| frame.vals[v.0 as usize];
-        match function.op(condition) {
-            Op::Unary {
-                op: UnaryOp::Not,
-                operand,
-            } => {
-                self.collect_facts(frame, function, *operand, !holds, depth + 1, out);
-                return;
-            }
-            Op::Refine { value, .. } => {
-                self.collect_facts(frame, function, *value, holds, depth + 1, out);
-                return;
-            }
-            Op::Compare { op, left, right } => {
-                let (l, r) = (value(frame, *left), value(frame, *right));
-                let (op, positive) = match op {
-                    CompareOp::NotEq => (CompareOp::Eq, !holds),
-                    CompareOp::IsNot => (CompareOp::Is, !holds),
-                    CompareOp::NotIn => (CompareOp::In, !holds),
-                    other => (*other, holds),
-                };
-                match op {
-                    CompareOp::Eq | CompareOp::Is => {
-                        for (side, other) in [(l, r), (r, l)] {
-                            let labels = self.subject(side);
-                            if labels == Ls::NONE {
-                                continue;
-                            }
-                            match self.w.store.constant(other).cloned() {
-                                Some(Const::None) => {
-                                    let comparison = if positive {
-                                        Comparison::Absent
-                                    } else {
-                                        Comparison::Present
-                                    };
-                                    out.push(Fact {
-                                        labels,
-                                        comparison,
-                                        value: empty,
-                                    });
-                                }
-                                Some(c) => {
-                                    let Some(text) = self.const_text(&c) else {
-                                        continue;
-                                    };
-                                    let comparison = if positive {
-                                        Comparison::Equals
-                                    } else {
-                                        Comparison::NotEquals
-                                    };
-                                    out.push(Fact {
-                                        labels,
-                                        comparison,
-                                        value: text,
-                                    });
-                                }
-                                None => {}
-                            }
-                        }
-                    }
-                    CompareOp::In => {
-                        // `"id" in params`: the input of that name.
-                        if let Some(name) = self.w.store.constant_str(l) {
-                            let item = self.mapping_item(frame, condition.0, r, name);
-                            let labels = self.subject(item);
-                            if labels != Ls::NONE {
-                                let comparison = if positive {
-                                    Comparison::Present
-                                } else {
-                                    Comparison::Absent
-                                };
-                                out.push(Fact {
-                                    labels,
-                                    comparison,
-                                    value: empty,
-                                });
-                                return;
-                            }
-                            let labels = self.subject(r);
-                            if labels != Ls::NONE && positive {
-                                let comparison = Comparison::Contains;
-                                out.push(Fact {
-                                    labels,
-                                    comparison,
-                                    value: name,
-                                });
-                            }
-                        } else if positive {
-                            let labels = self.subject(l);
-                            if labels != Ls::NONE
-                                && let Some(list) = self.listed(r)
-                                && let Some(c) = list.first()
-                                && let Some(text) = self.const_text(c)
-                            {
-                                let comparison = Comparison::Equals;
-                                out.push(Fact {
-                                    labels,
-                                    comparison,
-                                    value: text,
-                                });
-                            }
-                        }
-                    }
-                    _ => {}
-                }
-                return;
-            }
-            Op::Call { callee, args } => {
-                let callee_value = value(frame, *callee);
-                let Some(Atom::Member { receiver, name }) = self.w.store.only(callee_value) else {
-                    return;
-                };
-                let (receiver, name) = (*receiver, *name);
-                let labels = self.subject(receiver);
-                let arg = args.first().map(|a| value(frame, a.value()));
-                let text = arg
-                    .and_then(|v| self.constant_texts(v))
-                    .and_then(|t| t.first().cloned());
-                let comparison = match (&*self.text(name), holds) {
-                    ("startswith", true) => Comparison::StartsWith,
-                    ("endswith", true) => Comparison::EndsWith,
-                    ("isdigit" | "isdecimal" | "isnumeric", true) => Comparison::Digits,
-                    _ => {
-                        // A labelled result: `request.args.get("x")` as a condition.
-                        let v = value(frame, condition);
-                        let labels = self.subject(v);
-                        if labels != Ls::NONE {
-                            let comparison = if holds {
-                                Comparison::Present
-                            } else {
-                                Comparison::Absent
-                            };
-                            out.push(Fact {
-                                labels,
-                                comparison,
-                                value: empty,
-                            });
-                        }
-                        return;
-                    }
-                };
-                if labels != Ls::NONE {
-                    let text = match (comparison, text) {
-                        (Comparison::Digits, _) => empty,
-                        (_, Some(text)) => self.name(&text),
-                        (_, None) => return,
-                    };
-                    out.push(Fact {
-                        labels,
-                        comparison,
-                        value: text,
-                    });
-                }
-                return;
-            }
-            _ => {}
-        }
-        let v = value(frame, condition);
-        let labels = self.subject(v);
-        if labels != Ls::NONE {
-            let comparison = if holds {
-                Comparison::Present
-            } else {
-                Comparison::Absent
-            };
-            out.push(Fact {
-                labels,
-                comparison,
-                value: empty,
-            });
-        }
-    }
-
-    /// Labels of a value that a fact may be about: one input, as it came.
-    fn subject(&mut self, v: V) -> Ls {
-        let mut out = Ls::NONE;
-        for atom in self.w.store.atoms_of(v) {
-            match atom {
-                Atom::Data(labels) => out = self.w.store.union(out, labels),
-                Atom::LibObject { data, .. } if data != V::NEVER => {
-                    if let Some(Atom::Data(labels)) = self.w.store.only(data) {
-                        out = self.w.store.union(out, *labels);
-                    }
-                }
-                Atom::Coll {
-                    kind: CollKind::List,
-                    kids,
-                    rest,
-                    ..
-                } if kids.is_empty() => {
-                    if rest != V::NEVER
-                        && let Some(Atom::Data(labels)) = self.w.store.only(rest)
-                    {
-                        out = self.w.store.union(out, *labels);
-                    }
-                }
-                _ => {}
-            }
-        }
-        let count = self.w.store.labels(out).len();
-        // A fact about something computed from the input is no fact about the input.
-        let plain = self.w.store.labels(out).iter().all(|l| {
-            matches!(
-                l.origin,
-                Origin::Input(_) | Origin::Hole(_) | Origin::Method
-            ) && self.w.store.chain(l.chain).iter().all(|link| {
-                !matches!(
-                    link,
-                    Link::Transform(t) if !matches!(t, Transform::Strip | Transform::Lower)
-                )
-            })
-        });
-        if count > 2 || !plain { Ls::NONE } else { out }
-    }
-
-    /// The part of a mapping under a constant key, without recording a read.
-    fn mapping_item(&mut self, frame: &mut Frame, index: u32, v: V, name: Name) -> V {
-        let mut out = V::NEVER;
-        for atom in self.w.store.atoms_of(v) {
-            let one = match atom {
-                Atom::Data(labels) => {
-                    let is_map = self.w.store.labels(labels).iter().all(|l| match l.origin {
-                        Origin::Input(id) => {
-                            self.w.store.input(id).shape != crate::label::InputShape::Whole
-                        }
-                        _ => false,
-                    });
-                    if !is_map {
-                        continue;
-                    }
-                    let set = self.w.store.link_set(labels, &Link::Key(name));
-                    self.w.store.data(set)
-                }
-                Atom::LibObject { data, .. } if data != V::NEVER => {
-                    self.mapping_item(frame, index, data, name)
-                }
-                atom @ Atom::Coll {
-                    kind: CollKind::Dict,
-                    ..
-                } => {
-                    let one = self.w.store.one(atom);
-                    let key = self.w.store.konst(Const::Str(name));
-                    self.index(frame, index, one, key)
-                }
-                _ => continue,
-            };
-            out = self.w.store.join(out, one);
-        }
-        out
-    }
-
-    // ---- functions that check
-
-    /// For which parameters a truthy answer of this return vouches.
-    pub(crate) fn note_vouches(
-        &mut self,
-        frame: &mut Frame,
-        function: &ir::Function,
-        value: Option<ir::Value>,
-        v: V,
-    ) {
-        if self.w.store.truth(v) == Some(false) {
-            return;
-        }
-        let mut this: Vec<(u32, u64, u16)> = Vec::new();
-        let params: Vec<(u32, ir::Value)> = function
-            .insts
-            .iter()
-            .enumerate()
-            .filter_map(|(i, inst)| match inst.op {
-                Op::Param(p) => Some((p, ir::Value(i as u32))),
-                _ => None,
-            })
-            .collect();
-        for (p, param) in params {
-            let v = frame.vals[param.0 as usize];
-            // What the ways here already established.
-            let shape = self.p.shape(frame.f);
-            let mut current = v;
-            for (q, block, version) in &shape.versions {
-                if *q == p && *block == frame.block {
-                    current = frame.vals[*version as usize];
-                }
-            }
-            if current == v {
-                current = self.version_at(frame, p, v);
-            }
-            let said = match value {
-                Some(value) => self.says(frame, function, param, value, true, 0),
-                None => Vec::new(),
-            };
-            let (mut kinds, mut marks) = self.cleared(v, current);
-            for one in said {
-                match one {
-                    Says::Harmless {
-                        kinds: more,
-                        normal,
-                        ..
-                    } => {
-                        if !matches!(normal, Some(Normal::Asked)) {
-                            kinds |= more;
-                        }
-                    }
-                    Says::OneOf(_) => kinds = u64::MAX,
-                    Says::Marked(more) => marks |= more,
-                    Says::Truth(_) => {}
-                }
-            }
-            if kinds != 0 || marks != 0 {
-                this.push((p, kinds, marks));
-            }
-        }
-        frame.vouched = Some(match frame.vouched.take() {
-            None => this,
-            Some(before) => before
-                .into_iter()
-                .filter_map(|(p, k, m)| {
-                    let (_, k2, m2) = this.iter().find(|(q, _, _)| *q == p)?;
-                    Some((p, k & k2, m & m2))
-                })
-                .collect(),
-        });
-    }
-
-    fn version_at(&mut self, frame: &Frame, param: u32, v: V) -> V {
-        let shape = self.p.shape(frame.f);
-        let mut seen = vec![false; frame.live.len()];
-        let mut open = vec![frame.block];
-        let mut out = V::NEVER;
-        while let Some(block) = open.pop() {
-            if std::mem::replace(&mut seen[block as usize], true) {
-                continue;
-            }
-            let found = shape
-                .versions
-                .iter()
-                .find(|(q, b, _)| *q == param && *b == block);
-            if let Some((_, _, version)) = found {
-                let one = frame.vals[*version as usize];
-                out = self.w.store.join(out, one);
-                continue;
-            }
-            if block == 0 {
-                out = self.w.store.join(out, v);
-            }
-            open.extend(
-                frame
-                    .edges
-                    .iter()
-                    .filter(|(_, to)| *to == block)
-                    .map(|(from, _)| *from),
-            );
-        }
-        out
-    }
-
-    /// Kinds and marks that every label of `after` has, and `before` had not.
-    fn cleared(&self, before: V, after: V) -> (u64, u16) {
-        let had = self.w.store.labels(self.w.store.deep(before));
-        let has = self.w.store.labels(self.w.store.deep(after));
-        if had.is_empty() {
-            return (0, 0);
-        }
-        let fold = |labels: &[crate::label::Label]| {
-            labels.iter().fold((u64::MAX, u16::MAX), |(k, m), l| {
-                (k & l.kills, m & l.marks.0)
-            })
-        };
-        let (k0, m0) = fold(had);
-        if has.is_empty() {
-            return (u64::MAX, 0);
-        }
-        let (k1, m1) = fold(has);
-        (k1 & !k0, m1 & !m0)
     }
 }
 

@@ -6,13 +6,11 @@
 use std::collections::BTreeSet;
 
 use solvent_base::{Interner, Name};
-use solvent_finding::{Carrier, Transform};
+use solvent_finding::Transform;
 use solvent_ir::{Const, SequenceKind};
 
 use crate::hash::IdMap;
-use crate::label::{
-    ChainId, Hop, InputId, InputKey, InputShape, Label, Link, Note, NoteSet, Origin, TraceId,
-};
+use crate::label::{ChainId, Hop, InputId, InputKey, Label, Link, Note, NoteSet, TraceId};
 use crate::link::{ClassId, FnId, Site, UnitId};
 
 /// An abstract value.
@@ -71,7 +69,7 @@ pub enum Piece {
 }
 
 /// What a closure brings along: cells of enclosing functions.
-type Cells = Box<[((FnId, Name), V)]>;
+pub(crate) type Cells = Box<[((FnId, Name), V)]>;
 
 /// One alternative.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -144,27 +142,27 @@ pub enum Open {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Meta {
-    deep: Ls,
-    depth: u8,
+pub(crate) struct Meta {
+    pub deep: Ls,
+    pub depth: u8,
 }
 
 /// Most alternatives of one value.
-const MAX_ATOMS: usize = 16;
+pub(crate) const MAX_ATOMS: usize = 16;
 /// Most constants among them.
-const MAX_CONSTS: usize = 8;
+pub(crate) const MAX_CONSTS: usize = 8;
 /// Most texts among them.
-const MAX_TEXTS: usize = 4;
+pub(crate) const MAX_TEXTS: usize = 4;
 /// Most pieces of one text.
 const MAX_PIECES: usize = 24;
 /// Most keyed children of one container.
 pub const MAX_KIDS: usize = 16;
 /// Deepest nesting that is kept.
-const MAX_DEPTH: u8 = 5;
+pub(crate) const MAX_DEPTH: u8 = 5;
 /// Most labels of one set: beyond, histories are forgotten.
 const MAX_LABELS: usize = 24;
 /// Longest history of a label.
-const MAX_CHAIN: usize = 12;
+pub(crate) const MAX_CHAIN: usize = 12;
 /// Longest trace kept.
 const MAX_TRACE: u16 = 48;
 /// Longest constant text that is computed with, in bytes.
@@ -179,30 +177,30 @@ pub enum History {
 /// All values of one run.
 #[derive(Clone)]
 pub struct Store {
-    values: Vec<(Box<[u32]>, Meta)>,
-    value_ids: IdMap<Box<[u32]>, u32>,
-    atoms: Vec<Atom>,
-    atom_ids: IdMap<Atom, u32>,
-    sets: Vec<Box<[Label]>>,
-    set_ids: IdMap<Box<[Label]>, u32>,
-    unions: IdMap<(u32, u32), Ls>,
-    joins: IdMap<(u32, u32), V>,
-    inputs: Vec<InputKey>,
-    input_ids: IdMap<InputKey, u32>,
-    chains: Vec<Box<[Link]>>,
-    chain_ids: IdMap<Box<[Link]>, u32>,
-    hops: Vec<(Hop, u16)>,
-    hop_ids: IdMap<Hop, u32>,
-    notes: Vec<Box<[Note]>>,
-    note_ids: IdMap<Box<[Note]>, u32>,
-    envs: Vec<Cells>,
-    env_ids: IdMap<Cells, u32>,
+    pub(crate) values: Vec<(Box<[u32]>, Meta)>,
+    pub(crate) value_ids: IdMap<Box<[u32]>, u32>,
+    pub(crate) atoms: Vec<Atom>,
+    pub(crate) atom_ids: IdMap<Atom, u32>,
+    pub(crate) sets: Vec<Box<[Label]>>,
+    pub(crate) set_ids: IdMap<Box<[Label]>, u32>,
+    pub(crate) unions: IdMap<(u32, u32), Ls>,
+    pub(crate) joins: IdMap<(u32, u32), V>,
+    pub(crate) inputs: Vec<InputKey>,
+    pub(crate) input_ids: IdMap<InputKey, u32>,
+    pub(crate) chains: Vec<Box<[Link]>>,
+    pub(crate) chain_ids: IdMap<Box<[Link]>, u32>,
+    pub(crate) hops: Vec<(Hop, u16)>,
+    pub(crate) hop_ids: IdMap<Hop, u32>,
+    pub(crate) notes: Vec<Box<[Note]>>,
+    pub(crate) note_ids: IdMap<Box<[Note]>, u32>,
+    pub(crate) envs: Vec<Cells>,
+    pub(crate) env_ids: IdMap<Cells, u32>,
     pub empty: Name,
     /// Whether labels keep their history. Without it there are few different labels, and looking for
     /// calls and routes is fast.
     pub history: History,
-    none: V,
-    unknown: V,
+    pub(crate) none: V,
+    pub(crate) unknown: V,
 }
 
 impl Store {
@@ -453,7 +451,7 @@ impl Store {
         self.coll(kind, Vec::new(), element, Ls::NONE)
     }
 
-    fn bounded(
+    pub(crate) fn bounded(
         &mut self,
         kind: CollKind,
         mut kids: Vec<(Const, V)>,
@@ -541,7 +539,7 @@ impl Store {
         self.bounded_value(all)
     }
 
-    fn one_depth(&mut self, atom: &Atom) -> u8 {
+    pub(crate) fn one_depth(&mut self, atom: &Atom) -> u8 {
         let id = self.atom(atom.clone());
         self.measure(id).1
     }
@@ -621,14 +619,14 @@ impl Store {
         Ls(id)
     }
 
-    fn assumptions(&self, notes: NoteSet) -> usize {
+    pub(crate) fn assumptions(&self, notes: NoteSet) -> usize {
         self.notes(notes)
             .iter()
             .filter(|n| !matches!(n, Note::Sanitized { .. } | Note::Guarded { .. }))
             .count()
     }
 
-    fn forgotten(&mut self) -> ChainId {
+    pub(crate) fn forgotten(&mut self) -> ChainId {
         self.chain_id(vec![Link::Transform(Transform::Opaque(
             "several ways".to_owned(),
         ))])
@@ -689,7 +687,7 @@ impl Store {
         self.note_set(all)
     }
 
-    fn both_notes(&mut self, a: NoteSet, b: NoteSet) -> NoteSet {
+    pub(crate) fn both_notes(&mut self, a: NoteSet, b: NoteSet) -> NoteSet {
         if a == b || b.0 == 0 {
             return a;
         }
@@ -719,7 +717,7 @@ impl Store {
         TraceId(id)
     }
 
-    fn atom(&mut self, atom: Atom) -> u32 {
+    pub(crate) fn atom(&mut self, atom: Atom) -> u32 {
         if let Some(&id) = self.atom_ids.get(&atom) {
             return id;
         }
@@ -729,7 +727,7 @@ impl Store {
         id
     }
 
-    fn value(&mut self, mut ids: Vec<u32>) -> V {
+    pub(crate) fn value(&mut self, mut ids: Vec<u32>) -> V {
         ids.sort_unstable();
         ids.dedup();
         if let Some(&id) = self.value_ids.get(&*ids) {
@@ -752,7 +750,7 @@ impl Store {
         V(id)
     }
 
-    fn measure(&mut self, atom: u32) -> (Ls, u8) {
+    pub(crate) fn measure(&mut self, atom: u32) -> (Ls, u8) {
         let mut own = Ls::NONE;
         let mut kids: Vec<V> = Vec::new();
         let mut sets: Vec<Ls> = Vec::new();
@@ -812,656 +810,9 @@ impl Store {
         (own, depth)
     }
 
-    /// Either of two values.
-    pub fn join(&mut self, a: V, b: V) -> V {
-        if a == b || b == V::NEVER {
-            return a;
-        }
-        if a == V::NEVER {
-            return b;
-        }
-        if let Some(&known) = self.joins.get(&(a.0, b.0)) {
-            return known;
-        }
-        let mut all = self.atoms_of(a);
-        for atom in self.atoms_of(b) {
-            self.add(&mut all, atom);
-        }
-        let out = self.bounded_value(all);
-        self.joins.insert((a.0, b.0), out);
-        out
-    }
-
-    pub fn join_all(&mut self, values: impl IntoIterator<Item = V>) -> V {
-        values.into_iter().fold(V::NEVER, |a, b| self.join(a, b))
-    }
-
-    fn add(&mut self, all: &mut Vec<Atom>, atom: Atom) {
-        for have in all.iter_mut() {
-            if *have == atom {
-                return;
-            }
-            if let Some(merged) = self.merge(have, &atom) {
-                *have = merged;
-                return;
-            }
-        }
-        all.push(atom);
-    }
-
-    /// Two alternatives as one, where keeping both would only multiply.
-    fn merge(&mut self, a: &Atom, b: &Atom) -> Option<Atom> {
-        match (a, b) {
-            (Atom::Data(x), Atom::Data(y)) => Some(Atom::Data(self.union(*x, *y))),
-            (
-                Atom::Coll {
-                    kind,
-                    kids,
-                    rest,
-                    keys,
-                },
-                Atom::Coll {
-                    kind: kind2,
-                    kids: kids2,
-                    rest: rest2,
-                    keys: keys2,
-                },
-            ) if kind == kind2 => {
-                let rest = self.join(*rest, *rest2);
-                let keys = self.union(*keys, *keys2);
-                let kids = self.merge_kids(kids, kids2);
-                let (kids, rest, keys) = self.bounded(*kind, kids, rest, keys);
-                Some(Atom::Coll {
-                    kind: *kind,
-                    kids: kids.into(),
-                    rest,
-                    keys,
-                })
-            }
-            (
-                Atom::Object { class, attrs, open },
-                Atom::Object {
-                    class: class2,
-                    attrs: attrs2,
-                    open: open2,
-                },
-            ) if class == class2 => {
-                let open = if *open == Open::Yes || *open2 == Open::Yes {
-                    Open::Yes
-                } else {
-                    *open
-                };
-                let attrs = self.merge_attrs(attrs, attrs2);
-                Some(Atom::Object {
-                    class: *class,
-                    attrs: attrs.into(),
-                    open,
-                })
-            }
-            (
-                Atom::LibObject { class, attrs, data },
-                Atom::LibObject {
-                    class: class2,
-                    attrs: attrs2,
-                    data: data2,
-                },
-            ) if class == class2 => {
-                let data = self.join(*data, *data2);
-                let attrs = self.merge_attrs(attrs, attrs2);
-                Some(Atom::LibObject {
-                    class: *class,
-                    attrs: attrs.into(),
-                    data,
-                })
-            }
-            _ => None,
-        }
-    }
-
-    fn merge_kids(&mut self, a: &[(Const, V)], b: &[(Const, V)]) -> Vec<(Const, V)> {
-        let mut out = a.to_vec();
-        for (key, v) in b {
-            match out.iter_mut().find(|(k, _)| k == key) {
-                Some((_, have)) => *have = self.join(*have, *v),
-                None => out.push((key.clone(), *v)),
-            }
-        }
-        out
-    }
-
-    fn merge_attrs(&mut self, a: &[(Name, V)], b: &[(Name, V)]) -> Vec<(Name, V)> {
-        let mut out = a.to_vec();
-        for (key, v) in b {
-            match out.iter_mut().find(|(k, _)| k == key) {
-                Some((_, have)) => *have = self.join(*have, *v),
-                None => out.push((*key, *v)),
-            }
-        }
-        out
-    }
-
-    /// A value of these alternatives, within the limits.
-    pub fn bounded_value(&mut self, mut all: Vec<Atom>) -> V {
-        let consts = all.iter().filter(|a| matches!(a, Atom::Const(_))).count();
-        if consts > MAX_CONSTS {
-            all.retain(
-                |a| !matches!(a, Atom::Const(c) if !matches!(c, Const::None | Const::Bool(_))),
-            );
-            self.add(&mut all, Atom::Data(Ls::NONE));
-        }
-        let texts = all.iter().filter(|a| matches!(a, Atom::Text(_))).count();
-        if texts > MAX_TEXTS || all.len() > MAX_ATOMS {
-            let mut labels = Ls::NONE;
-            let over = all.len() > MAX_ATOMS;
-            let mut kept = Vec::new();
-            for atom in all {
-                let drop = match &atom {
-                    Atom::Text(_) => true,
-                    Atom::Fn { .. } | Atom::Method { .. } | Atom::Class { .. } => false,
-                    _ => over,
-                };
-                if drop {
-                    let id = self.atom(atom);
-                    let (more, _) = self.measure(id);
-                    labels = self.union(labels, more);
-                } else {
-                    kept.push(atom);
-                }
-            }
-            kept.truncate(MAX_ATOMS);
-            self.add(&mut kept, Atom::Data(labels));
-            all = kept;
-        }
-        let ids = all.into_iter().map(|a| self.atom(a)).collect();
-        self.value(ids)
-    }
-
-    /// For loops that do not settle: constants, texts and positions are given up.
-    pub fn widen(&mut self, old: V, new: V) -> V {
-        let joined = self.join(old, new);
-        if joined == old {
-            return old;
-        }
-        let mut all = Vec::new();
-        for atom in self.atoms_of(joined) {
-            match atom {
-                Atom::Const(Const::None | Const::Bool(_)) => self.add(&mut all, atom),
-                Atom::Const(_) => self.add(&mut all, Atom::Data(Ls::NONE)),
-                Atom::Text(_) => {
-                    let id = self.atom(atom);
-                    let (labels, _) = self.measure(id);
-                    self.add(&mut all, Atom::Data(labels));
-                }
-                Atom::Coll {
-                    kind,
-                    kids,
-                    rest,
-                    keys,
-                } if kind != CollKind::Dict => {
-                    let mut rest = rest;
-                    for (_, v) in &*kids {
-                        let v = self.flat(*v);
-                        rest = self.join(rest, v);
-                    }
-                    let rest = self.flat(rest);
-                    let atom = Atom::Coll {
-                        kind,
-                        kids: Box::default(),
-                        rest,
-                        keys,
-                    };
-                    self.add(&mut all, atom);
-                }
-                Atom::Coll {
-                    kind,
-                    kids,
-                    rest,
-                    keys,
-                } => {
-                    let kids = kids
-                        .iter()
-                        .map(|(k, v)| (k.clone(), self.flat(*v)))
-                        .collect();
-                    let rest = self.flat(rest);
-                    self.add(
-                        &mut all,
-                        Atom::Coll {
-                            kind,
-                            kids,
-                            rest,
-                            keys,
-                        },
-                    );
-                }
-                other => self.add(&mut all, other),
-            }
-        }
-        self.bounded_value(all)
-    }
-
-    /// For loops that do not settle by [`Self::widen`] either: nothing but labels and functions.
-    pub fn flatten(&mut self, old: V, new: V) -> V {
-        let joined = self.join(old, new);
-        let deep = self.deep(joined);
-        // Histories that grow with every round are forgotten too.
-        let several = self.forgotten();
-        let deep = self.map_set(deep, &mut |_, mut label| {
-            if label.chain != ChainId::default() {
-                label.chain = several;
-            }
-            label
-        });
-        let mut all = vec![Atom::Data(deep)];
-        for atom in self.atoms_of(joined) {
-            if matches!(
-                atom,
-                Atom::Fn { .. } | Atom::Method { .. } | Atom::Class { .. } | Atom::Lib(_)
-            ) {
-                self.add(&mut all, atom);
-            }
-        }
-        self.bounded_value(all)
-    }
-
-    /// The value without constants and texts, one level.
-    fn flat(&mut self, v: V) -> V {
-        let mut all = Vec::new();
-        for atom in self.atoms_of(v) {
-            match atom {
-                Atom::Const(Const::None | Const::Bool(_)) => self.add(&mut all, atom),
-                Atom::Const(_) => self.add(&mut all, Atom::Data(Ls::NONE)),
-                Atom::Text(_) => {
-                    let id = self.atom(atom);
-                    let (labels, _) = self.measure(id);
-                    self.add(&mut all, Atom::Data(labels));
-                }
-                other => self.add(&mut all, other),
-            }
-        }
-        self.bounded_value(all)
-    }
-
     /// The value as a summary's argument once its function has seen many different ones: constants
     /// that rarely decide anything are given up.
     pub fn without_constants(&mut self, v: V) -> V {
         self.flat(v)
-    }
-
-    // ---- rebuilding
-
-    /// The same value with every set of labels replaced.
-    pub fn map_labels(&mut self, v: V, change: &mut dyn FnMut(&mut Self, Ls) -> Ls) -> V {
-        if self.deep(v) == Ls::NONE {
-            return v;
-        }
-        let mut seen = IdMap::default();
-        self.map_inner(v, change, &mut seen)
-    }
-
-    fn map_inner(
-        &mut self,
-        v: V,
-        change: &mut dyn FnMut(&mut Self, Ls) -> Ls,
-        seen: &mut IdMap<u32, V>,
-    ) -> V {
-        if self.deep(v) == Ls::NONE {
-            return v;
-        }
-        if let Some(&done) = seen.get(&v.0) {
-            return done;
-        }
-        let mut all = Vec::new();
-        for atom in self.atoms_of(v) {
-            let new = self.map_atom(atom, change, seen);
-            self.add(&mut all, new);
-        }
-        let out = self.bounded_value(all);
-        seen.insert(v.0, out);
-        out
-    }
-
-    fn map_env(
-        &mut self,
-        env: EnvId,
-        change: &mut dyn FnMut(&mut Self, Ls) -> Ls,
-        seen: &mut IdMap<u32, V>,
-    ) -> EnvId {
-        if env == EnvId::EMPTY || env == EnvId::SAME {
-            return env;
-        }
-        let cells = self.env(env).to_vec();
-        let cells = cells
-            .into_iter()
-            .map(|(k, v)| (k, self.map_inner(v, change, seen)))
-            .collect();
-        self.closure(cells)
-    }
-
-    fn map_atom(
-        &mut self,
-        atom: Atom,
-        change: &mut dyn FnMut(&mut Self, Ls) -> Ls,
-        seen: &mut IdMap<u32, V>,
-    ) -> Atom {
-        match atom {
-            Atom::Text(pieces) => Atom::Text(
-                pieces
-                    .iter()
-                    .map(|p| match p {
-                        Piece::Data(labels) => Piece::Data(change(self, *labels)),
-                        lit @ Piece::Lit(_) => *lit,
-                    })
-                    .collect(),
-            ),
-            Atom::Data(labels) => Atom::Data(change(self, labels)),
-            Atom::Coll {
-                kind,
-                kids,
-                rest,
-                keys,
-            } => Atom::Coll {
-                kind,
-                kids: kids
-                    .iter()
-                    .map(|(k, v)| (k.clone(), self.map_inner(*v, change, seen)))
-                    .collect(),
-                rest: self.map_inner(rest, change, seen),
-                keys: if keys == Ls::NONE {
-                    keys
-                } else {
-                    change(self, keys)
-                },
-            },
-            Atom::Object { class, attrs, open } => Atom::Object {
-                class,
-                attrs: attrs
-                    .iter()
-                    .map(|(k, v)| (*k, self.map_inner(*v, change, seen)))
-                    .collect(),
-                open,
-            },
-            Atom::LibObject { class, attrs, data } => Atom::LibObject {
-                class,
-                attrs: attrs
-                    .iter()
-                    .map(|(k, v)| (*k, self.map_inner(*v, change, seen)))
-                    .collect(),
-                data: self.map_inner(data, change, seen),
-            },
-            Atom::Method {
-                function,
-                env,
-                receiver,
-            } => Atom::Method {
-                function,
-                env: self.map_env(env, change, seen),
-                receiver: self.map_inner(receiver, change, seen),
-            },
-            Atom::Member { receiver, name } => Atom::Member {
-                receiver: self.map_inner(receiver, change, seen),
-                name,
-            },
-            Atom::Super { class, receiver } => Atom::Super {
-                class,
-                receiver: self.map_inner(receiver, change, seen),
-            },
-            Atom::Partial {
-                function,
-                args,
-                named,
-            } => Atom::Partial {
-                function: self.map_inner(function, change, seen),
-                args: args
-                    .iter()
-                    .map(|v| self.map_inner(*v, change, seen))
-                    .collect(),
-                named: named
-                    .iter()
-                    .map(|(k, v)| (*k, self.map_inner(*v, change, seen)))
-                    .collect(),
-            },
-            Atom::Fn { function, env } => Atom::Fn {
-                function,
-                env: self.map_env(env, change, seen),
-            },
-            Atom::Class { class, env } => Atom::Class {
-                class,
-                env: self.map_env(env, change, seen),
-            },
-            same => same,
-        }
-    }
-
-    /// The same value with every label changed.
-    pub fn map_each(&mut self, v: V, change: &mut dyn FnMut(&mut Self, Label) -> Label) -> V {
-        self.map_labels(v, &mut |store, set| store.map_set(set, change))
-    }
-
-    pub fn map_set(&mut self, set: Ls, change: &mut dyn FnMut(&mut Self, Label) -> Label) -> Ls {
-        if set == Ls::NONE {
-            return set;
-        }
-        let labels = self.labels(set).to_vec();
-        let labels = labels.into_iter().map(|l| change(self, l)).collect();
-        self.set(labels)
-    }
-
-    /// Replaces labels by holes, so that calls that differ only in where data comes from share one
-    /// summary. Hole `k` stands for `holes[k]`.
-    pub fn punch(&mut self, v: V, holes: &mut Vec<Ls>) -> V {
-        self.map_labels(v, &mut |store, set| {
-            if set == Ls::NONE {
-                return set;
-            }
-            let index = match holes.iter().position(|h| *h == set) {
-                Some(index) => index,
-                None => {
-                    holes.push(set);
-                    holes.len() - 1
-                }
-            };
-            store.single(Label::new(Origin::Hole(
-                index.min(usize::from(u16::MAX)) as u16
-            )))
-        })
-    }
-
-    /// The inverse of [`Self::punch`] for a value that a summary gave; `hop` is put between what is
-    /// known of the argument and what the summary adds.
-    pub fn fill(&mut self, v: V, holes: &[Ls], hop: Option<Hop>) -> V {
-        self.map_labels(v, &mut |store, set| store.fill_set(set, holes, hop))
-    }
-
-    pub fn fill_set(&mut self, set: Ls, holes: &[Ls], hop: Option<Hop>) -> Ls {
-        let mut out = Vec::new();
-        for label in self.labels(set).to_vec() {
-            let Origin::Hole(k) = label.origin else {
-                out.push(label);
-                continue;
-            };
-            let Some(&fill) = holes.get(usize::from(k)) else {
-                continue;
-            };
-            for below in self.labels(fill).to_vec() {
-                out.push(self.compose(below, label, hop));
-            }
-        }
-        self.set(out)
-    }
-
-    fn compose(&mut self, below: Label, above: Label, hop: Option<Hop>) -> Label {
-        let mut out = below;
-        for link in self.chain(above.chain).to_vec() {
-            out = self.linked(out, &link);
-        }
-        out.kills |= above.kills;
-        out.marks.0 |= above.marks.0;
-        out.notes = self.both_notes(out.notes, above.notes);
-        if let Some(hop) = hop {
-            out.trace = self.hop(Hop {
-                parent: out.trace,
-                ..hop
-            });
-        }
-        for hop in self.hops(above.trace) {
-            out.trace = self.hop(Hop {
-                parent: out.trace,
-                ..hop
-            });
-        }
-        out
-    }
-
-    /// The label after one more link.
-    pub fn linked(&mut self, label: Label, link: &Link) -> Label {
-        let mut out = label;
-        if let Origin::Input(id) = label.origin {
-            let key = self.input(id).clone();
-            match (link, key.shape) {
-                (Link::Key(name), InputShape::Map) => {
-                    out.origin = self.renamed(&key, *name, InputShape::Whole);
-                    return out;
-                }
-                (Link::Key(name), InputShape::Tree) => {
-                    let mut new = key.clone();
-                    if key.name == self.empty {
-                        new.name = *name;
-                    } else if new.inner.len() < 6 {
-                        new.inner.push(*name);
-                    }
-                    out.origin = Origin::Input(self.input_id(new));
-                    return out;
-                }
-                (Link::QueryPart, _) if key.carrier == Carrier::RawPath => {
-                    let key = InputKey {
-                        carrier: Carrier::RawQuery,
-                        name: self.empty,
-                        inner: Vec::new(),
-                        shape: InputShape::Whole,
-                    };
-                    out.origin = Origin::Input(self.input_id(key));
-                    out.chain = ChainId::default();
-                    return out;
-                }
-                (Link::QueryPart, _) if key.carrier == Carrier::RawQuery => return out,
-                (Link::Value, InputShape::Map) => {
-                    out.origin = self.renamed(&key, key.name, InputShape::Whole);
-                    return out;
-                }
-                (Link::Keys, InputShape::Map) => {
-                    let carrier = match key.carrier {
-                        Carrier::Query => Carrier::QueryName,
-                        Carrier::Form => Carrier::FormName,
-                        Carrier::Header => Carrier::HeaderName,
-                        other => other,
-                    };
-                    let key = InputKey {
-                        carrier,
-                        name: self.empty,
-                        inner: Vec::new(),
-                        shape: InputShape::Whole,
-                    };
-                    out.origin = Origin::Input(self.input_id(key));
-                    return out;
-                }
-                (Link::Value | Link::Keys, _) => return out,
-                (Link::ParseQuery, _) => {
-                    let carrier = match key.carrier {
-                        Carrier::RawQuery | Carrier::RawPath => Some(Carrier::Query),
-                        Carrier::RawBody => Some(Carrier::Form),
-                        _ => None,
-                    };
-                    if let Some(carrier) = carrier {
-                        let key = InputKey {
-                            carrier,
-                            name: self.empty,
-                            inner: Vec::new(),
-                            shape: InputShape::Map,
-                        };
-                        out.origin = Origin::Input(self.input_id(key));
-                        out.chain = ChainId::default();
-                        return out;
-                    }
-                }
-                (Link::ParseJson, _) if key.carrier == Carrier::RawBody => {
-                    let key = InputKey {
-                        carrier: Carrier::Json,
-                        name: self.empty,
-                        inner: Vec::new(),
-                        shape: InputShape::Tree,
-                    };
-                    out.origin = Origin::Input(self.input_id(key));
-                    out.chain = ChainId::default();
-                    return out;
-                }
-                (Link::ParseCookie, _) if key.carrier == Carrier::Header => {
-                    let key = InputKey {
-                        carrier: Carrier::Cookie,
-                        name: self.empty,
-                        inner: Vec::new(),
-                        shape: InputShape::Map,
-                    };
-                    out.origin = Origin::Input(self.input_id(key));
-                    out.chain = ChainId::default();
-                    return out;
-                }
-                _ => {}
-            }
-        } else if matches!(link, Link::Value) && matches!(label.origin, Origin::Local) {
-            return out;
-        }
-        if self.history == History::Dropped {
-            return out;
-        }
-        let mut links = self.chain(label.chain).to_vec();
-        if links.len() >= MAX_CHAIN
-            || (matches!(link, Link::Value | Link::Keys) && links.last() == Some(link))
-        {
-            return out;
-        }
-        links.push(link.clone());
-        out.chain = self.chain_id(links);
-        out
-    }
-
-    fn renamed(&mut self, key: &InputKey, name: Name, shape: InputShape) -> Origin {
-        let key = InputKey {
-            carrier: key.carrier.clone(),
-            name,
-            inner: Vec::new(),
-            shape,
-        };
-        Origin::Input(self.input_id(key))
-    }
-
-    /// Every label of the set after one more link.
-    pub fn link_set(&mut self, set: Ls, link: &Link) -> Ls {
-        self.map_set(set, &mut |store, label| store.linked(label, link))
-    }
-
-    /// Marks the labels of a value harmless for these kinds.
-    pub fn clear(&mut self, v: V, kinds: u64, note: Note) -> V {
-        if kinds == 0 {
-            return v;
-        }
-        self.map_each(v, &mut |store, mut label| {
-            if label.kills & kinds != kinds {
-                label.kills |= kinds;
-                label.notes = store.noted(label.notes, note);
-            }
-            label
-        })
-    }
-
-    pub fn mark(&mut self, v: V, marks: u16) -> V {
-        self.map_each(v, &mut |_, mut label| {
-            label.marks.0 |= marks;
-            label
-        })
-    }
-
-    /// How many values and sets there are; a measure of memory.
-    pub fn size(&self) -> usize {
-        self.values.len() + self.atoms.len() + self.sets.len() + self.hops.len()
     }
 }

@@ -2,17 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use solvent_base::{Interner, Location, Name, ProblemKind};
+use solvent_base::{Interner, Name, ProblemKind};
 use solvent_finding::{
     Assumption, Carrier, EntryPoint, Finding, Fingerprint, Flow, NoPathReason, RouteSegment,
-    Severity, Sink, SinkKind, Stop, Symbol, Verdict, WeaknessId,
+    Severity, Sink, SinkKind, Symbol, Verdict, WeaknessId,
 };
 use solvent_graph::label::{Label, Marks, Note, Origin};
-use solvent_graph::link::successors;
 use solvent_graph::value::{Atom, CollKind, Piece, V};
-use solvent_graph::world::{Fact, Hit, SinkRef, SummaryId, Touch};
+use solvent_graph::world::{Fact, Hit, SinkRef, Touch};
 use solvent_graph::{CallEdge, CallTier, Entry, FnId, Root, RootKind, Site, SystemGraph, World};
-use solvent_ir::{Const, FunctionKind, Terminator};
+use solvent_ir::Const;
 use solvent_models::{Kind, ModelSet, Weakness};
 
 use crate::place::Places;
@@ -27,21 +26,21 @@ const MAX_FLOWS: usize = 8;
 
 /// Everything that verdicts are made from.
 pub struct View<'a> {
-    graph: &'a SystemGraph,
-    world: &'a World,
-    models: &'a ModelSet,
-    roots: &'a [Root],
-    tracer: Tracer<'a>,
+    pub(crate) graph: &'a SystemGraph,
+    pub(crate) world: &'a World,
+    pub(crate) models: &'a ModelSet,
+    pub(crate) roots: &'a [Root],
+    pub(crate) tracer: Tracer<'a>,
     /// Functions that call a function.
-    callers: BTreeMap<FnId, BTreeSet<FnId>>,
+    pub(crate) callers: BTreeMap<FnId, BTreeSet<FnId>>,
     /// What sinks saw from entry points and hooks.
-    outside: BTreeMap<SinkRef, Touch>,
+    pub(crate) outside: BTreeMap<SinkRef, Touch>,
     /// What sinks saw from module bodies.
-    inside: BTreeMap<SinkRef, Touch>,
+    pub(crate) inside: BTreeMap<SinkRef, Touch>,
     /// Functions evaluated from an entry point, hook or body.
-    reached: BTreeSet<FnId>,
-    from_outside: BTreeSet<FnId>,
-    unreadable: Option<String>,
+    pub(crate) reached: BTreeSet<FnId>,
+    pub(crate) from_outside: BTreeSet<FnId>,
+    pub(crate) unreadable: Option<String>,
 }
 
 impl<'a> View<'a> {
@@ -122,7 +121,7 @@ impl<'a> View<'a> {
         }
     }
 
-    fn symbol(&self, f: FnId) -> Symbol {
+    pub(crate) fn symbol(&self, f: FnId) -> Symbol {
         self.graph.program.symbol(f, self.tracer.names)
     }
 
@@ -632,243 +631,13 @@ impl<'a> View<'a> {
         }
     }
 
-    fn place_name(&self, site: Site) -> String {
+    pub(crate) fn place_name(&self, site: Site) -> String {
         let symbol = self.symbol(site.function);
         if symbol.qualname.is_empty() {
             symbol.module
         } else {
             symbol.qualname
         }
-    }
-
-    // ---- nothing arrives
-
-    /// Why nothing arrives at a sink; `None` when it only gets constants.
-    fn closed(&self, sink: SinkRef, harmless: BTreeSet<NoPathReason>) -> Option<Verdict> {
-        let f = sink.site.function;
-        if !harmless.is_empty() {
-            return Some(Verdict::NoPath {
-                reasons: harmless.into_iter().collect(),
-            });
-        }
-        let alone = self.graph.alone.get(&f).map(|id| self.world.summary(*id));
-        let alone_touch = alone.and_then(|s| {
-            s.touched
-                .iter()
-                .find(|(at, _)| *at == sink)
-                .map(|(_, touch)| *touch)
-        });
-        if let Some(touch) = self.outside.get(&sink).or_else(|| self.inside.get(&sink)) {
-            let worst = (*touch).max(self.inside.get(&sink).copied().unwrap_or(Touch::Constant));
-            if worst == Touch::Constant && alone_touch != Some(Touch::Labelled) {
-                return None;
-            }
-            if !self.world.limits_hit.is_empty() && worst != Touch::Constant {
-                let stops = self
-                    .world
-                    .limits_hit
-                    .iter()
-                    .map(|w| Stop::Limit { what: w.clone() })
-                    .collect();
-                return Some(Verdict::Undecided { stops });
-            }
-            // Without a parameter in it, the value does not depend on who else may call.
-            if alone_touch == Some(Touch::Labelled)
-                && let Some(stops) = self.stops_of(f)
-            {
-                return Some(Verdict::Undecided { stops });
-            }
-            return Some(Verdict::NoPath {
-                reasons: vec![NoPathReason::NotFromInput],
-            });
-        }
-        if alone_touch == Some(Touch::Constant) {
-            return None;
-        }
-        if self.reached.contains(&f) || alone.is_some() && alone_touch.is_none() {
-            // The function runs, but control does not get to the sink.
-            if let Some(reason) = self.dead_branch(sink.site) {
-                return Some(Verdict::NoPath {
-                    reasons: vec![reason],
-                });
-            }
-        }
-        if let Some(stops) = self.stops_of(f) {
-            if alone_touch == Some(Touch::Plain) && self.world.limits_hit.is_empty() {
-                return Some(Verdict::NoPath {
-                    reasons: vec![NoPathReason::NotFromInput],
-                });
-            }
-            return Some(Verdict::Undecided { stops });
-        }
-        let function = self.graph.program.function(f);
-        if matches!(
-            function.kind,
-            FunctionKind::Module | FunctionKind::ClassBody
-        ) {
-            return Some(Verdict::NoPath {
-                reasons: vec![NoPathReason::NotFromInput],
-            });
-        }
-        let owner = self.owner(f);
-        let callers: Vec<FnId> = self
-            .callers
-            .get(&owner)
-            .into_iter()
-            .flatten()
-            .copied()
-            .filter(|c| self.owner(*c) != owner)
-            .collect();
-        let cut = self
-            .world
-            .dead_calls
-            .iter()
-            .filter(|(_, callee)| *callee == owner)
-            .find_map(|(site, _)| self.dead_branch(*site));
-        let reasons = if let (true, Some(cut)) = (callers.is_empty(), cut) {
-            vec![cut]
-        } else if callers.is_empty() {
-            vec![NoPathReason::NoCaller {
-                function: self.symbol(owner),
-            }]
-        } else {
-            let mut out: Vec<NoPathReason> = callers
-                .into_iter()
-                .map(|caller| NoPathReason::DeadCaller {
-                    function: self.symbol(owner),
-                    caller: self.symbol(caller),
-                })
-                .collect();
-            out.sort();
-            out.truncate(8);
-            out
-        };
-        Some(Verdict::NoPath { reasons })
-    }
-
-    /// The function whose call runs this one: a comprehension belongs to the function around it.
-    fn owner(&self, mut f: FnId) -> FnId {
-        let program = &self.graph.program;
-        for _ in 0..32 {
-            let function = program.function(f);
-            match (function.kind, function.parent) {
-                (FunctionKind::Comprehension | FunctionKind::ClassBody, Some(parent)) => {
-                    f = program.fn_id(program.unit_of(f), parent);
-                }
-                _ => break,
-            }
-        }
-        f
-    }
-
-    /// What keeps the search for callers from being finished.
-    fn stops_of(&self, f: FnId) -> Option<Vec<Stop>> {
-        let mut stops: BTreeSet<Stop> = BTreeSet::new();
-        let mut seen = BTreeSet::new();
-        let mut open = vec![self.owner(f)];
-        while let Some(f) = open.pop() {
-            if !seen.insert(f) || seen.len() > 2000 {
-                continue;
-            }
-            for (site, what) in self.world.escapes.get(&f).into_iter().flatten() {
-                stops.insert(Stop::DynamicBoundary {
-                    location: self.tracer.location(*site),
-                    what: format!("`{}` is handed to {what}", self.symbol(f).qualname),
-                });
-            }
-            if self.world.unsettled.contains(&f) {
-                let what = format!("a loop in `{}` did not settle", self.symbol(f).qualname);
-                stops.insert(Stop::Limit { what });
-            }
-            if let Some(stop) = self.inherited(f) {
-                stops.insert(stop);
-            }
-            for caller in self.callers.get(&f).into_iter().flatten() {
-                open.push(self.owner(*caller));
-            }
-        }
-        if stops.is_empty()
-            && let Some(path) = &self.unreadable
-        {
-            stops.insert(Stop::Unreadable { path: path.clone() });
-        }
-        if stops.is_empty() && self.graph.alone.is_empty() && !self.world.limits_hit.is_empty() {
-            for what in &self.world.limits_hit {
-                stops.insert(Stop::Limit { what: what.clone() });
-            }
-        }
-        (!stops.is_empty()).then(|| stops.into_iter().take(6).collect())
-    }
-
-    /// A method that a base class from outside the tree may call.
-    fn inherited(&self, f: FnId) -> Option<Stop> {
-        let program = &self.graph.program;
-        let function = program.function(f);
-        let class = program.class_id(program.unit_of(f), function.class?);
-        let base = self.world.outside_base(class, self.tracer.names)?;
-        if self.from_outside.contains(&f) {
-            return None;
-        }
-        let location: Location = self
-            .tracer
-            .places
-            .location(program.path_of(f), function.name_span);
-        Some(Stop::DynamicBoundary {
-            location,
-            what: format!("`{base}` may call `{}`", self.symbol(f).qualname),
-        })
-    }
-
-    /// The constant branch that keeps control from a place.
-    fn dead_branch(&self, site: Site) -> Option<NoPathReason> {
-        let program = &self.graph.program;
-        let function = program.function(site.function);
-        let block = function
-            .blocks
-            .iter()
-            .position(|b| (b.start..b.end).contains(&site.inst))? as u32;
-        let mut cuts: BTreeSet<(u32, u32)> = BTreeSet::new();
-        let ids: Vec<SummaryId> = self
-            .roots
-            .iter()
-            .flat_map(|r| r.summaries.iter().copied())
-            .filter(|id| self.world.summary(*id).function == site.function)
-            .chain(self.graph.alone.get(&site.function).copied())
-            .collect();
-        for id in ids {
-            let summary = self.world.summary(id);
-            if summary.live.get(block as usize).copied().unwrap_or(false) {
-                return None;
-            }
-            cuts.extend(summary.cut.iter().copied());
-        }
-        for (branch, cut) in cuts {
-            let mut seen = BTreeSet::new();
-            let mut open = vec![cut];
-            while let Some(at) = open.pop() {
-                if !seen.insert(at) {
-                    continue;
-                }
-                open.extend(successors(function, at));
-            }
-            if !seen.contains(&block) {
-                continue;
-            }
-            let Terminator::Branch { condition, .. } = &function.blocks[branch as usize].terminator
-            else {
-                continue;
-            };
-            let at = Site {
-                function: site.function,
-                inst: condition.0,
-            };
-            let path = program.path_of(site.function);
-            return Some(NoPathReason::DeadBranch {
-                location: self.tracer.location(at),
-                condition: self.tracer.places.quote(path, program.span(at)),
-            });
-        }
-        None
     }
 }
 

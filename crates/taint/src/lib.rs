@@ -4,6 +4,7 @@
 //! [`reach`], then [`judge`] (what a sink's observations mean), [`trace`] (flows in words and places),
 //! [`place`] (positions in source text).
 
+mod closed;
 pub mod judge;
 mod place;
 mod print;

@@ -1,0 +1,162 @@
+//! What arrives at sinks, and the conditions of rows.
+
+use crate::library::Ports;
+use crate::machine::{Frame, Machine};
+use crate::value::{Atom, Ls, V};
+use crate::world::{Hit, SinkRef, Touch};
+use solvent_ir::Const;
+use solvent_models::{Literal, Member, MemberId, PortRoot, Test, Truth, When};
+
+impl Machine<'_> {
+    pub(crate) fn sinks(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        id: MemberId,
+        member: &Member,
+        ports: &Ports<'_>,
+        by_name: bool,
+    ) {
+        let site = self.site(frame, index);
+        for (row, sink) in member.sinks.iter().enumerate() {
+            if !sink.when.iter().all(|w| self.holds(w, ports)) {
+                continue;
+            }
+            let value = {
+                let mut slot = Some(&mut *frame);
+                self.port(&mut slot, index, &sink.at, ports)
+            };
+            let Some(value) = value else { continue };
+            let value = if matches!(sink.at.root, PortRoot::Receiver) {
+                self.object_data(value)
+            } else {
+                value
+            };
+            if by_name && self.w.store.constants(value).is_some() {
+                continue;
+            }
+            let at = SinkRef {
+                site,
+                member: id,
+                row: row as u32,
+            };
+            let labelled = self.w.store.deep(value) != Ls::NONE;
+            let touch = if labelled {
+                Touch::Labelled
+            } else if self.is_constant(value) {
+                Touch::Constant
+            } else {
+                Touch::Plain
+            };
+            let known = self.w.sinks.entry(at).or_insert(by_name);
+            *known &= by_name;
+            self.note_touch(frame, at, touch);
+            if labelled {
+                let facts = self.facts_here(frame).into();
+                self.push_hit(
+                    frame,
+                    Hit {
+                        sink: at,
+                        value,
+                        facts,
+                        by_name,
+                    },
+                );
+            }
+        }
+    }
+
+    /// Whether the value is made of constants only.
+    pub(crate) fn is_constant(&self, v: V) -> bool {
+        v != V::NEVER
+            && self.w.store.atoms(v).all(|a| match a {
+                Atom::Const(_) => true,
+                Atom::Coll { kids, rest, .. } => {
+                    kids.iter().all(|(_, v)| self.is_constant(*v))
+                        && (*rest == V::NEVER || self.is_constant(*rest))
+                }
+                Atom::LibObject { data, .. } => *data != V::NEVER && self.is_constant(*data),
+                _ => false,
+            })
+    }
+
+    pub(crate) fn holds(&mut self, when: &When, ports: &Ports<'_>) -> bool {
+        let v = self.port_plain(&when.arg, ports);
+        if when.test == Test::Absent {
+            return v.is_none();
+        }
+        let v = match (v, &when.default) {
+            (Some(v), _) => v,
+            (None, Some(literal)) => self.literal_value(literal),
+            (None, None) => return false,
+        };
+        match &when.test {
+            Test::Absent => false,
+            Test::Equals(literal) => {
+                let want = self.literal_value(literal);
+                match self.w.store.constants(v) {
+                    Some(list) => self
+                        .w
+                        .store
+                        .constant(want)
+                        .is_some_and(|w| list.contains(w)),
+                    None => true,
+                }
+            }
+            Test::NotEquals(literal) => {
+                let want = self.literal_value(literal);
+                self.w.store.constant(v).is_none()
+                    || self.w.store.constant(v) != self.w.store.constant(want)
+            }
+            Test::Truthy(truth) => {
+                let want = *truth == Truth::Yes;
+                self.w.store.truth(v).is_none_or(|t| t == want)
+            }
+            Test::ContainsAny(list) => match self.constant_texts(v) {
+                Some(texts) => texts
+                    .iter()
+                    .any(|t| list.iter().any(|l| t.contains(l.as_str()))),
+                None => true,
+            },
+            Test::ContainsNone(list) => match self.constant_texts(v) {
+                Some(texts) => texts
+                    .iter()
+                    .any(|t| !list.iter().any(|l| t.contains(l.as_str()))),
+                None => true,
+            },
+            Test::IsText => self.w.store.atoms(v).any(|a| {
+                matches!(
+                    a,
+                    Atom::Const(Const::Str(_) | Const::Bytes(_)) | Atom::Text(_) | Atom::Data(_)
+                )
+            }),
+            Test::IsSequence => self
+                .w
+                .store
+                .atoms(v)
+                .any(|a| matches!(a, Atom::Coll { .. } | Atom::Data(_))),
+        }
+    }
+
+    pub(crate) fn constant_texts(&self, v: V) -> Option<Vec<String>> {
+        self.w
+            .store
+            .constants(v)?
+            .iter()
+            .map(|c| match c {
+                Const::Str(name) => Some(self.text(*name).to_string()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub(crate) fn literal_value(&mut self, literal: &Literal) -> V {
+        let c = match literal {
+            Literal::None => Const::None,
+            Literal::Bool(b) => Const::Bool(*b),
+            Literal::Int(i) => Const::Int(*i),
+            Literal::Str(s) => Const::Str(self.name(s)),
+        };
+        self.w.store.konst(c)
+    }
+}

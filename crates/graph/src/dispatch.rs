@@ -1,0 +1,355 @@
+//! Which member, or function of the program, a library call or method leads to.
+
+use crate::call::{Args, Out};
+use crate::label::Note;
+use crate::link::Site;
+use crate::machine::{Frame, Machine};
+use crate::value::{Atom, CollKind, Ls, V};
+use solvent_base::Name;
+use solvent_ir::{BinaryOp, Const};
+
+impl Machine<'_> {
+    pub(crate) fn call_lib(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        path: Name,
+        args: &Args,
+    ) -> Out {
+        let text = self.text(path);
+        if let Some(out) = self.native(frame, index, &text, args) {
+            return out;
+        }
+        if let Some(id) = self.path_member(path) {
+            return self.apply_member(frame, index, id, None, args, false);
+        }
+        let out = self.pass_through(frame, index, V::NEVER, args, &text);
+        let last = text.rsplit('.').next().unwrap_or_default();
+        let class = if last.starts_with(char::is_uppercase) {
+            path
+        } else {
+            self.name(&format!("{text}()"))
+        };
+        let data = out.ret.unwrap_or_else(|| self.w.store.unknown());
+        let data = if self.w.store.deep(data) == Ls::NONE {
+            V::NEVER
+        } else {
+            data
+        };
+        Out {
+            ret: Some(self.w.store.one(Atom::LibObject {
+                class,
+                attrs: Box::default(),
+                data,
+            })),
+            ..out
+        }
+    }
+
+    pub(crate) fn call_member(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        receiver: V,
+        name: Name,
+        args: &Args,
+    ) -> Out {
+        let atoms = self.w.store.atoms_of(receiver);
+        let single = atoms.len() == 1;
+        let mut out = Out::default();
+        let mut after = V::NEVER;
+        for atom in atoms {
+            if !single && matches!(atom, Atom::Const(Const::None)) {
+                after = {
+                    let one = self.w.store.one(atom);
+                    self.w.store.join(after, one)
+                };
+                continue;
+            }
+            let original = self.w.store.one(atom.clone());
+            let one = self.call_member_of(frame, index, atom, name, args);
+            if let Some(ret) = one.ret {
+                out.ret = Some(match out.ret {
+                    Some(before) => self.w.store.join(before, ret),
+                    None => ret,
+                });
+                let v = one.receiver.unwrap_or(original);
+                after = self.w.store.join(after, v);
+                out.afters.extend(one.afters);
+            }
+        }
+        if after != V::NEVER && after != receiver {
+            out.receiver = Some(after);
+        }
+        out
+    }
+
+    pub(crate) fn call_member_of(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        atom: Atom,
+        name: Name,
+        args: &Args,
+    ) -> Out {
+        let receiver = self.w.store.one(atom.clone());
+        let class = match &atom {
+            Atom::Const(Const::Str(_)) | Atom::Text(_) => Some("builtins.str"),
+            Atom::Const(Const::Bytes(_)) => Some("builtins.bytes"),
+            Atom::Const(Const::Int(_) | Const::Bool(_)) => Some("builtins.int"),
+            Atom::Coll { kind, .. } => Some(match kind {
+                CollKind::List | CollKind::Iter => "builtins.list",
+                CollKind::Tuple => "builtins.tuple",
+                CollKind::Set => "builtins.set",
+                CollKind::Dict => "builtins.dict",
+            }),
+            _ => None,
+        };
+        if let Some(out) = self.native_method(frame, index, &atom, name, args) {
+            return out;
+        }
+        if let Some(class) = class {
+            let class = self.name(class);
+            if let Some(id) = self.class_member(class, name) {
+                return self.apply_member(frame, index, id, Some(receiver), args, false);
+            }
+            let mut out = self.pass_quietly(receiver, args);
+            out.receiver = None;
+            return out;
+        }
+        match atom {
+            Atom::LibObject { class, .. } => {
+                if let Some(id) = self.class_member(class, name) {
+                    return self.apply_member(frame, index, id, Some(receiver), args, false);
+                }
+                if self.m.is_class(&self.text(class)) {
+                    // A modelled class: what has no row carries what the object holds.
+                    let text = format!("{}.{}", self.text(class), self.text(name));
+                    return self.pass_through(frame, index, receiver, args, &text);
+                }
+                if let Some(out) = self.by_name(frame, index, receiver, name, args) {
+                    return out;
+                }
+                let text = format!("{}.{}", self.text(class), self.text(name));
+                self.pass_through(frame, index, receiver, args, &text)
+            }
+            Atom::Object { class, .. } => {
+                for base in self.lib_bases(class) {
+                    if let Some(id) = self.class_member(base, name) {
+                        return self.apply_member(frame, index, id, Some(receiver), args, false);
+                    }
+                }
+                if let Some(out) = self.by_name(frame, index, receiver, name, args) {
+                    return out;
+                }
+                let text = format!(
+                    "{}.{}",
+                    self.text(self.p.class(class).name),
+                    self.text(name)
+                );
+                self.unknown_call(frame, index, receiver, args, &text)
+            }
+            Atom::Class { class, .. } => self.class_call(frame, index, class, receiver, name, args),
+            Atom::Data(labels) => {
+                if let Some(out) = self.like_route(frame, index, receiver, name, args) {
+                    return out;
+                }
+                if labels == Ls::NONE
+                    && let Some(out) = self.candidates(frame, index, receiver, name, args)
+                {
+                    return out;
+                }
+                if let Some(out) = self.by_name(frame, index, receiver, name, args) {
+                    return out;
+                }
+                let text = self.text(name).to_string();
+                if labels != Ls::NONE
+                    && args.all().iter().all(|v| self.w.store.deep(*v) == Ls::NONE)
+                {
+                    // The method of a labelled value gives something of it.
+                    return self.pass_through(frame, index, receiver, args, &text);
+                }
+                self.unknown_call(frame, index, receiver, args, &text)
+            }
+            Atom::DynamicModule => {
+                let found = self.candidates(frame, index, receiver, name, args);
+                let text = self.text(name).to_string();
+                let site = self.site(frame, index);
+                for v in args.all() {
+                    self.escape(v, site, &text, 0);
+                }
+                match found {
+                    Some(out) => out,
+                    None => self.unknown_call(frame, index, receiver, args, &text),
+                }
+            }
+            _ => {
+                let text = self.text(name).to_string();
+                if let Some(out) = self.by_name(frame, index, receiver, name, args) {
+                    return out;
+                }
+                self.unknown_call(frame, index, receiver, args, &text)
+            }
+        }
+    }
+
+    /// Labels pass, without an assumption: methods of builtin values that have no row.
+    pub(crate) fn pass_quietly(&mut self, receiver: V, args: &Args) -> Out {
+        let mut labels = self.w.store.deep(receiver);
+        for v in args.all() {
+            let deep = self.w.store.deep(v);
+            labels = self.w.store.union(labels, deep);
+        }
+        Out::ret(self.w.store.data(labels))
+    }
+
+    /// Members that a method's name alone suggests.
+    pub(crate) fn by_name(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        receiver: V,
+        name: Name,
+        args: &Args,
+    ) -> Option<Out> {
+        let text = self.text(name);
+        let models = self.m;
+        let paths: Vec<String> = models
+            .methods_named(&text, args.count())
+            .map(|m| m.path.clone())
+            .collect();
+        if paths.is_empty() {
+            return None;
+        }
+        let mut out = Out::default();
+        let mut after = V::NEVER;
+        for path in paths {
+            let path = self.name(&path);
+            let Some(id) = self.path_member(path) else {
+                continue;
+            };
+            let one = self.apply_member(frame, index, id, Some(receiver), args, true);
+            if let Some(ret) = one.ret {
+                out.ret = Some(match out.ret {
+                    Some(before) => self.w.store.join(before, ret),
+                    None => ret,
+                });
+            }
+            if let Some(v) = one.receiver {
+                after = self.w.store.join(after, v);
+            }
+            out.afters.extend(one.afters);
+        }
+        if after != V::NEVER {
+            out.receiver = Some(after);
+        }
+        out.ret.is_some().then_some(out)
+    }
+
+    /// Functions of the program that the method's name and number of arguments suggest.
+    pub(crate) fn candidates(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        receiver: V,
+        name: Name,
+        args: &Args,
+    ) -> Option<Out> {
+        let dynamic = matches!(self.w.store.only(receiver), Some(Atom::DynamicModule));
+        if !dynamic
+            && self
+                .m
+                .methods_named(&self.text(name), args.count())
+                .next()
+                .is_some()
+        {
+            return None;
+        }
+        let all = self.w.by_name.get(&name)?.clone();
+        let fitting: Vec<_> = all
+            .into_iter()
+            .filter(|f| self.p.function(*f).class.is_some() != dynamic)
+            .filter(|f| self.fits(*f, args, !dynamic))
+            .collect();
+        if fitting.is_empty() || fitting.len() > self.limits.candidates {
+            return None;
+        }
+        let site = self.site(frame, index);
+        let mut out = Out::default();
+        for f in fitting {
+            let bound = if dynamic {
+                None
+            } else {
+                let class = self.p.function(f).class?;
+                let id = self.p.class_id(self.p.unit_of(f), class);
+                Some(self.open_object(id))
+            };
+            let env = self
+                .w
+                .closures
+                .get(&f)
+                .copied()
+                .unwrap_or(crate::value::EnvId::EMPTY);
+            let note = Note::NameOnlyCall { site, name };
+            let mut noted = args.clone();
+            for (v, _) in &mut noted.pos {
+                *v = self.noted(*v, note);
+            }
+            for (_, v, _) in &mut noted.named {
+                *v = self.noted(*v, note);
+            }
+            let one = self.call_function(
+                frame,
+                index,
+                f,
+                env,
+                bound,
+                &noted,
+                crate::world::CallTier::NameOnly,
+            );
+            if let Some(ret) = one.ret {
+                let ret = self.noted(ret, note);
+                out.ret = Some(match out.ret {
+                    Some(before) => self.w.store.join(before, ret),
+                    None => ret,
+                });
+            }
+        }
+        if out.ret.is_none() {
+            out.ret = Some(self.w.store.unknown());
+        }
+        Some(out)
+    }
+
+    /// `a / b` of paths.
+    pub(crate) fn path_division(
+        &mut self,
+        frame: &mut Frame,
+        op: BinaryOp,
+        left: V,
+        right: V,
+        site: Site,
+    ) -> Option<V> {
+        if op != BinaryOp::Div {
+            return None;
+        }
+        let class_of = |m: &Self, v: V| {
+            m.w.store.atoms(v).find_map(|a| match a {
+                Atom::LibObject { class, .. }
+                    if m.m.derives(&m.text(*class), "pathlib.PurePath") =>
+                {
+                    Some(*class)
+                }
+                _ => None,
+            })
+        };
+        let class = class_of(self, left).or_else(|| class_of(self, right))?;
+        let parts = [self.object_data(left), self.object_data(right)];
+        let data = self.join_paths(frame, site.inst, &parts, site);
+        Some(self.w.store.one(Atom::LibObject {
+            class,
+            attrs: Box::default(),
+            data,
+        }))
+    }
+}

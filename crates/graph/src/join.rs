@@ -1,0 +1,277 @@
+//! Values joined, widened and kept within their limits.
+
+use crate::label::ChainId;
+use crate::value::{Atom, CollKind, Ls, MAX_ATOMS, MAX_CONSTS, MAX_TEXTS, Open, Store, V};
+use solvent_base::Name;
+use solvent_ir::Const;
+
+impl Store {
+    /// Either of two values.
+    pub fn join(&mut self, a: V, b: V) -> V {
+        if a == b || b == V::NEVER {
+            return a;
+        }
+        if a == V::NEVER {
+            return b;
+        }
+        if let Some(&known) = self.joins.get(&(a.0, b.0)) {
+            return known;
+        }
+        let mut all = self.atoms_of(a);
+        for atom in self.atoms_of(b) {
+            self.add(&mut all, atom);
+        }
+        let out = self.bounded_value(all);
+        self.joins.insert((a.0, b.0), out);
+        out
+    }
+
+    pub fn join_all(&mut self, values: impl IntoIterator<Item = V>) -> V {
+        values.into_iter().fold(V::NEVER, |a, b| self.join(a, b))
+    }
+
+    pub(crate) fn add(&mut self, all: &mut Vec<Atom>, atom: Atom) {
+        for have in all.iter_mut() {
+            if *have == atom {
+                return;
+            }
+            if let Some(merged) = self.merge(have, &atom) {
+                *have = merged;
+                return;
+            }
+        }
+        all.push(atom);
+    }
+
+    /// Two alternatives as one, where keeping both would only multiply.
+    pub(crate) fn merge(&mut self, a: &Atom, b: &Atom) -> Option<Atom> {
+        match (a, b) {
+            (Atom::Data(x), Atom::Data(y)) => Some(Atom::Data(self.union(*x, *y))),
+            (
+                Atom::Coll {
+                    kind,
+                    kids,
+                    rest,
+                    keys,
+                },
+                Atom::Coll {
+                    kind: kind2,
+                    kids: kids2,
+                    rest: rest2,
+                    keys: keys2,
+                },
+            ) if kind == kind2 => {
+                let rest = self.join(*rest, *rest2);
+                let keys = self.union(*keys, *keys2);
+                let kids = self.merge_kids(kids, kids2);
+                let (kids, rest, keys) = self.bounded(*kind, kids, rest, keys);
+                Some(Atom::Coll {
+                    kind: *kind,
+                    kids: kids.into(),
+                    rest,
+                    keys,
+                })
+            }
+            (
+                Atom::Object { class, attrs, open },
+                Atom::Object {
+                    class: class2,
+                    attrs: attrs2,
+                    open: open2,
+                },
+            ) if class == class2 => {
+                let open = if *open == Open::Yes || *open2 == Open::Yes {
+                    Open::Yes
+                } else {
+                    *open
+                };
+                let attrs = self.merge_attrs(attrs, attrs2);
+                Some(Atom::Object {
+                    class: *class,
+                    attrs: attrs.into(),
+                    open,
+                })
+            }
+            (
+                Atom::LibObject { class, attrs, data },
+                Atom::LibObject {
+                    class: class2,
+                    attrs: attrs2,
+                    data: data2,
+                },
+            ) if class == class2 => {
+                let data = self.join(*data, *data2);
+                let attrs = self.merge_attrs(attrs, attrs2);
+                Some(Atom::LibObject {
+                    class: *class,
+                    attrs: attrs.into(),
+                    data,
+                })
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn merge_kids(&mut self, a: &[(Const, V)], b: &[(Const, V)]) -> Vec<(Const, V)> {
+        let mut out = a.to_vec();
+        for (key, v) in b {
+            match out.iter_mut().find(|(k, _)| k == key) {
+                Some((_, have)) => *have = self.join(*have, *v),
+                None => out.push((key.clone(), *v)),
+            }
+        }
+        out
+    }
+
+    pub(crate) fn merge_attrs(&mut self, a: &[(Name, V)], b: &[(Name, V)]) -> Vec<(Name, V)> {
+        let mut out = a.to_vec();
+        for (key, v) in b {
+            match out.iter_mut().find(|(k, _)| k == key) {
+                Some((_, have)) => *have = self.join(*have, *v),
+                None => out.push((*key, *v)),
+            }
+        }
+        out
+    }
+
+    /// A value of these alternatives, within the limits.
+    pub fn bounded_value(&mut self, mut all: Vec<Atom>) -> V {
+        let consts = all.iter().filter(|a| matches!(a, Atom::Const(_))).count();
+        if consts > MAX_CONSTS {
+            all.retain(
+                |a| !matches!(a, Atom::Const(c) if !matches!(c, Const::None | Const::Bool(_))),
+            );
+            self.add(&mut all, Atom::Data(Ls::NONE));
+        }
+        let texts = all.iter().filter(|a| matches!(a, Atom::Text(_))).count();
+        if texts > MAX_TEXTS || all.len() > MAX_ATOMS {
+            let mut labels = Ls::NONE;
+            let over = all.len() > MAX_ATOMS;
+            let mut kept = Vec::new();
+            for atom in all {
+                let drop = match &atom {
+                    Atom::Text(_) => true,
+                    Atom::Fn { .. } | Atom::Method { .. } | Atom::Class { .. } => false,
+                    _ => over,
+                };
+                if drop {
+                    let id = self.atom(atom);
+                    let (more, _) = self.measure(id);
+                    labels = self.union(labels, more);
+                } else {
+                    kept.push(atom);
+                }
+            }
+            kept.truncate(MAX_ATOMS);
+            self.add(&mut kept, Atom::Data(labels));
+            all = kept;
+        }
+        let ids = all.into_iter().map(|a| self.atom(a)).collect();
+        self.value(ids)
+    }
+
+    /// For loops that do not settle: constants, texts and positions are given up.
+    pub fn widen(&mut self, old: V, new: V) -> V {
+        let joined = self.join(old, new);
+        if joined == old {
+            return old;
+        }
+        let mut all = Vec::new();
+        for atom in self.atoms_of(joined) {
+            match atom {
+                Atom::Const(Const::None | Const::Bool(_)) => self.add(&mut all, atom),
+                Atom::Const(_) => self.add(&mut all, Atom::Data(Ls::NONE)),
+                Atom::Text(_) => {
+                    let id = self.atom(atom);
+                    let (labels, _) = self.measure(id);
+                    self.add(&mut all, Atom::Data(labels));
+                }
+                Atom::Coll {
+                    kind,
+                    kids,
+                    rest,
+                    keys,
+                } if kind != CollKind::Dict => {
+                    let mut rest = rest;
+                    for (_, v) in &*kids {
+                        let v = self.flat(*v);
+                        rest = self.join(rest, v);
+                    }
+                    let rest = self.flat(rest);
+                    let atom = Atom::Coll {
+                        kind,
+                        kids: Box::default(),
+                        rest,
+                        keys,
+                    };
+                    self.add(&mut all, atom);
+                }
+                Atom::Coll {
+                    kind,
+                    kids,
+                    rest,
+                    keys,
+                } => {
+                    let kids = kids
+                        .iter()
+                        .map(|(k, v)| (k.clone(), self.flat(*v)))
+                        .collect();
+                    let rest = self.flat(rest);
+                    self.add(
+                        &mut all,
+                        Atom::Coll {
+                            kind,
+                            kids,
+                            rest,
+                            keys,
+                        },
+                    );
+                }
+                other => self.add(&mut all, other),
+            }
+        }
+        self.bounded_value(all)
+    }
+
+    /// For loops that do not settle by [`Self::widen`] either: nothing but labels and functions.
+    pub fn flatten(&mut self, old: V, new: V) -> V {
+        let joined = self.join(old, new);
+        let deep = self.deep(joined);
+        // Histories that grow with every round are forgotten too.
+        let several = self.forgotten();
+        let deep = self.map_set(deep, &mut |_, mut label| {
+            if label.chain != ChainId::default() {
+                label.chain = several;
+            }
+            label
+        });
+        let mut all = vec![Atom::Data(deep)];
+        for atom in self.atoms_of(joined) {
+            if matches!(
+                atom,
+                Atom::Fn { .. } | Atom::Method { .. } | Atom::Class { .. } | Atom::Lib(_)
+            ) {
+                self.add(&mut all, atom);
+            }
+        }
+        self.bounded_value(all)
+    }
+
+    /// The value without constants and texts, one level.
+    pub(crate) fn flat(&mut self, v: V) -> V {
+        let mut all = Vec::new();
+        for atom in self.atoms_of(v) {
+            match atom {
+                Atom::Const(Const::None | Const::Bool(_)) => self.add(&mut all, atom),
+                Atom::Const(_) => self.add(&mut all, Atom::Data(Ls::NONE)),
+                Atom::Text(_) => {
+                    let id = self.atom(atom);
+                    let (labels, _) = self.measure(id);
+                    self.add(&mut all, Atom::Data(labels));
+                }
+                other => self.add(&mut all, other),
+            }
+        }
+        self.bounded_value(all)
+    }
+}

@@ -1,0 +1,157 @@
+//! What calling a class makes, and what decorators make of functions.
+
+use crate::call::{Args, Out};
+use crate::link::ClassId;
+use crate::machine::{Frame, Machine};
+use crate::value::{Atom, EnvId, Open, V};
+use solvent_base::Name;
+use solvent_ir::{self as ir, Op};
+
+impl Machine<'_> {
+    pub(crate) fn instantiate(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        class: ClassId,
+        env: EnvId,
+        args: &Args,
+    ) -> Out {
+        let _ = env;
+        let fresh = self.w.store.one(Atom::Object {
+            class,
+            attrs: Box::default(),
+            open: Open::No,
+        });
+        let init = self.n.init;
+        let Some(method) = self.method_of(class, init, fresh) else {
+            // Built by a library base (a dataclass, an ORM model): fields are named arguments.
+            let mut attrs: Vec<(Name, V)> = args
+                .named
+                .iter()
+                .map(|(n, v, _)| (*n, *v))
+                .take(16)
+                .collect();
+            let fields = self.declared_fields(class);
+            for ((v, _), name) in args.pos.iter().zip(fields) {
+                attrs.push((name, *v));
+            }
+            let object = Atom::Object {
+                class,
+                attrs: attrs.into(),
+                open: Open::Yes,
+            };
+            return Out::ret(self.w.store.one(object));
+        };
+        let out = self.call_value(frame, index, method, args);
+        if out.ret.is_none() {
+            return Out::never();
+        }
+        let object = out.receiver.unwrap_or(fresh);
+        Out {
+            ret: Some(object),
+            afters: out.afters,
+            receiver: None,
+        }
+    }
+
+    /// Names annotated in the class body, in order: the fields of a dataclass.
+    pub(crate) fn declared_fields(&self, class: ClassId) -> Vec<Name> {
+        let p = self.p;
+        let unit = p.class_unit(class);
+        let body = p.function(p.fn_id(unit, p.class(class).body));
+        let mut out = Vec::new();
+        for inst in &body.insts {
+            if let Op::StoreName {
+                scope: ir::Scope::Class,
+                name,
+                ..
+            } = &inst.op
+            {
+                out.push(*name);
+            }
+        }
+        out
+    }
+
+    /// Applies a decorator to a function.
+    pub(crate) fn decorate(&mut self, frame: &mut Frame, index: u32, decorator: V, v: V) -> V {
+        let mut out = V::NEVER;
+        for atom in self.w.store.atoms_of(decorator) {
+            let one = match atom {
+                Atom::Lib(path)
+                    if path == self.n.staticmethod
+                        || path == self.n.classmethod
+                        || path == self.n.property =>
+                {
+                    self.w.store.one(Atom::LibObject {
+                        class: path,
+                        attrs: Box::default(),
+                        data: v,
+                    })
+                }
+                Atom::Lib(path) => {
+                    let text = self.text(path);
+                    if text.ends_with(".cached_property") || &*text == "abc.abstractproperty" {
+                        let class = self.n.property;
+                        self.w.store.one(Atom::LibObject {
+                            class,
+                            attrs: Box::default(),
+                            data: v,
+                        })
+                    } else {
+                        drop(text);
+                        let args = Args::of(&[v]);
+                        let _ = self.call_lib(frame, index, path, &args);
+                        v
+                    }
+                }
+                // `@x.setter`, `@x.deleter` of a property: the property itself goes on.
+                Atom::Member { receiver, name: _ }
+                    if self.w.store.atoms(receiver).any(
+                        |a| matches!(a, Atom::LibObject { class, .. } if *class == self.n.property),
+                    ) =>
+                {
+                    receiver
+                }
+                Atom::Fn { .. }
+                | Atom::Method { .. }
+                | Atom::Class { .. }
+                | Atom::Object { .. }
+                | Atom::Partial { .. } => {
+                    let args = Args::of(&[v]);
+                    let one = self.w.store.one(atom);
+                    let got = self
+                        .call_value(frame, index, one, &args)
+                        .ret
+                        .unwrap_or(V::NEVER);
+                    let callable = self.w.store.atoms(got).any(|a| {
+                        matches!(
+                            a,
+                            Atom::Fn { .. }
+                                | Atom::Method { .. }
+                                | Atom::Partial { .. }
+                                | Atom::Object { .. }
+                                | Atom::LibObject { .. }
+                                | Atom::Class { .. }
+                        )
+                    });
+                    if callable { got } else { v }
+                }
+                other => {
+                    // A library's decorator, called or not: it wraps, and calls what it wraps.
+                    let args = Args::of(&[v]);
+                    let one = self.w.store.one(other);
+                    let _ = self.call_value(frame, index, one, &args);
+                    v
+                }
+            };
+            out = self.w.store.join(out, one);
+        }
+        if out == V::NEVER { v } else { out }
+    }
+
+    pub(crate) fn decorate_class(&mut self, frame: &mut Frame, decorator: V, v: V) -> V {
+        let _ = (frame, decorator);
+        v
+    }
+}

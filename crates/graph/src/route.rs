@@ -1,0 +1,500 @@
+//! Registrations put together into routes.
+
+use crate::call::Args;
+use crate::entry::{Bound, Entry};
+use crate::label::{Hop, InputKey, InputShape, Label, Note, Origin, TraceKind};
+use crate::link::{ClassId, FnId, Site};
+use crate::machine::Machine;
+use crate::value::{Atom, V};
+use crate::world::Registration;
+use solvent_finding::RouteSegment;
+use solvent_models::{EntryRow, EntryShape, RouteSyntax};
+use std::collections::BTreeMap;
+
+/// Longest chain of mounts that is followed.
+const MAX_MOUNTS: usize = 8;
+
+impl Machine<'_> {
+    /// All entry points, and the hooks that run around them.
+    pub fn entries(&mut self) -> (Vec<Entry>, Vec<V>) {
+        let bounds: Vec<Bound> = self.bound.values().cloned().collect();
+        let mut out = Vec::new();
+        let mut hooks = Vec::new();
+        let mounts: Vec<Registration> = bounds
+            .iter()
+            .filter(|b| self.row(b).is_some_and(|r| r.shape == EntryShape::Mount))
+            .map(|b| b.registration.clone())
+            .collect();
+        for bound in &bounds {
+            let Some(row) = self.row(bound).cloned() else {
+                continue;
+            };
+            match row.shape {
+                EntryShape::Hook => hooks.push(bound.handler),
+                EntryShape::Decorator | EntryShape::Registrar => {
+                    self.add_routes(bound, &row, &mounts, &mut out);
+                }
+                _ => {}
+            }
+        }
+        self.add_base_classes(&mut out);
+        out.sort_by(|a, b| {
+            (&a.route, a.function, &a.methods).cmp(&(&b.route, b.function, &b.methods))
+        });
+        out.dedup_by(|a, b| {
+            a.route == b.route && a.function == b.function && a.methods == b.methods
+        });
+        (out, hooks)
+    }
+
+    pub(crate) fn row(&self, bound: &Bound) -> Option<&EntryRow> {
+        self.m
+            .get(bound.member)
+            .entry_points
+            .get(bound.registration.row as usize)
+    }
+
+    pub(crate) fn add_routes(
+        &mut self,
+        bound: &Bound,
+        row: &EntryRow,
+        mounts: &[Registration],
+        out: &mut Vec<Entry>,
+    ) {
+        let registration = &bound.registration;
+        let mut prefixes: BTreeMap<String, Option<String>> = BTreeMap::new();
+        if registration.receivers.is_empty() {
+            let assumed = registration.assumed.clone().or_else(|| {
+                (!registration.receiver_known).then(|| "its receiver is not known".to_owned())
+            });
+            prefixes.insert(String::new(), assumed);
+        }
+        for receiver in &registration.receivers {
+            let mut found = Vec::new();
+            self.prefixes(*receiver, mounts, &mut Vec::new(), &mut found);
+            for (prefix, assumed) in found {
+                let assumed = registration.assumed.clone().or(assumed);
+                prefixes
+                    .entry(prefix)
+                    .and_modify(|have| {
+                        if assumed.is_none() {
+                            *have = None;
+                        }
+                    })
+                    .or_insert(assumed);
+            }
+        }
+        let mut routes = registration.routes.clone();
+        if routes.is_empty() {
+            routes.push(String::new());
+        }
+        for (prefix, assumed) in prefixes {
+            for route in &routes {
+                let route = joined(&prefix, route);
+                let (segments, names) = segments(&route, row.syntax);
+                let converters = names
+                    .into_iter()
+                    .map(|(name, converter)| {
+                        let kills = row
+                            .converters
+                            .get(&converter)
+                            .map_or(0, |c| c.clears.0 | self.excluded(&c.excludes));
+                        (name, kills)
+                    })
+                    .collect::<Vec<_>>();
+                for atom in self.w.store.atoms_of(bound.handler) {
+                    self.add_handler(
+                        &atom,
+                        bound,
+                        row,
+                        &route,
+                        &segments,
+                        &converters,
+                        assumed.as_ref(),
+                        out,
+                    );
+                }
+            }
+        }
+    }
+
+    /// Kinds for which nothing harmful can be written without these characters.
+    pub(crate) fn excluded(&self, excludes: &[char]) -> u64 {
+        let mut kinds = 0;
+        for kind in self.m.kinds().iter() {
+            let harmful = &self.m.kind_info(kind).harmful;
+            let harm = (1..128_u32)
+                .filter_map(char::from_u32)
+                .any(|c| harmful.contains(c) && !excludes.contains(&c));
+            if !harm {
+                kinds |= 1 << kind.index();
+            }
+        }
+        kinds
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of an entry point")]
+    pub(crate) fn add_handler(
+        &mut self,
+        atom: &Atom,
+        bound: &Bound,
+        row: &EntryRow,
+        route: &str,
+        segments: &[RouteSegment],
+        converters: &[(String, u64)],
+        assumed: Option<&String>,
+        out: &mut Vec<Entry>,
+    ) {
+        let make = |function: FnId, class: Option<ClassId>, value: V, methods: Vec<String>| Entry {
+            framework: row.framework.clone(),
+            methods,
+            route: route.to_owned(),
+            segments: segments.to_vec(),
+            function,
+            class,
+            value,
+            auth: Vec::new(),
+            assumed: assumed.cloned(),
+            converters: converters.to_vec(),
+        };
+        match atom {
+            Atom::Fn { function, env } | Atom::Method { function, env, .. } => {
+                let value = self.w.store.one(atom.clone());
+                let (function, auth) = self.unwrapped(*function, *env);
+                out.push(make(
+                    function,
+                    None,
+                    value,
+                    bound.registration.methods.clone(),
+                ));
+                if let Some(last) = out.last_mut() {
+                    last.auth = auth;
+                }
+            }
+            Atom::Partial { function, .. } => {
+                let inner = self.w.store.atoms(*function).find_map(|a| match a {
+                    Atom::Fn { function, .. } => Some(*function),
+                    _ => None,
+                });
+                if let Some(f) = inner {
+                    let value = self.w.store.one(atom.clone());
+                    out.push(make(f, None, value, bound.registration.methods.clone()));
+                }
+            }
+            Atom::LibObject { class, data, .. } if *class == self.n.bound => {
+                for inner in self.w.store.atoms_of(*data) {
+                    let Atom::Class { class, .. } = inner else {
+                        continue;
+                    };
+                    let explicit = bound.registration.methods != row.default_methods;
+                    for (function, methods) in self.class_handlers(class, true) {
+                        let receiver = self.open_object(class);
+                        let name = self.p.function(function).name;
+                        let Some(value) = self.method_of(class, name, receiver) else {
+                            continue;
+                        };
+                        let methods = if methods.is_empty() || (explicit && methods.len() != 1) {
+                            bound.registration.methods.clone()
+                        } else {
+                            methods
+                        };
+                        out.push(make(function, Some(class), value, methods));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The function below decorators that wrap it, and the decorators that look like they ask who is
+    /// there.
+    pub(crate) fn unwrapped(
+        &self,
+        function: FnId,
+        env: crate::value::EnvId,
+    ) -> (FnId, Vec<String>) {
+        const WORDS: [&str; 8] = [
+            "login",
+            "auth",
+            "admin",
+            "require",
+            "permission",
+            "token",
+            "role",
+            "user",
+        ];
+        let mut auth = Vec::new();
+        let (mut function, mut env) = (function, env);
+        for _ in 0..MAX_MOUNTS {
+            let data = self.p.function(function);
+            let Some(parent) = data.parent else { break };
+            let outer = self.p.fn_id(self.p.unit_of(function), parent);
+            if self.p.is_body(outer) {
+                break;
+            }
+            // What the wrapper was given: a function made outside the decorator.
+            let given =
+                self.w
+                    .store
+                    .env(env)
+                    .iter()
+                    .find_map(|(_, v)| match self.w.store.only(*v) {
+                        Some(Atom::Fn {
+                            function: inner,
+                            env: inner_env,
+                        }) if *inner != function
+                            && self.p.function(*inner).parent.is_none_or(|p| {
+                                self.p.fn_id(self.p.unit_of(*inner), p) != outer
+                            }) =>
+                        {
+                            Some((*inner, *inner_env))
+                        }
+                        _ => None,
+                    });
+            let Some((inner, inner_env)) = given else {
+                break;
+            };
+            let name = self.text(self.p.function(outer).qualname);
+            let name = name.split('.').next().unwrap_or_default().to_owned();
+            if WORDS.iter().any(|w| name.to_lowercase().contains(w)) && !auth.contains(&name) {
+                auth.push(name);
+            }
+            function = inner;
+            env = inner_env;
+        }
+        (function, auth)
+    }
+
+    /// Methods of a class that handle requests, by the rows of its library bases.
+    pub(crate) fn class_handlers(&self, class: ClassId, bound: bool) -> Vec<(FnId, Vec<String>)> {
+        let bases = self.lib_bases(class);
+        let mut out: Vec<(FnId, Vec<String>)> = Vec::new();
+        for (member, row) in self.m.entry_rows(EntryShape::BaseClass) {
+            let fits = bases
+                .iter()
+                .any(|b| self.m.derives(&self.text(*b), &member.path));
+            if !fits || row.bound_by.is_some() != bound {
+                continue;
+            }
+            for base in self.order_of(class) {
+                let crate::world::Base::Own(c) = base else {
+                    continue;
+                };
+                for (name, function) in self.methods_in(c) {
+                    let name = self.text(name).to_string();
+                    if out
+                        .iter()
+                        .any(|(f, _)| self.p.function(*f).name == self.p.function(function).name)
+                    {
+                        continue;
+                    }
+                    for (pattern, methods) in &row.method_functions {
+                        if let Some(head) = pattern.strip_suffix('*') {
+                            if let Some(tail) = name.strip_prefix(head)
+                                && !tail.is_empty()
+                            {
+                                out.push((function, vec![tail.to_uppercase()]));
+                            }
+                        } else if *pattern == name {
+                            out.push((function, methods.clone()));
+                        }
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    pub(crate) fn add_base_classes(&mut self, out: &mut Vec<Entry>) {
+        for class in (0..self.p.class_count()).map(ClassId) {
+            if self.w.classes[class.0 as usize].bases.is_empty() {
+                continue;
+            }
+            let framework = {
+                let bases = self.lib_bases(class);
+                self.m
+                    .entry_rows(EntryShape::BaseClass)
+                    .find(|(member, row)| {
+                        row.bound_by.is_none()
+                            && bases
+                                .iter()
+                                .any(|b| self.m.derives(&self.text(*b), &member.path))
+                    })
+                    .map(|(_, row)| row.framework.clone())
+            };
+            let Some(framework) = framework else { continue };
+            for (function, methods) in self.class_handlers(class, false) {
+                let receiver = self.open_object(class);
+                let name = self.p.function(function).name;
+                let Some(value) = self.method_of(class, name, receiver) else {
+                    continue;
+                };
+                out.push(Entry {
+                    framework: framework.clone(),
+                    methods,
+                    route: String::new(),
+                    segments: Vec::new(),
+                    function,
+                    class: Some(class),
+                    value,
+                    auth: Vec::new(),
+                    assumed: None,
+                    converters: Vec::new(),
+                });
+            }
+        }
+    }
+
+    /// Prefixes under which what was made at `at` is served.
+    pub(crate) fn prefixes(
+        &self,
+        at: Site,
+        mounts: &[Registration],
+        seen: &mut Vec<Site>,
+        out: &mut Vec<(String, Option<String>)>,
+    ) {
+        if seen.contains(&at) || seen.len() > MAX_MOUNTS {
+            return;
+        }
+        seen.push(at);
+        let made = self.made.get(&at);
+        let is_application = made.is_none_or(|(application, _)| *application);
+        let own = made
+            .and_then(|(_, prefix)| prefix.clone())
+            .unwrap_or_default();
+        if is_application {
+            out.push((String::new(), None));
+        } else {
+            let mut mounted = false;
+            for mount in mounts.iter().filter(|m| m.mounted.contains(&at)) {
+                mounted = true;
+                let prefix = mount.prefix.clone().unwrap_or_else(|| own.clone());
+                if mount.receivers.is_empty() {
+                    let assumed = (!mount.receiver_known)
+                        .then(|| "it is registered on a value that is not known".to_owned());
+                    out.push((prefix.clone(), assumed));
+                }
+                for receiver in &mount.receivers {
+                    let mut outer = Vec::new();
+                    self.prefixes(*receiver, mounts, seen, &mut outer);
+                    for (head, assumed) in outer {
+                        out.push((joined(&head, &prefix), assumed));
+                    }
+                }
+            }
+            if !mounted {
+                out.push((
+                    own,
+                    Some("its collection is not seen to be registered".to_owned()),
+                ));
+            }
+        }
+        seen.pop();
+    }
+
+    /// Remembers what kind of route holder was made where.
+    pub(crate) fn note_made(&mut self, site: Site, rows: &[EntryRow], prefix: Option<String>) {
+        for row in rows {
+            match row.shape {
+                EntryShape::Application => {
+                    self.made.insert(site, (true, None));
+                }
+                EntryShape::Collection => {
+                    self.made.insert(site, (false, prefix.clone()));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// What the handler's parameters get from the route.
+    pub(crate) fn handler_args(&mut self, entry: &Entry) -> Args {
+        let mut args = Args::default();
+        let site = Site {
+            function: entry.function,
+            inst: u32::MAX,
+        };
+        for (param, kills) in &entry.converters {
+            let name = self.name(param);
+            let input = self.w.store.input_id(InputKey {
+                carrier: solvent_finding::Carrier::PathSegment,
+                name,
+                inner: Vec::new(),
+                shape: InputShape::Whole,
+            });
+            let mut label = Label::new(Origin::Input(input));
+            label.kills = *kills;
+            if *kills != 0 {
+                let by = self.name("the route's converter");
+                let note = Note::Sanitized {
+                    site,
+                    by,
+                    kinds: *kills,
+                };
+                label.notes = self.w.store.noted(label.notes, note);
+            }
+            let what = self.name(&format!("route parameter {param}"));
+            label.trace = self.w.store.hop(Hop {
+                parent: label.trace,
+                kind: TraceKind::Source,
+                site,
+                what,
+            });
+            let set = self.w.store.single(label);
+            let v = self.w.store.data(set);
+            args.named.push((name, v, None));
+        }
+        args
+    }
+}
+
+fn joined(prefix: &str, route: &str) -> String {
+    if prefix.is_empty() {
+        return route.to_owned();
+    }
+    if route.is_empty() {
+        return prefix.to_owned();
+    }
+    format!(
+        "{}/{}",
+        prefix.trim_end_matches('/'),
+        route.trim_start_matches('/')
+    )
+}
+
+/// A route's text as segments, and its parameters with their converters.
+fn segments(route: &str, syntax: RouteSyntax) -> (Vec<RouteSegment>, Vec<(String, String)>) {
+    let (open, close) = match syntax {
+        RouteSyntax::Angle => ('<', '>'),
+        RouteSyntax::Brace => ('{', '}'),
+    };
+    let mut out = Vec::new();
+    let mut names = Vec::new();
+    let mut rest = route;
+    while let Some(at) = rest.find(open) {
+        let Some(end) = rest[at..].find(close) else {
+            break;
+        };
+        if at > 0 {
+            out.push(RouteSegment::Literal(rest[..at].to_owned()));
+        }
+        let inside = &rest[at + 1..at + end];
+        let (converter, name) = match (syntax, inside.rsplit_once(':')) {
+            (RouteSyntax::Angle, Some((converter, name))) => (converter, name),
+            (RouteSyntax::Brace, Some((name, converter))) => (converter, name),
+            (_, None) => ("string", inside),
+        };
+        let converter = converter.split('(').next().unwrap_or_default().trim();
+        let name = name.trim().to_owned();
+        out.push(RouteSegment::Param {
+            name: name.clone(),
+            converter: converter.to_owned(),
+        });
+        names.push((name, converter.to_owned()));
+        rest = &rest[at + end + 1..];
+    }
+    if !rest.is_empty() {
+        out.push(RouteSegment::Literal(rest.to_owned()));
+    }
+    (out, names)
+}

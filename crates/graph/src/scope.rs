@@ -1,0 +1,486 @@
+//! Names: cells, globals, imports, and what definitions make.
+
+use crate::link::{FnId, Target, UnitId};
+use crate::machine::{Frame, Machine, is_builtin};
+use crate::value::{Atom, CollKind, EnvId, Ls, V};
+use crate::world::{Base, CallTier, ModuleState, Place};
+use solvent_base::Name;
+use solvent_ir::{self as ir, Const, FunctionKind, Scope};
+
+impl Machine<'_> {
+    pub(crate) fn captured(&mut self, frame: &Frame, owner: ir::FnIndex, name: Name) -> V {
+        let cell = (self.p.fn_id(frame.unit, owner), name);
+        if cell.0 == frame.f {
+            let found = frame
+                .cells
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, v)| *v);
+            return found.unwrap_or_else(|| self.w.store.unknown());
+        }
+        let found = self
+            .w
+            .store
+            .env(frame.env)
+            .iter()
+            .find(|(c, _)| *c == cell)
+            .map(|(_, v)| *v);
+        let mut v = match found {
+            Some(v) => v,
+            None => self
+                .w
+                .read(Place::Cell(cell.0, name))
+                .unwrap_or_else(|| self.w.store.unknown()),
+        };
+        // Siblings of the activation share the environment that this function was given.
+        if self.w.store.atoms(v).any(|a| {
+            matches!(
+                a,
+                Atom::Fn {
+                    env: EnvId::SAME,
+                    ..
+                }
+            )
+        }) {
+            let mut all = Vec::new();
+            for atom in self.w.store.atoms_of(v) {
+                all.push(match atom {
+                    Atom::Fn {
+                        function,
+                        env: EnvId::SAME,
+                    } => Atom::Fn {
+                        function,
+                        env: frame.env,
+                    },
+                    Atom::Class {
+                        class,
+                        env: EnvId::SAME,
+                    } => Atom::Class {
+                        class,
+                        env: frame.env,
+                    },
+                    other => other,
+                });
+            }
+            v = self.w.store.bounded_value(all);
+        }
+        v
+    }
+
+    /// The closure of an inner function: what it captures from here and from further out.
+    pub(crate) fn closure_for(&mut self, frame: &Frame, inner: FnId) -> EnvId {
+        let captures = self.p.shape(inner).captures.clone();
+        if captures.is_empty() {
+            return EnvId::EMPTY;
+        }
+        let mut cells = Vec::with_capacity(captures.len());
+        for (owner, name) in captures {
+            let cell = (self.p.fn_id(frame.unit, owner), name);
+            let v = if cell.0 == frame.f {
+                frame
+                    .cells
+                    .iter()
+                    .find(|(n, _)| *n == name)
+                    .map(|(_, v)| *v)
+            } else {
+                self.w
+                    .store
+                    .env(frame.env)
+                    .iter()
+                    .find(|(c, _)| *c == cell)
+                    .map(|(_, v)| *v)
+            };
+            let Some(v) = v else { continue };
+            let v = self.share_siblings(frame, v);
+            cells.push((cell, v));
+        }
+        self.w.store.closure(cells)
+    }
+
+    /// Function values of this activation, seen from inside it, refer back to the same environment:
+    /// this keeps closures of mutually recursive functions finite.
+    pub(crate) fn share_siblings(&mut self, frame: &Frame, v: V) -> V {
+        let p = self.p;
+        let sibling = |f: FnId| {
+            p.function(f)
+                .parent
+                .is_some_and(|parent| p.fn_id(p.unit_of(f), parent) == frame.f)
+        };
+        let touches = self.w.store.atoms(v).any(
+            |a| matches!(a, Atom::Fn { function, env } if *env != EnvId::EMPTY && sibling(*function)),
+        );
+        if !touches {
+            return v;
+        }
+        let mut all = Vec::new();
+        for atom in self.w.store.atoms_of(v) {
+            let atom = match atom {
+                Atom::Fn { function, env } if env != EnvId::EMPTY && sibling(function) => {
+                    Atom::Fn {
+                        function,
+                        env: EnvId::SAME,
+                    }
+                }
+                other => other,
+            };
+            if !all.contains(&atom) {
+                all.push(atom);
+            }
+        }
+        self.w.store.bounded_value(all)
+    }
+
+    pub(crate) fn store_name(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        scope: Scope,
+        name: Name,
+        v: V,
+    ) {
+        let site = self.site(frame, index);
+        match scope {
+            Scope::Module => {
+                let place = Place::Global(frame.unit, name);
+                if self.p.is_body(frame.f) {
+                    self.w.write(place, site, v);
+                } else {
+                    frame.effects.push((place, site, v));
+                }
+            }
+            Scope::Class => {
+                let function = self.p.function(frame.f);
+                if let Some(class) = self.class_of_body(frame, function) {
+                    self.w.write(Place::ClassAttr(class, name), site, v);
+                }
+            }
+            Scope::Own => {
+                let have = frame.cells.iter().position(|(n, _)| *n == name);
+                match have {
+                    Some(at) => {
+                        let joined = self.w.store.join(frame.cells[at].1, v);
+                        if joined != frame.cells[at].1 {
+                            frame.cells[at].1 = joined;
+                            frame.cells_changed = true;
+                        }
+                    }
+                    None => {
+                        frame.cells.push((name, v));
+                        frame.cells_changed = true;
+                    }
+                }
+            }
+            Scope::Enclosing(owner) => {
+                let owner = self.p.fn_id(frame.unit, owner);
+                frame.effects.push((Place::Cell(owner, name), site, v));
+            }
+        }
+    }
+
+    pub(crate) fn class_of_body(
+        &self,
+        frame: &Frame,
+        function: &ir::Function,
+    ) -> Option<crate::link::ClassId> {
+        if function.kind != FunctionKind::ClassBody {
+            return None;
+        }
+        let unit = self.p.unit(frame.unit);
+        let index = unit
+            .classes
+            .iter()
+            .position(|c| self.p.fn_id(frame.unit, c.body) == frame.f)?;
+        Some(self.p.class_id(frame.unit, ir::ClassIndex(index as u32)))
+    }
+
+    pub(crate) fn global(&mut self, unit: UnitId, name: Name) -> V {
+        if let Some(v) = self.w.read(Place::Global(unit, name)) {
+            return self.shared(v);
+        }
+        let text = self.text(name);
+        if &*text == "__name__" {
+            let main = self.w.store.konst(Const::Str(self.n.main));
+            let unknown = self.w.store.unknown();
+            return self.w.store.join(main, unknown);
+        }
+        if &*text == "__file__" {
+            return self.w.store.unknown();
+        }
+        if let Some(v) = self.starred(unit, name) {
+            return v;
+        }
+        if is_builtin(&text) {
+            let path = self.name(&format!("builtins.{text}"));
+            return self.lib_value(path);
+        }
+        self.w.store.unknown()
+    }
+
+    /// A value read from a shared place may have been changed by code that is not seen here:
+    /// containers keep their known keys but are open.
+    pub(crate) fn shared(&mut self, v: V) -> V {
+        let open = |a: &Atom| matches!(a, Atom::Coll { .. });
+        if !self.w.store.atoms(v).any(open) {
+            return v;
+        }
+        let unknown = self.w.store.unknown();
+        let mut all = Vec::new();
+        for atom in self.w.store.atoms_of(v) {
+            all.push(match atom {
+                Atom::Coll {
+                    kind,
+                    kids,
+                    rest,
+                    keys,
+                } if kind != CollKind::Tuple && (kids.is_empty() || kind != CollKind::Set) => {
+                    // Constant tables (literals that nobody is seen to write to) stay exact.
+                    if rest == V::NEVER && !kids.is_empty() {
+                        Atom::Coll {
+                            kind,
+                            kids,
+                            rest,
+                            keys,
+                        }
+                    } else {
+                        let rest = self.w.store.join(rest, unknown);
+                        Atom::Coll {
+                            kind,
+                            kids,
+                            rest,
+                            keys,
+                        }
+                    }
+                }
+                other => other,
+            });
+        }
+        self.w.store.bounded_value(all)
+    }
+
+    pub(crate) fn import(
+        &mut self,
+        frame: &Frame,
+        module: Name,
+        member: Option<Name>,
+        level: u32,
+    ) -> V {
+        let text = self.text(module);
+        match (self.p.resolve(frame.unit, &text, level, self.names), member) {
+            (Target::Unit(unit), None) => {
+                self.ensure_module(unit);
+                self.w.store.one(Atom::Module(unit))
+            }
+            (Target::Unit(unit), Some(member)) => {
+                self.ensure_module(unit);
+                self.module_attr(unit, member)
+            }
+            (Target::Namespace(path), None) => {
+                let path = self.name(&path);
+                self.w.store.one(Atom::Namespace(path))
+            }
+            (Target::Namespace(path), Some(member)) => {
+                let path = self.name(&path);
+                self.namespace_attr(path, member)
+            }
+            (Target::Library(path), member) => {
+                let path = match member {
+                    Some(member) => format!("{path}.{}", self.text(member)),
+                    None => path,
+                };
+                let path = self.name(&path);
+                self.lib_value(path)
+            }
+        }
+    }
+
+    pub(crate) fn import_all(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        module: Name,
+        level: u32,
+    ) -> V {
+        let text = self.text(module);
+        let place = Place::Global(frame.unit, self.n.all);
+        let site = self.site(frame, index);
+        let v = match self.p.resolve(frame.unit, &text, level, self.names) {
+            Target::Unit(unit) => {
+                self.ensure_module(unit);
+                self.w.store.one(Atom::Module(unit))
+            }
+            Target::Namespace(path) => {
+                let path = self.name(&path);
+                self.w.store.one(Atom::Namespace(path))
+            }
+            Target::Library(path) => {
+                let path = self.name(&path);
+                self.w.store.lib(path)
+            }
+        };
+        // Kept under a name that no program can bind, so that `from m import *` is looked through
+        // last, at every read.
+        let star = self.name("*");
+        let place = match place {
+            Place::Global(unit, _) => Place::Global(unit, star),
+            other => other,
+        };
+        self.w.write(place, site, v);
+        v
+    }
+
+    /// A name that a `from m import *` of the unit may bind.
+    pub(crate) fn starred(&mut self, unit: UnitId, name: Name) -> Option<V> {
+        let star = self.name("*");
+        let sources = self.w.read(Place::Global(unit, star))?;
+        for atom in self.w.store.atoms_of(sources) {
+            match atom {
+                Atom::Module(from) if from != unit => {
+                    if let Some(v) = self.w.read(Place::Global(from, name)) {
+                        return Some(self.shared(v));
+                    }
+                    self.w.depth += 1;
+                    let found = if self.w.depth > self.limits.depth {
+                        None
+                    } else {
+                        self.starred(from, name)
+                    };
+                    self.w.depth -= 1;
+                    if found.is_some() {
+                        return found;
+                    }
+                }
+                Atom::Lib(path) => {
+                    let path = format!("{}.{}", self.text(path), self.text(name));
+                    let path = self.name(&path);
+                    if self.path_member(path).is_some() {
+                        return Some(self.lib_value(path));
+                    }
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
+    pub(crate) fn module_attr(&mut self, unit: UnitId, name: Name) -> V {
+        if let Some(v) = self.w.read(Place::Global(unit, name)) {
+            return self.shared(v);
+        }
+        if let Some(v) = self.starred(unit, name) {
+            return v;
+        }
+        let path = self.p.unit(unit).module;
+        if self.p.unit(unit).path.file_name().starts_with("__init__.") {
+            return self.namespace_attr(path, name);
+        }
+        self.w.store.unknown()
+    }
+
+    pub(crate) fn namespace_attr(&mut self, path: Name, name: Name) -> V {
+        let full = format!("{}.{}", self.text(path), self.text(name));
+        match self.p.find(&full) {
+            Some(Target::Unit(unit)) => {
+                self.ensure_module(unit);
+                self.w.store.one(Atom::Module(unit))
+            }
+            Some(Target::Namespace(full)) => {
+                let full = self.name(&full);
+                self.w.store.one(Atom::Namespace(full))
+            }
+            _ => self.w.store.unknown(),
+        }
+    }
+
+    /// Runs a module's body if that has not begun yet.
+    pub fn ensure_module(&mut self, unit: UnitId) {
+        if self.w.modules[unit.0 as usize] != ModuleState::New {
+            return;
+        }
+        self.w.modules[unit.0 as usize] = ModuleState::Running;
+        if self.w.depth < self.limits.depth {
+            let body = self.p.body(unit);
+            let (id, _) = self.summarize(body, EnvId::EMPTY, Vec::new());
+            self.apply_effects_at_root(id);
+        } else {
+            self.w.modules[unit.0 as usize] = ModuleState::New;
+            return;
+        }
+        self.w.modules[unit.0 as usize] = ModuleState::Done;
+    }
+
+    pub(crate) fn function_value(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        inner: ir::FnIndex,
+    ) -> V {
+        let p = self.p;
+        let f = p.fn_id(frame.unit, inner);
+        let function = p.function(f);
+        let env = self.closure_for(frame, f);
+        let mut extra = Vec::new();
+        for (i, param) in function.params.iter().enumerate() {
+            if let Some(default) = param.default {
+                let v = frame
+                    .vals
+                    .get(default.0 as usize)
+                    .copied()
+                    .unwrap_or(V::NEVER);
+                if self.w.store.deep(v) == Ls::NONE {
+                    self.w.defaults.insert((f, i as u32), v);
+                } else {
+                    extra.push(((f, param.name), v));
+                }
+            }
+            if let Some(annotation) = param.annotation {
+                let v = frame
+                    .vals
+                    .get(annotation.0 as usize)
+                    .copied()
+                    .unwrap_or(V::NEVER);
+                if self.w.store.deep(v) == Ls::NONE {
+                    self.w.annotations.insert((f, i as u32), v);
+                }
+            }
+        }
+        let env = if extra.is_empty() {
+            env
+        } else {
+            let mut cells = self.w.store.env(env).to_vec();
+            cells.extend(extra);
+            self.w.store.closure(cells)
+        };
+        if env != EnvId::EMPTY {
+            self.w.closures.insert(f, env);
+        }
+        let _ = index;
+        self.w.store.one(Atom::Fn { function: f, env })
+    }
+
+    pub(crate) fn class_value(&mut self, frame: &mut Frame, inner: ir::ClassIndex) -> V {
+        let p = self.p;
+        let id = p.class_id(frame.unit, inner);
+        let class = p.class(id);
+        let body = p.fn_id(frame.unit, class.body);
+        let mut bases = Vec::new();
+        for base in &class.bases {
+            let v = frame.vals.get(base.0 as usize).copied().unwrap_or(V::NEVER);
+            let mut found = Base::Unknown;
+            for atom in self.w.store.atoms_of(v) {
+                found = match atom {
+                    Atom::Class { class, .. } if class != id => Base::Own(class),
+                    Atom::Lib(path) => Base::Lib(path),
+                    Atom::LibObject { class, .. } => Base::Lib(class),
+                    _ => continue,
+                };
+                break;
+            }
+            bases.push(found);
+        }
+        let env = self.closure_for(frame, body);
+        self.w.classes[id.0 as usize].bases = bases;
+        let (summary, holes) = self.summarize(body, env, Vec::new());
+        self.absorb(frame, summary, &holes, None, CallTier::Exact, body);
+        self.w.store.one(Atom::Class { class: id, env })
+    }
+}

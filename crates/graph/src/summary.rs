@@ -1,0 +1,320 @@
+//! Summaries: computed once per shape of arguments, and taken over by callers.
+
+use crate::call::{MAX_HITS, MAX_RECURSION, SMALL};
+use crate::label::{Hop, TraceId, TraceKind};
+use crate::link::FnId;
+use crate::machine::{Frame, Machine};
+use crate::value::{Atom, EnvId, Ls, V};
+use crate::world::{CallTier, Fact, Hit, Place, Summary, SummaryId};
+
+impl Machine<'_> {
+    /// The summary of a function for these arguments, computed once per shape of arguments.
+    pub(crate) fn summarize(&mut self, f: FnId, env: EnvId, args: Vec<V>) -> (SummaryId, Vec<Ls>) {
+        let mut holes = Vec::new();
+        let seen = self.w.contexts[f.0 as usize];
+        // A small function is cheaper to evaluate again than its constants are to lose: a wrapper
+        // around the request reads another field for each name that it is given.
+        let limit = match (self.follow, self.p.function(f).insts.len()) {
+            (_, 0..=SMALL) => 4096,
+            (crate::machine::Follow::Calls, _) => self.limits.contexts / 4,
+            (crate::machine::Follow::Flows, _) => self.limits.contexts,
+        };
+        let args: Vec<V> = args
+            .into_iter()
+            .map(|v| {
+                let v = if seen >= limit * 3 {
+                    let labels = self.w.store.deep(v);
+                    let keep = self.w.store.atoms(v).all(|a| {
+                        matches!(
+                            a,
+                            Atom::Lib(_) | Atom::Fn { .. } | Atom::Class { .. } | Atom::Module(_)
+                        )
+                    });
+                    if keep && seen < limit * 16 {
+                        v
+                    } else {
+                        self.w.store.data(labels)
+                    }
+                } else if seen >= limit {
+                    self.w.store.without_constants(v)
+                } else {
+                    v
+                };
+                self.w.store.punch(v, &mut holes)
+            })
+            .collect();
+        let env = self.punch_env(env, &mut holes);
+        let key = (f, env, args.clone().into_boxed_slice());
+        if let Some(&id) = self.w.memo.get(&key) {
+            if self.w.summaries[id.0 as usize].running {
+                self.w.summaries[id.0 as usize].recursive = true;
+                let level = self.w.summaries[id.0 as usize].level;
+                if let Some(low) = self.w.lows.last_mut() {
+                    *low = (*low).min(level);
+                }
+            }
+            return (id, holes);
+        }
+        self.w.contexts[f.0 as usize] += 1;
+        let id = SummaryId(self.w.summaries.len() as u32);
+        self.w.summaries.push(Summary {
+            function: f,
+            ret: V::NEVER,
+            afters: Box::default(),
+            hits: Vec::new(),
+            effects: Vec::new(),
+            touched: Vec::new(),
+            calls: Vec::new(),
+            live: Box::default(),
+            cut: Vec::new(),
+            vouches: Vec::new(),
+            running: true,
+            recursive: false,
+            level: self.w.lows.len() as u32,
+        });
+        self.w.memo.insert(key.clone(), id);
+        let level = self.w.lows.len() as u32;
+        self.w.lows.push(level);
+        self.w.depth += 1;
+        for _ in 0..MAX_RECURSION {
+            let mark = self.w.memo_log.len();
+            let frame = self.run(f, env, args.clone());
+            let afters = self.final_versions(&frame, &args);
+            let old = &self.w.summaries[id.0 as usize];
+            let recursive = old.recursive;
+            let old_ret = old.ret;
+            let endless = recursive && frame.ret == V::NEVER && old_ret == V::NEVER;
+            let ret = if endless {
+                // Every way out leads through itself: what follows a call is looked at all the same.
+                self.w.store.unknown()
+            } else if recursive {
+                self.w.store.join(old_ret, frame.ret)
+            } else {
+                frame.ret
+            };
+            // Only the outermost function of a circle goes round again, else rounds would multiply.
+            let outermost = self.w.lows.last().is_none_or(|low| *low >= level);
+            let settled = !recursive || ret == old_ret || !outermost;
+            let summary = &mut self.w.summaries[id.0 as usize];
+            summary.ret = ret;
+            summary.afters = afters;
+            summary.hits = frame.hits;
+            summary.hits.truncate(MAX_HITS);
+            summary.effects = frame.effects;
+            summary.touched = frame.touched.into_iter().collect();
+            summary.calls = frame.calls;
+            summary.live = frame.live.into_boxed_slice();
+            summary.cut = frame.cut;
+            summary.vouches = frame.vouched.unwrap_or_default();
+            summary.recursive = false;
+            if settled {
+                break;
+            }
+            // What was computed inside saw only the last round's answer.
+            for key in self.w.memo_log.split_off(mark) {
+                self.w.memo.remove(&key);
+            }
+        }
+        self.w.depth -= 1;
+        if let Some(low) = self.w.lows.pop()
+            && low < level
+            && let Some(outer) = self.w.lows.last_mut()
+        {
+            *outer = (*outer).min(low);
+        }
+        self.w.summaries[id.0 as usize].running = false;
+        self.w.memo_log.push(key);
+        (id, holes)
+    }
+
+    pub(crate) fn punch_env(&mut self, env: EnvId, holes: &mut Vec<Ls>) -> EnvId {
+        if env == EnvId::EMPTY || env == EnvId::SAME {
+            return EnvId::EMPTY;
+        }
+        let cells = self.w.store.env(env).to_vec();
+        if cells.iter().all(|(_, v)| self.w.store.deep(*v) == Ls::NONE) {
+            return env;
+        }
+        let cells = cells
+            .into_iter()
+            .map(|(k, v)| (k, self.w.store.punch(v, holes)))
+            .collect();
+        self.w.store.closure(cells)
+    }
+
+    /// What the caller takes over from a summary: edges, hits, effects.
+    pub(crate) fn absorb(
+        &mut self,
+        frame: &mut Frame,
+        id: SummaryId,
+        holes: &[Ls],
+        index: Option<u32>,
+        tier: CallTier,
+        callee: FnId,
+    ) {
+        let site = self.site(frame, index.unwrap_or(u32::MAX));
+        let edge = (site, tier, id);
+        if !frame.calls.contains(&edge) {
+            frame.calls.push(edge);
+        }
+        let (hits, effects) = {
+            let s = self.w.summary(id);
+            if s.running {
+                return;
+            }
+            let hits = match self.follow {
+                crate::machine::Follow::Flows => s.hits.clone(),
+                crate::machine::Follow::Calls => Vec::new(),
+            };
+            (hits, s.effects.clone())
+        };
+        let what = self.p.function(callee).name;
+        let hop = index.map(|_| Hop {
+            parent: TraceId(0),
+            kind: TraceKind::Call,
+            site,
+            what,
+        });
+        let here = self.facts_here(frame);
+        for hit in hits {
+            let value = self.w.store.fill(hit.value, holes, hop);
+            if self.w.store.deep(value) == Ls::NONE {
+                continue;
+            }
+            let mut facts: Vec<Fact> = here.clone();
+            for fact in &*hit.facts {
+                let labels = self.w.store.fill_set(fact.labels, holes, None);
+                if labels != Ls::NONE && facts.len() < 32 {
+                    let fact = Fact {
+                        labels,
+                        ..fact.clone()
+                    };
+                    if !facts.contains(&fact) {
+                        facts.push(fact);
+                    }
+                }
+            }
+            let hit = Hit {
+                value,
+                facts: facts.into(),
+                ..hit
+            };
+            self.push_hit(frame, hit);
+        }
+        for (place, site, v) in effects {
+            let v = self.w.store.fill(v, holes, hop);
+            let effect = (place, site, v);
+            // The cell of this very activation is written by a function inside it.
+            if let Place::Cell(owner, name) = place
+                && owner == frame.f
+            {
+                match frame.cells.iter().position(|(n, _)| *n == name) {
+                    Some(at) => {
+                        let joined = self.w.store.join(frame.cells[at].1, v);
+                        if joined != frame.cells[at].1 {
+                            frame.cells[at].1 = joined;
+                            frame.cells_changed = true;
+                        }
+                    }
+                    None => frame.cells.push((name, v)),
+                }
+                continue;
+            }
+            if frame.effects.len() < 400 && !frame.effects.contains(&effect) {
+                frame.effects.push(effect);
+            }
+        }
+    }
+
+    pub(crate) fn push_hit(&mut self, frame: &mut Frame, hit: Hit) {
+        if self.follow == crate::machine::Follow::Calls {
+            return;
+        }
+        if frame.hits.len() >= MAX_HITS {
+            self.w
+                .limits_hit
+                .insert(format!("more than {MAX_HITS} flows through one function"));
+            return;
+        }
+        if !frame.hits.contains(&hit) {
+            frame.hits.push(hit);
+        }
+    }
+
+    pub(crate) fn facts_here(&self, frame: &Frame) -> Vec<Fact> {
+        frame.facts[frame.block as usize]
+            .iter()
+            .flatten()
+            .map(|id| frame.fact_table[*id as usize].clone())
+            .collect()
+    }
+
+    /// Stores the effects of a root's summary.
+    pub fn apply_effects_at_root(&mut self, id: SummaryId) {
+        let effects = self.w.summary(id).effects.clone();
+        for (place, site, v) in effects {
+            let v = self.w.store.map_labels(v, &mut |store, set| {
+                let kept: Vec<_> = store
+                    .labels(set)
+                    .iter()
+                    .copied()
+                    .filter(|l| {
+                        matches!(
+                            l.origin,
+                            crate::label::Origin::Input(_) | crate::label::Origin::Local
+                        )
+                    })
+                    .collect();
+                store.set(kept)
+            });
+            self.w.write_weak(place, site, v);
+        }
+    }
+
+    /// The last version of each parameter on the ways out.
+    pub(crate) fn final_versions(&mut self, frame: &Frame, args: &[V]) -> Box<[Option<V>]> {
+        let p = self.p;
+        let shape = p.shape(frame.f);
+        if shape.versions.is_empty() {
+            return Box::default();
+        }
+        let mut out = Vec::with_capacity(args.len());
+        for (param, arg) in args.iter().enumerate() {
+            let defs: Vec<(u32, u32)> = shape
+                .versions
+                .iter()
+                .filter(|(p, _, _)| *p as usize == param)
+                .map(|(_, b, v)| (*b, *v))
+                .collect();
+            if defs.is_empty() {
+                out.push(None);
+                continue;
+            }
+            let mut seen = vec![false; frame.live.len()];
+            let mut open = frame.returning.clone();
+            let mut v = V::NEVER;
+            while let Some(block) = open.pop() {
+                if std::mem::replace(&mut seen[block as usize], true) {
+                    continue;
+                }
+                if let Some((_, value)) = defs.iter().find(|(b, _)| *b == block) {
+                    let one = frame.vals[*value as usize];
+                    v = self.w.store.join(v, one);
+                    continue;
+                }
+                if block == 0 {
+                    v = self.w.store.join(v, *arg);
+                }
+                open.extend(
+                    frame
+                        .edges
+                        .iter()
+                        .filter(|(_, to)| *to == block)
+                        .map(|(from, _)| *from),
+                );
+            }
+            out.push((v != *arg && v != V::NEVER).then_some(v));
+        }
+        out.into()
+    }
+}

@@ -1,0 +1,244 @@
+//! Nothing arrives at a sink: why, and when that cannot be said.
+
+use crate::judge::View;
+use solvent_base::Location;
+use solvent_finding::{NoPathReason, Stop, Verdict};
+use solvent_graph::link::successors;
+use solvent_graph::world::{SinkRef, SummaryId, Touch};
+use solvent_graph::{FnId, Site};
+use solvent_ir::{FunctionKind, Terminator};
+use std::collections::BTreeSet;
+
+impl View<'_> {
+    /// Why nothing arrives at a sink; `None` when it only gets constants.
+    pub(crate) fn closed(
+        &self,
+        sink: SinkRef,
+        harmless: BTreeSet<NoPathReason>,
+    ) -> Option<Verdict> {
+        let f = sink.site.function;
+        if !harmless.is_empty() {
+            return Some(Verdict::NoPath {
+                reasons: harmless.into_iter().collect(),
+            });
+        }
+        let alone = self.graph.alone.get(&f).map(|id| self.world.summary(*id));
+        let alone_touch = alone.and_then(|s| {
+            s.touched
+                .iter()
+                .find(|(at, _)| *at == sink)
+                .map(|(_, touch)| *touch)
+        });
+        if let Some(touch) = self.outside.get(&sink).or_else(|| self.inside.get(&sink)) {
+            let worst = (*touch).max(self.inside.get(&sink).copied().unwrap_or(Touch::Constant));
+            if worst == Touch::Constant && alone_touch != Some(Touch::Labelled) {
+                return None;
+            }
+            if !self.world.limits_hit.is_empty() && worst != Touch::Constant {
+                let stops = self
+                    .world
+                    .limits_hit
+                    .iter()
+                    .map(|w| Stop::Limit { what: w.clone() })
+                    .collect();
+                return Some(Verdict::Undecided { stops });
+            }
+            // Without a parameter in it, the value does not depend on who else may call.
+            if alone_touch == Some(Touch::Labelled)
+                && let Some(stops) = self.stops_of(f)
+            {
+                return Some(Verdict::Undecided { stops });
+            }
+            return Some(Verdict::NoPath {
+                reasons: vec![NoPathReason::NotFromInput],
+            });
+        }
+        if alone_touch == Some(Touch::Constant) {
+            return None;
+        }
+        if self.reached.contains(&f) || alone.is_some() && alone_touch.is_none() {
+            // The function runs, but control does not get to the sink.
+            if let Some(reason) = self.dead_branch(sink.site) {
+                return Some(Verdict::NoPath {
+                    reasons: vec![reason],
+                });
+            }
+        }
+        if let Some(stops) = self.stops_of(f) {
+            if alone_touch == Some(Touch::Plain) && self.world.limits_hit.is_empty() {
+                return Some(Verdict::NoPath {
+                    reasons: vec![NoPathReason::NotFromInput],
+                });
+            }
+            return Some(Verdict::Undecided { stops });
+        }
+        let function = self.graph.program.function(f);
+        if matches!(
+            function.kind,
+            FunctionKind::Module | FunctionKind::ClassBody
+        ) {
+            return Some(Verdict::NoPath {
+                reasons: vec![NoPathReason::NotFromInput],
+            });
+        }
+        let owner = self.owner(f);
+        let callers: Vec<FnId> = self
+            .callers
+            .get(&owner)
+            .into_iter()
+            .flatten()
+            .copied()
+            .filter(|c| self.owner(*c) != owner)
+            .collect();
+        let cut = self
+            .world
+            .dead_calls
+            .iter()
+            .filter(|(_, callee)| *callee == owner)
+            .find_map(|(site, _)| self.dead_branch(*site));
+        let reasons = if let (true, Some(cut)) = (callers.is_empty(), cut) {
+            vec![cut]
+        } else if callers.is_empty() {
+            vec![NoPathReason::NoCaller {
+                function: self.symbol(owner),
+            }]
+        } else {
+            let mut out: Vec<NoPathReason> = callers
+                .into_iter()
+                .map(|caller| NoPathReason::DeadCaller {
+                    function: self.symbol(owner),
+                    caller: self.symbol(caller),
+                })
+                .collect();
+            out.sort();
+            out.truncate(8);
+            out
+        };
+        Some(Verdict::NoPath { reasons })
+    }
+
+    /// The function whose call runs this one: a comprehension belongs to the function around it.
+    pub(crate) fn owner(&self, mut f: FnId) -> FnId {
+        let program = &self.graph.program;
+        for _ in 0..32 {
+            let function = program.function(f);
+            match (function.kind, function.parent) {
+                (FunctionKind::Comprehension | FunctionKind::ClassBody, Some(parent)) => {
+                    f = program.fn_id(program.unit_of(f), parent);
+                }
+                _ => break,
+            }
+        }
+        f
+    }
+
+    /// What keeps the search for callers from being finished.
+    pub(crate) fn stops_of(&self, f: FnId) -> Option<Vec<Stop>> {
+        let mut stops: BTreeSet<Stop> = BTreeSet::new();
+        let mut seen = BTreeSet::new();
+        let mut open = vec![self.owner(f)];
+        while let Some(f) = open.pop() {
+            if !seen.insert(f) || seen.len() > 2000 {
+                continue;
+            }
+            for (site, what) in self.world.escapes.get(&f).into_iter().flatten() {
+                stops.insert(Stop::DynamicBoundary {
+                    location: self.tracer.location(*site),
+                    what: format!("`{}` is handed to {what}", self.symbol(f).qualname),
+                });
+            }
+            if self.world.unsettled.contains(&f) {
+                let what = format!("a loop in `{}` did not settle", self.symbol(f).qualname);
+                stops.insert(Stop::Limit { what });
+            }
+            if let Some(stop) = self.inherited(f) {
+                stops.insert(stop);
+            }
+            for caller in self.callers.get(&f).into_iter().flatten() {
+                open.push(self.owner(*caller));
+            }
+        }
+        if stops.is_empty()
+            && let Some(path) = &self.unreadable
+        {
+            stops.insert(Stop::Unreadable { path: path.clone() });
+        }
+        if stops.is_empty() && self.graph.alone.is_empty() && !self.world.limits_hit.is_empty() {
+            for what in &self.world.limits_hit {
+                stops.insert(Stop::Limit { what: what.clone() });
+            }
+        }
+        (!stops.is_empty()).then(|| stops.into_iter().take(6).collect())
+    }
+
+    /// A method that a base class from outside the tree may call.
+    pub(crate) fn inherited(&self, f: FnId) -> Option<Stop> {
+        let program = &self.graph.program;
+        let function = program.function(f);
+        let class = program.class_id(program.unit_of(f), function.class?);
+        let base = self.world.outside_base(class, self.tracer.names)?;
+        if self.from_outside.contains(&f) {
+            return None;
+        }
+        let location: Location = self
+            .tracer
+            .places
+            .location(program.path_of(f), function.name_span);
+        Some(Stop::DynamicBoundary {
+            location,
+            what: format!("`{base}` may call `{}`", self.symbol(f).qualname),
+        })
+    }
+
+    /// The constant branch that keeps control from a place.
+    pub(crate) fn dead_branch(&self, site: Site) -> Option<NoPathReason> {
+        let program = &self.graph.program;
+        let function = program.function(site.function);
+        let block = function
+            .blocks
+            .iter()
+            .position(|b| (b.start..b.end).contains(&site.inst))? as u32;
+        let mut cuts: BTreeSet<(u32, u32)> = BTreeSet::new();
+        let ids: Vec<SummaryId> = self
+            .roots
+            .iter()
+            .flat_map(|r| r.summaries.iter().copied())
+            .filter(|id| self.world.summary(*id).function == site.function)
+            .chain(self.graph.alone.get(&site.function).copied())
+            .collect();
+        for id in ids {
+            let summary = self.world.summary(id);
+            if summary.live.get(block as usize).copied().unwrap_or(false) {
+                return None;
+            }
+            cuts.extend(summary.cut.iter().copied());
+        }
+        for (branch, cut) in cuts {
+            let mut seen = BTreeSet::new();
+            let mut open = vec![cut];
+            while let Some(at) = open.pop() {
+                if !seen.insert(at) {
+                    continue;
+                }
+                open.extend(successors(function, at));
+            }
+            if !seen.contains(&block) {
+                continue;
+            }
+            let Terminator::Branch { condition, .. } = &function.blocks[branch as usize].terminator
+            else {
+                continue;
+            };
+            let at = Site {
+                function: site.function,
+                inst: condition.0,
+            };
+            let path = program.path_of(site.function);
+            return Some(NoPathReason::DeadBranch {
+                location: self.tracer.location(at),
+                condition: self.tracer.places.quote(path, program.span(at)),
+            });
+        }
+        None
+    }
+}
