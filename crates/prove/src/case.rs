@@ -88,7 +88,7 @@ fn of_finding(finding: &Finding) -> Case {
         .take(MAX_LEADS)
         .map(|flow| {
             let mut transforms = vec![flow.transforms.clone()];
-            // A decoder that static analysis overlooked, or one it imagined.
+            // A decoder that static analysis overlooked.
             if flow
                 .transforms
                 .iter()
@@ -97,6 +97,9 @@ fn of_finding(finding: &Finding) -> Case {
                 transforms.push(vec![Transform::UrlDecode]);
                 transforms.push(vec![Transform::Base64Decode]);
             }
+            // What it imagined, or what cannot be undone, must not keep the plain text from being tried.
+            transforms.push(Vec::new());
+            transforms.dedup();
             Lead {
                 input: flow.input.clone(),
                 transforms,

@@ -31,6 +31,7 @@ mod shape;
 mod target;
 mod token;
 mod tree;
+mod value;
 mod verify;
 
 pub use campaign::{

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use solvent_finding::{Input, Transform};
+use solvent_finding::{Carrier, Input, Transform};
 use solvent_protocol::capsule::{Encode, Oracle, Payloads, Raw, Value};
 
 use crate::case::{Case, Family, Lead};
@@ -12,12 +12,16 @@ use crate::exec::{Plan, Plant, Session, Shot, Variant, fire, late_events};
 use crate::login::{Door, asks_for_login};
 use crate::oracle::{self, Effect, Seen, attempt, judge, signature, token_arrived};
 use crate::payload::{self, Payload, Quote, SqlContext};
-use crate::request::{Draft, WAYS, Wish, candidates, room, ways};
+use crate::request::{Draft, WAYS, Wish, candidates, ways};
 use crate::shape::{Inverse, invert};
 use crate::target::Running;
+use crate::value::room;
 
 /// Secret bits of a prediction: three replays give 48, enough for 2^28 attempts at 2^-20.
 const BITS: u32 = 16;
+
+/// Requests for one input that are looked at with a benign twin.
+const MAX_DRAFTS: usize = 24;
 
 /// A plan that showed its effect once.
 #[derive(Clone, Debug)]
@@ -69,6 +73,16 @@ pub(crate) struct Search<'a> {
     best_twin: Option<u16>,
     session: Session,
     role: Option<String>,
+    /// Attack plans of this role that were sent, so that two guesses of one request cost one.
+    tried: Vec<Plan>,
+    /// What the lead at hand may use of the budget.
+    share: Share,
+}
+
+/// A part of the budget.
+struct Share {
+    requests: u64,
+    deadline: Instant,
 }
 
 /// Why a search stops before its end.
@@ -100,6 +114,11 @@ impl<'a> Search<'a> {
             best_twin: None,
             session: Session::default(),
             role: None,
+            tried: Vec::new(),
+            share: Share {
+                requests: budget.requests,
+                deadline: budget.deadline,
+            },
         }
     }
 
@@ -113,6 +132,10 @@ impl<'a> Search<'a> {
         }
         let mut any_request = false;
         let mut login_error = None;
+        let mut cut = false;
+        let mut leads: Vec<&Lead> = case.leads.iter().collect();
+        leads.sort_by_key(|lead| ease(&lead.input.carrier));
+        let mut left = leads.len() * if self.door.is_some() { 2 } else { 1 };
         // Nobody first: what needs no login is the worse flaw.
         for logged_in in [false, true] {
             if logged_in {
@@ -128,19 +151,24 @@ impl<'a> Search<'a> {
                     }
                 }
             }
-            for lead in &case.leads {
+            self.tried.clear();
+            for lead in &leads {
+                self.allot(left);
+                left = left.saturating_sub(1);
                 match self.lead(family, lead) {
                     Ok(tried) => any_request |= tried,
                     Err(Stop::Found(found)) => return Probed::Found(found),
-                    Err(Stop::Budget) => {
-                        return Probed::Budget(format!(
-                            "{} requests or the time for this case were used up",
-                            self.running.requests - self.started_with
-                        ));
-                    }
+                    // The other inputs have shares of their own.
+                    Err(Stop::Budget) => (any_request, cut) = (true, true),
                     Err(Stop::Died(how)) => return Probed::Died(how),
                 }
             }
+        }
+        if cut {
+            return Probed::Budget(format!(
+                "the budget for this case was used up after {} requests; raise `--max-requests`",
+                self.running.requests - self.started_with
+            ));
         }
         if !any_request {
             return Probed::NoRequest(
@@ -169,9 +197,37 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// Gives the next of `left` leads an equal part of what is left of the budget.
+    fn allot(&mut self, left: usize) {
+        let parts = u32::try_from(left.max(1)).unwrap_or(u32::MAX);
+        let used = self.running.requests - self.started_with;
+        let requests = self.budget.requests.saturating_sub(used);
+        let now = Instant::now();
+        self.share = Share {
+            requests: used + requests.div_ceil(u64::from(parts)),
+            deadline: now + self.budget.deadline.saturating_duration_since(now) / parts,
+        };
+    }
+
     fn spent(&self) -> bool {
-        self.running.requests - self.started_with >= self.budget.requests
-            || Instant::now() >= self.budget.deadline
+        self.running.requests - self.started_with >= self.share.requests
+            || Instant::now() >= self.share.deadline
+    }
+
+    /// The plan for one payload, unless it cannot be delivered or was sent before.
+    fn next_plan(
+        &mut self,
+        aim: &Aim<'_>,
+        payload: &Payload,
+        transforms: &[Transform],
+        oracle: Oracle,
+    ) -> Option<Plan> {
+        let plan = aim.plan(payload, transforms, oracle)?;
+        if self.tried.contains(&plan) {
+            return None;
+        }
+        self.tried.push(plan.clone());
+        Some(plan)
     }
 
     fn shoot(&mut self, plan: &Plan, variant: Variant, plant: Plant) -> Result<Shot, Stop> {
@@ -207,6 +263,8 @@ impl<'a> Search<'a> {
             self.reason = "a condition on the input leaves no room for a payload".to_owned();
             return Ok(false);
         };
+        // An input without a name is guessed at, so more of its requests deserve a try.
+        let limit = if lead.input.name.is_empty() { 8 } else { 3 };
         let mut any = false;
         for way in ways(&lead.input.carrier) {
             let wish = Wish {
@@ -226,7 +284,7 @@ impl<'a> Search<'a> {
             for (at, (draft, twin, arrived)) in ranked.into_iter().enumerate() {
                 any = true;
                 // The best draft gets all payloads; a draft whose token was seen to arrive ends the choice.
-                if at > 0 && !arrived && at > 2 {
+                if !arrived && at >= limit {
                     break;
                 }
                 let aim = Aim {
@@ -260,7 +318,7 @@ impl<'a> Search<'a> {
         ends: &[String],
     ) -> Result<Vec<(Draft, Shot, bool)>, Stop> {
         let mut out: Vec<(u8, Draft, Shot, bool)> = Vec::new();
-        for draft in drafts.into_iter().take(8) {
+        for draft in drafts.into_iter().take(MAX_DRAFTS) {
             let aim = Aim {
                 lead,
                 draft: &draft,
@@ -322,7 +380,8 @@ impl<'a> Search<'a> {
         let mut fired: Vec<(String, Plan)> = Vec::new();
         let mut late: Vec<String> = Vec::new();
         for payload in payload::command(&aim.lead.template) {
-            let Some(plan) = aim.plan(&payload, transforms, Oracle::CanaryProgram) else {
+            let Some(plan) = self.next_plan(aim, &payload, transforms, Oracle::CanaryProgram)
+            else {
                 continue;
             };
             let shot = self.shoot(&plan, Variant::Attack, Plant::Present)?;
@@ -353,7 +412,7 @@ impl<'a> Search<'a> {
                 directory: directory.clone(),
                 extension: extension.clone(),
             };
-            let Some(plan) = aim.plan(&payload, transforms, secret) else {
+            let Some(plan) = self.next_plan(aim, &payload, transforms, secret) else {
                 continue;
             };
             let present = self.shoot(&plan, Variant::Attack, Plant::Present)?;
@@ -430,7 +489,7 @@ impl<'a> Search<'a> {
                 dialect: "sqlite".into(),
                 fragment,
             };
-            let Some(plan) = aim.plan(&payload, transforms, oracle) else {
+            let Some(plan) = self.next_plan(aim, &payload, transforms, oracle) else {
                 continue;
             };
             let by_number = payload.twin.contains("{{number}}");
@@ -455,8 +514,12 @@ impl<'a> Search<'a> {
             return Ok(());
         }
         for payload in payload::sql_bits(seen_context.or(template)) {
-            let Some(plan) = aim.plan(&payload, transforms, Oracle::BooleanBits { bits: BITS })
-            else {
+            let Some(plan) = self.next_plan(
+                aim,
+                &payload,
+                transforms,
+                Oracle::BooleanBits { bits: BITS },
+            ) else {
                 continue;
             };
             let one = self.shoot(&plan, Variant::Attack, Plant::Present)?;
@@ -536,6 +599,18 @@ impl<'a> Search<'a> {
             role: self.role.clone(),
             exchanges,
         })))
+    }
+}
+
+/// Order in which inputs are tried: plain text before what a program signs, packs or rarely reads.
+fn ease(carrier: &Carrier) -> u8 {
+    match carrier {
+        Carrier::Query | Carrier::Form | Carrier::Json => 0,
+        Carrier::PathSegment | Carrier::QueryName | Carrier::FormName => 1,
+        Carrier::RawQuery | Carrier::RawPath | Carrier::RawBody => 2,
+        Carrier::FileName | Carrier::FileContent => 3,
+        Carrier::Header | Carrier::HeaderName => 4,
+        Carrier::Cookie | Carrier::Session => 5,
     }
 }
 

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use solvent_finding::{Carrier, Comparison, Condition, EntryPoint, Input, RouteSegment};
 use solvent_protocol::capsule::{Encode, Raw, Step};
 
+use crate::value::{self, plausible, satisfy};
+
 /// Placeholders for the payload and how each is written on the wire.
 pub(crate) const WAYS: [(&str, &[Encode]); 6] = [
     ("payload", &[]),
@@ -265,20 +267,75 @@ pub(crate) struct Wish<'a> {
 /// sent, or a condition on the attacked input leaves no room.
 pub(crate) fn candidates(wish: &Wish<'_>) -> Vec<Draft> {
     let mut out: Vec<Draft> = Vec::new();
-    for method in methods(wish) {
-        for extent in [
-            Extent::Body,
-            Extent::Conditions,
-            Extent::All,
-            Extent::Mirror,
-        ] {
-            if let Some(draft) = draft(wish, &method, extent)
-                && !out.contains(&draft)
-            {
-                out.push(draft);
+    for guess in guesses(wish) {
+        for method in methods(wish) {
+            for extent in [
+                Extent::Body,
+                Extent::Conditions,
+                Extent::All,
+                Extent::Mirror,
+            ] {
+                if let Some(draft) = draft(wish, &guess, &method, extent)
+                    && !out.contains(&draft)
+                {
+                    out.push(draft);
+                }
             }
         }
     }
+    out
+}
+
+/// What the program spells out fills what the input leaves open.
+struct Guess {
+    /// The attacked input; named where the input has no name of its own.
+    input: Input,
+    /// What stands beside the payload: the value of an attacked name, the beginning of an attacked query.
+    beside: String,
+}
+
+/// Most guesses for one input.
+const MAX_GUESSES: usize = 12;
+
+fn guesses(wish: &Wish<'_>) -> Vec<Guess> {
+    let constants = value::constants(wish.entry, wish.input);
+    let constants = constants.iter().take(MAX_GUESSES);
+    let mut out: Vec<Guess> = Vec::new();
+    let plain = |beside: &str| Guess {
+        input: wish.input.clone(),
+        beside: beside.to_owned(),
+    };
+    match wish.input.carrier {
+        Carrier::QueryName | Carrier::FormName | Carrier::HeaderName => {
+            out.extend(constants.map(|text| plain(text)));
+            out.push(plain("a1"));
+        }
+        Carrier::RawQuery => {
+            // A program that looks for `name=` in the query string reads a parameter of that name.
+            out.extend(constants.map(|text| plain(&format!("{}=", text.trim_end_matches('=')))));
+            out.push(plain(""));
+        }
+        Carrier::Query | Carrier::Form | Carrier::Json | Carrier::Header | Carrier::Cookie
+            if wish.input.name.is_empty() =>
+        {
+            out.extend(constants.map(|text| Guess {
+                input: Input {
+                    carrier: wish.input.carrier.clone(),
+                    name: text.clone(),
+                },
+                beside: String::new(),
+            }));
+            out.push(Guess {
+                input: Input {
+                    carrier: wish.input.carrier.clone(),
+                    name: "a1".to_owned(),
+                },
+                beside: String::new(),
+            });
+        }
+        _ => out.push(plain("")),
+    }
+    out.dedup_by(|a, b| a.input == b.input && a.beside == b.beside);
     out
 }
 
@@ -328,15 +385,15 @@ fn methods(wish: &Wish<'_>) -> Vec<String> {
         out.truncate(if has_body { 1 } else { 2 });
     }
     for method in known {
-        let fits = !has_body || method != "GET";
-        if fits && !out.contains(&method) {
+        // Last: frameworks read a body that comes with GET, intermediaries often drop it.
+        if !out.contains(&method) {
             out.push(method);
         }
     }
     out
 }
 
-fn draft(wish: &Wish<'_>, method: &str, extent: Extent) -> Option<Draft> {
+fn draft(wish: &Wish<'_>, guess: &Guess, method: &str, extent: Extent) -> Option<Draft> {
     let mut values: BTreeMap<Input, Wire> = BTreeMap::new();
     let mut absent: BTreeSet<Input> = BTreeSet::new();
     for condition in wish.conditions {
@@ -359,19 +416,20 @@ fn draft(wish: &Wish<'_>, method: &str, extent: Extent) -> Option<Draft> {
             Extent::Body | Extent::Mirror => body_carrier(&input.carrier),
             Extent::All => true,
         };
-        if wanted && input != wish.input && !absent.contains(input) {
+        if wanted && *input != guess.input && !absent.contains(input) {
             values.insert(input.clone(), plausible(&input.name, constants));
         }
     }
     for condition in wish.conditions {
         if condition.input != *wish.input
+            && condition.input != guess.input
             && let Some(value) = satisfy(condition, wish.entry)
         {
             values.insert(condition.input.clone(), value);
         }
     }
     let payload = format!("{{{{{}}}}}", wish.way);
-    values.insert(wish.input.clone(), payload.clone());
+    values.insert(guess.input.clone(), payload.clone());
     if extent == Extent::Mirror {
         let mut mirrored = false;
         for (input, _) in &wish.entry.inputs {
@@ -387,7 +445,15 @@ fn draft(wish: &Wish<'_>, method: &str, extent: Extent) -> Option<Draft> {
             return None;
         }
     }
-    build(wish, method, &values)
+    build(wish, guess, method, &values)
+}
+
+/// Carriers whose inputs cannot be sent without a name.
+fn needs_name(carrier: &Carrier) -> bool {
+    matches!(
+        carrier,
+        Carrier::Query | Carrier::Form | Carrier::Json | Carrier::Header | Carrier::Cookie
+    )
 }
 
 /// Whether two names mean one value and its repetition: a common beginning of four letters or more.
@@ -402,7 +468,12 @@ fn alike(a: &str, b: &str) -> bool {
         || b.to_lowercase().ends_with(&a.to_lowercase())
 }
 
-fn build(wish: &Wish<'_>, method: &str, values: &BTreeMap<Input, Wire>) -> Option<Draft> {
+fn build(
+    wish: &Wish<'_>,
+    guess: &Guess,
+    method: &str,
+    values: &BTreeMap<Input, Wire>,
+) -> Option<Draft> {
     let mut draft = Draft {
         method: method.to_owned(),
         path: path(wish, values)?,
@@ -418,8 +489,12 @@ fn build(wish: &Wish<'_>, method: &str, values: &BTreeMap<Input, Wire>) -> Optio
     let mut fields: Vec<(String, Wire)> = Vec::new();
     let mut files: Vec<(Wire, Option<Wire>, Wire)> = Vec::new();
     let attacked_name = format!("{{{{{}}}}}", wish.way);
+    let beside = String::from_utf8_lossy(&Encode::Form.apply(guess.beside.as_bytes())).into_owned();
     for (input, value) in values {
-        let is_attack = input == wish.input;
+        let is_attack = *input == guess.input;
+        if input.name.is_empty() && needs_name(&input.carrier) {
+            continue;
+        }
         let write = |encode: Encode| -> Wire {
             if value.contains("{{") {
                 value.clone()
@@ -457,15 +532,17 @@ fn build(wish: &Wish<'_>, method: &str, values: &BTreeMap<Input, Wire>) -> Optio
                 ));
             }
             Carrier::QueryName if is_attack => {
-                draft.query.push((attacked_name.clone(), guess_value(wish)));
+                draft.query.push((attacked_name.clone(), beside.clone()));
             }
-            Carrier::FormName if is_attack => form.push((attacked_name.clone(), guess_value(wish))),
+            Carrier::FormName if is_attack => form.push((attacked_name.clone(), beside.clone())),
             Carrier::HeaderName if is_attack => {
                 draft
                     .headers
-                    .push((attacked_name.clone(), guess_value(wish)));
+                    .push((attacked_name.clone(), header_safe(&guess.beside)));
             }
-            Carrier::RawQuery if is_attack => draft.raw_query = Some(value.clone()),
+            Carrier::RawQuery if is_attack => {
+                draft.raw_query = Some(format!("{}{value}", path_text(&guess.beside)));
+            }
             Carrier::RawBody if is_attack => draft.body = Body::Raw(value.clone()),
             Carrier::Session if is_attack => return None,
             // Placed by `path`, or meaningless beside an attack elsewhere.
@@ -507,19 +584,6 @@ fn or(name: &str, default: &str) -> String {
     } else {
         name.to_owned()
     }
-}
-
-/// The value that a name carrier's parameter gets: what the program compares with, else a plain letter.
-fn guess_value(wish: &Wish<'_>) -> Wire {
-    wish.entry
-        .inputs
-        .iter()
-        .find(|(input, _)| input == wish.input)
-        .and_then(|(_, constants)| constants.first())
-        .map_or_else(
-            || "a1".to_owned(),
-            |text| String::from_utf8_lossy(&Encode::Form.apply(text.as_bytes())).into_owned(),
-        )
 }
 
 fn header_safe(value: &str) -> Wire {
@@ -605,107 +669,6 @@ fn path_text(text: &str) -> Wire {
         }
     }
     out
-}
-
-/// A value for which the condition holds; `None` where the input must be left out.
-fn satisfy(condition: &Condition, entry: &EntryPoint) -> Option<Wire> {
-    let known = || {
-        entry
-            .inputs
-            .iter()
-            .find(|(input, _)| *input == condition.input)
-            .map_or_else(Vec::new, |(_, constants)| constants.clone())
-    };
-    let value = &condition.value;
-    match condition.comparison {
-        Comparison::Equals => Some(value.clone()),
-        Comparison::Contains => Some(format!("a{value}a")),
-        Comparison::StartsWith => Some(format!("{value}a")),
-        Comparison::EndsWith => Some(format!("a{value}")),
-        Comparison::Present => Some(plausible(&condition.input.name, &known())),
-        Comparison::NotEquals => {
-            let others: Vec<String> = known().into_iter().filter(|c| c != value).collect();
-            Some(plausible(&condition.input.name, &others))
-        }
-        Comparison::Digits => Some("1".to_owned()),
-        Comparison::Matches => Some(from_pattern(value)),
-        Comparison::Absent => None,
-    }
-}
-
-/// What the attacked input's own conditions ask of the payload: beginnings and ends. `None` when they leave
-/// no room for one.
-pub(crate) fn room(input: &Input, conditions: &[Condition]) -> Option<(Vec<String>, Vec<String>)> {
-    let (mut starts, mut ends) = (Vec::new(), Vec::new());
-    for condition in conditions.iter().filter(|c| c.input == *input) {
-        match condition.comparison {
-            Comparison::Equals | Comparison::Digits | Comparison::Absent => return None,
-            Comparison::StartsWith => starts.push(condition.value.clone()),
-            Comparison::EndsWith => ends.push(condition.value.clone()),
-            // Containing is no harm to a payload that begins with what must be contained.
-            Comparison::Contains => starts.push(condition.value.clone()),
-            Comparison::NotEquals | Comparison::Present | Comparison::Matches => {}
-        }
-    }
-    Some((starts, ends))
-}
-
-/// A plausible value by constants, then by name.
-fn plausible(name: &str, constants: &[String]) -> String {
-    if let Some(constant) = constants.iter().find(|c| !c.is_empty() && c.len() < 200) {
-        return constant.clone();
-    }
-    let name = name.to_ascii_lowercase();
-    let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
-    if has(&["mail"]) {
-        "a1@example.com"
-    } else if has(&["pass", "pwd"]) {
-        "Passw0rd1"
-    } else if name == "id"
-        || name.ends_with("_id")
-        || has(&[
-            "count", "page", "num", "qty", "quantity", "amount", "price", "limit", "offset",
-            "size", "year", "age", "is_", "has_",
-        ])
-    {
-        "1"
-    } else if has(&["date"]) {
-        "2024-01-02"
-    } else if has(&["url", "link"]) {
-        "http://127.0.0.1/a1"
-    } else if has(&["ip", "host", "domain"]) {
-        "127.0.0.1"
-    } else {
-        "a1"
-    }
-    .to_owned()
-}
-
-/// A short text for the plainest patterns; anything else gets a letter and a digit.
-fn from_pattern(pattern: &str) -> String {
-    let inner = pattern
-        .trim_start_matches(['^', '('])
-        .trim_end_matches(['$', ')']);
-    if inner.starts_with("\\d") || inner.starts_with("[0-9]") {
-        let count = inner
-            .split_once('{')
-            .and_then(|(_, rest)| rest.split(['}', ',']).next())
-            .and_then(|n| n.parse::<usize>().ok())
-            .unwrap_or(1);
-        return "1".repeat(count.clamp(1, 64));
-    }
-    if inner.contains('@') {
-        return "a1@example.com".to_owned();
-    }
-    if let Some(first) = inner.split('|').next()
-        && inner.contains('|')
-        && first
-            .chars()
-            .all(|c| c.is_alphanumeric() || c == '_' || c == '-')
-    {
-        return first.to_owned();
-    }
-    "a1".to_owned()
 }
 
 #[cfg(test)]

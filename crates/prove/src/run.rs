@@ -494,7 +494,12 @@ fn finish(
         );
         return;
     }
-    let tier = if found.role.is_some() {
+    let odd_body = found
+        .plan
+        .steps
+        .iter()
+        .any(|step| step.method == "GET" && !step.body.0.is_empty());
+    let tier = if found.role.is_some() || odd_body {
         Tier::P1
     } else {
         Tier::P0
@@ -509,6 +514,9 @@ fn finish(
         input_words(&found.input),
         found.role.as_deref().unwrap_or("anonymous")
     ));
+    if odd_body {
+        evidence.push("needs a GET request with a body, which proxies may drop".to_owned());
+    }
     if verified.alone {
         evidence.push(
             "depends on the state of the application: replayed alone on each instance".to_owned(),

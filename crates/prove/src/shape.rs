@@ -129,7 +129,7 @@ pub(crate) fn invert(transforms: &[Transform], wanted: &[u8]) -> Option<Inverse>
     // `None` is a place where any byte will do.
     let mut text: Vec<Option<u8>> = wanted.iter().copied().map(Some).collect();
     let mut encode: Vec<Encode> = Vec::new();
-    for transform in transforms.iter().rev() {
+    for transform in simplified(transforms).into_iter().rev() {
         match transform {
             Transform::Prefix(prefix) => {
                 if let Some(rest) = strip_front(&text, prefix.as_bytes()) {
@@ -205,6 +205,24 @@ pub(crate) fn invert(transforms: &[Transform], wanted: &[u8]) -> Option<Inverse>
         text: fill(&text),
         encode,
     })
+}
+
+/// The transforms without pairs that undo each other: what is encoded and decoded again arrives as it was.
+fn simplified(transforms: &[Transform]) -> Vec<&Transform> {
+    let mut out: Vec<&Transform> = Vec::new();
+    for transform in transforms {
+        let undone = matches!(
+            (out.last(), transform),
+            (Some(Transform::Base64Encode), Transform::Base64Decode)
+                | (Some(Transform::UrlEncode), Transform::UrlDecode)
+        );
+        if undone {
+            out.pop();
+        } else {
+            out.push(transform);
+        }
+    }
+    out
 }
 
 /// Placeholders are shorter or longer than what replaces them; a token has 19 characters.
@@ -306,6 +324,28 @@ mod tests {
         let inverse = invert(&transforms, b"a b").expect("deliverable");
         assert_eq!(inverse.encode, [Encode::Base64, Encode::Percent]);
         assert_eq!(arrives(&transforms, "../%x+"), "../%x+");
+    }
+
+    #[test]
+    fn what_is_encoded_and_decoded_again_is_sent_as_it_is() {
+        let pair = [Transform::Base64Encode, Transform::Base64Decode];
+        let inverse = invert(&pair, b"x' or").expect("deliverable");
+        assert_eq!(
+            (inverse.text.as_slice(), inverse.encode.len()),
+            (&b"x' or"[..], 0)
+        );
+        let inside = [
+            Transform::UrlDecode,
+            Transform::UrlEncode,
+            Transform::Base64Encode,
+            Transform::Base64Decode,
+            Transform::UrlDecode,
+        ];
+        assert_eq!(arrives(&inside, "../%x+"), "../%x+");
+        assert_eq!(
+            invert(&inside, b"a b").expect("deliverable").encode,
+            [Encode::Percent]
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::value::room;
 use solvent_base::{FilePath, Location, Span};
 use solvent_finding::{EntryKind, Symbol};
 
@@ -194,4 +195,74 @@ fn an_input_that_must_equal_a_constant_leaves_no_room() {
         value: "x".into(),
     };
     assert_eq!(room(&input, &[fixed]), None);
+}
+
+fn guessed(methods: &[&str], carrier: Carrier, constants: &[&str]) -> Vec<Step> {
+    let input = Input {
+        carrier: carrier.clone(),
+        name: String::new(),
+    };
+    let mut entry = entry(
+        methods,
+        &[RouteSegment::Literal("/x".into())],
+        &[(carrier, "")],
+    );
+    entry.inputs[0].1 = constants.iter().map(|text| (*text).to_owned()).collect();
+    let wish = Wish {
+        entry: &entry,
+        input: &input,
+        conditions: &[],
+        way: ways(&input.carrier)[0],
+    };
+    candidates(&wish).iter().map(Draft::render).collect()
+}
+
+#[test]
+fn a_field_whose_name_is_attacked_takes_the_values_that_the_program_spells() {
+    let steps = guessed(&["POST"], Carrier::FormName, &["admin", "x y"]);
+    let bodies: Vec<String> = steps.iter().map(|step| text(&step.body)).collect();
+    assert_eq!(
+        bodies,
+        [
+            "{{payload_form}}=admin",
+            "{{payload_form}}=x+y",
+            "{{payload_form}}=a1"
+        ]
+    );
+}
+
+#[test]
+fn a_query_string_that_is_searched_for_a_name_begins_with_it() {
+    let steps = guessed(&["GET"], Carrier::RawQuery, &["file=", "zip"]);
+    let targets: Vec<String> = steps.iter().map(|step| text(&step.target)).collect();
+    assert_eq!(
+        targets,
+        [
+            "/x?file={{payload}}",
+            "/x?zip={{payload}}",
+            "/x?{{payload}}"
+        ]
+    );
+}
+
+#[test]
+fn a_parameter_of_unknown_name_takes_the_names_that_the_program_spells() {
+    let steps = guessed(&["GET"], Carrier::Query, &["page"]);
+    let targets: Vec<String> = steps.iter().map(|step| text(&step.target)).collect();
+    assert_eq!(
+        targets,
+        ["/x?page={{payload_percent}}", "/x?a1={{payload_percent}}"]
+    );
+}
+
+#[test]
+fn a_body_goes_with_get_only_where_no_other_method_is_known() {
+    let methods = |known: &[&str]| -> Vec<String> {
+        guessed(known, Carrier::FormName, &[])
+            .into_iter()
+            .map(|step| step.method)
+            .collect()
+    };
+    assert_eq!(methods(&["GET"]), ["GET"]);
+    assert_eq!(methods(&["GET", "POST"]), ["POST", "GET"]);
 }
