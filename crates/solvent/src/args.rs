@@ -99,7 +99,7 @@ pub struct ProveArgs {
     #[arg(long, default_value_t = 3_600, value_name = "N")]
     pub max_seconds: u64,
     /// Give up on one finding after this many requests
-    #[arg(long, default_value_t = 400, value_name = "N")]
+    #[arg(long, default_value_t = 2_000, value_name = "N")]
     pub max_requests: u32,
 }
 

@@ -63,7 +63,7 @@ pub fn demo(args: &DemoArgs, common: &Common, progress: &dyn Progress) -> Result
     let loop_started = Instant::now();
     let mut engine = open(&repo, Git::Required)?;
     engine.submit(&actor, &Command::Init, progress)?;
-    let request = ProveRequest { attack: Attack::Findings(Vec::new()), max_requests: 400, max_seconds: 600 };
+    let request = ProveRequest { attack: Attack::Findings(Vec::new()), max_requests: 2_000, max_seconds: 600 };
     let Answer::Proved(proofs) = engine.submit(&actor, &Command::Prove(request), progress)? else {
         return Err(unexpected());
     };
