@@ -1,13 +1,34 @@
 //! Summaries: computed once per shape of arguments, and taken over by callers.
 
+use std::collections::BTreeSet;
+
 use crate::call::{MAX_HITS, MAX_RECURSION, SMALL};
-use crate::label::{Hop, TraceId, TraceKind};
+use crate::label::{Hop, InputId, InputShape, Origin, TraceId, TraceKind};
 use crate::link::FnId;
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, EnvId, Ls, V};
 use crate::world::{CallTier, Fact, Hit, Place, Summary, SummaryId};
 
 impl Machine<'_> {
+    /// Inputs of known name among the values of an evaluated function: a request must fill them even where
+    /// they come to no harm.
+    fn inputs_read(&self, frame: &Frame) -> Vec<InputId> {
+        let sets: BTreeSet<Ls> = frame.vals.iter().map(|v| self.w.store.deep(*v)).collect();
+        let inputs: BTreeSet<InputId> = sets
+            .into_iter()
+            .flat_map(|set| self.w.store.labels(set))
+            .filter_map(|label| match label.origin {
+                Origin::Input(id) => Some(id),
+                _ => None,
+            })
+            .filter(|id| {
+                let key = self.w.store.input(*id);
+                key.name != self.w.store.empty && key.shape == InputShape::Whole
+            })
+            .collect();
+        inputs.into_iter().collect()
+    }
+
     /// The summary of a function for these arguments, computed once per shape of arguments.
     pub(crate) fn summarize(&mut self, f: FnId, env: EnvId, args: Vec<V>) -> (SummaryId, Vec<Ls>) {
         let mut holes = Vec::new();
@@ -68,6 +89,7 @@ impl Machine<'_> {
             live: Box::default(),
             cut: Vec::new(),
             vouches: Vec::new(),
+            inputs: Vec::new(),
             running: true,
             recursive: false,
             level: self.w.lows.len() as u32,
@@ -95,7 +117,9 @@ impl Machine<'_> {
             // Only the outermost function of a circle goes round again, else rounds would multiply.
             let outermost = self.w.lows.last().is_none_or(|low| *low >= level);
             let settled = !recursive || ret == old_ret || !outermost;
+            let inputs = self.inputs_read(&frame);
             let summary = &mut self.w.summaries[id.0 as usize];
+            summary.inputs = inputs;
             summary.ret = ret;
             summary.afters = afters;
             summary.hits = frame.hits;

@@ -7,6 +7,7 @@ use solvent_finding::Comparison;
 use solvent_models::MemberId;
 
 use crate::hash::{IdMap, IdSet};
+use crate::label::InputId;
 use crate::link::{ClassId, FnId, Site, UnitId};
 use crate::value::{EnvId, Ls, Store, V};
 
@@ -101,6 +102,8 @@ pub struct Summary {
     pub cut: Vec<(u32, u32)>,
     /// Parameters that a truthy answer vouches for: `(parameter, kinds, marks)`.
     pub vouches: Vec<(u32, u64, u16)>,
+    /// Inputs of known name that the function reads, whatever becomes of them.
+    pub inputs: Vec<InputId>,
     pub(crate) running: bool,
     pub(crate) recursive: bool,
     /// Place in the stack of running summaries.

@@ -134,6 +134,12 @@ impl<'a> View<'a> {
             .iter()
             .filter(|r| r.kind == RootKind::Entry(index))
         {
+            for id in &root.summaries {
+                for input in &self.world.summary(*id).inputs {
+                    let input = self.tracer.input(self.world.store.input(*input));
+                    inputs.entry(input).or_default();
+                }
+            }
             for hit in &root.hits {
                 for condition in self.tracer.conditions(&hit.facts) {
                     let values = inputs.entry(condition.input).or_default();
