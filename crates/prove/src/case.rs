@@ -134,11 +134,13 @@ fn of_entry(entry: &EntryPoint, weakness: &WeaknessId) -> Case {
             });
         }
     }
-    // Also where no input is known: what static analysis overlooked must be survived too.
-    inputs.push(Input {
-        carrier: Carrier::RawQuery,
-        name: String::new(),
-    });
+    // Where no input is known, what static analysis overlooked must be survived too.
+    if inputs.is_empty() {
+        inputs.push(Input {
+            carrier: Carrier::RawQuery,
+            name: String::new(),
+        });
+    }
     inputs.sort();
     inputs.dedup();
     let leads = inputs
