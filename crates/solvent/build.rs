@@ -7,7 +7,8 @@ use std::{env, fs};
 const EXAMPLES: [&str; 2] = ["storefront", "storefront-fixed"];
 
 fn main() {
-    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join("../../examples");
+    let root =
+        PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join("../../examples");
     let mut code = String::new();
     for example in EXAMPLES {
         let folder = root.join(example);
@@ -21,7 +22,11 @@ fn main() {
             example.replace('-', "_").to_uppercase()
         );
         for (name, path) in files {
-            let _ = writeln!(code, "    ({name:?}, include_bytes!({:?})),", path.display().to_string());
+            let _ = writeln!(
+                code,
+                "    ({name:?}, include_bytes!({:?})),",
+                path.display().to_string()
+            );
         }
         let _ = writeln!(code, "];");
     }
@@ -32,11 +37,22 @@ fn main() {
 }
 
 fn collect(root: &Path, folder: &Path, files: &mut Vec<(String, PathBuf)>) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
     for entry in entries.flatten() {
         let path = entry.path();
         let name = entry.file_name();
-        if ["__pycache__", ".pytest_cache", ".solvent", "instance", ".venv"].iter().any(|skip| name == *skip) {
+        if [
+            "__pycache__",
+            ".pytest_cache",
+            ".solvent",
+            "instance",
+            ".venv",
+        ]
+        .iter()
+        .any(|skip| name == *skip)
+        {
             continue;
         }
         if path.is_dir() {

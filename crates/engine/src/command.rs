@@ -34,7 +34,10 @@ impl Actor {
         if id.is_empty() || id.len() > 100 || id.chars().any(char::is_control) {
             return Err(bad());
         }
-        Ok(Self { kind, id: id.to_owned() })
+        Ok(Self {
+            kind,
+            id: id.to_owned(),
+        })
     }
 }
 
@@ -47,7 +50,9 @@ pub enum Command {
     Prove(ProveRequest),
     Replay(ReplayRequest),
     /// Look into a sealed capsule.
-    OpenCapsule { finding: String },
+    OpenCapsule {
+        finding: String,
+    },
     /// Make the projections anew from the ledger.
     Rebuild,
 }
@@ -88,12 +93,20 @@ pub struct ReplayRequest {
 /// What a command answered.
 #[derive(Debug)]
 pub enum Answer {
-    Initialised { key: String, created: Created },
+    Initialised {
+        key: String,
+        created: Created,
+    },
     Scanned(Box<ScanReport>),
     Proved(Box<ProveReport>),
     Replayed(Box<ReplayReport>),
-    Opened { capsule: Box<Capsule>, commitment: String },
-    Rebuilt { records: u64 },
+    Opened {
+        capsule: Box<Capsule>,
+        commitment: String,
+    },
+    Rebuilt {
+        records: u64,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -56,15 +56,35 @@ impl Engine {
     pub fn open(options: Options) -> Result<Self, EngineError> {
         let repo = Repo::open(&options.path, options.git)?;
         let host = Host::open(&repo.root).map_err(|e| {
-            EngineError::unfinished(format!("cannot open `{}`: {e}", options.path.display()), "is it readable?")
+            EngineError::unfinished(
+                format!("cannot open `{}`: {e}", options.path.display()),
+                "is it readable?",
+            )
         })?;
         let folder = repo.root.join(STATE_FOLDER);
         let (ledger, created) = open_ledger(&folder, &host)?;
-        let store = SqliteStore::open(&folder.join("projections.sqlite"), &ledger)
-            .map_err(|e| EngineError::unfinished(format!("cannot open the projections: {e}"), "run `solvent ledger rebuild`"))?;
-        let policy = Policy::builtin()
-            .map_err(|e| EngineError::unfinished(format!("the built-in policy does not load: {e:?}"), "this is a defect of this build"))?;
-        let mut engine = Self { repo, host, options, ledger, store, policy, created };
+        let store =
+            SqliteStore::open(&folder.join("projections.sqlite"), &ledger).map_err(|e| {
+                EngineError::unfinished(
+                    format!("cannot open the projections: {e}"),
+                    "run `solvent ledger rebuild`",
+                )
+            })?;
+        let policy = Policy::builtin().map_err(|e| {
+            EngineError::unfinished(
+                format!("the built-in policy does not load: {e:?}"),
+                "this is a defect of this build",
+            )
+        })?;
+        let mut engine = Self {
+            repo,
+            host,
+            options,
+            ledger,
+            store,
+            policy,
+            created,
+        };
         engine.close_interrupted()?;
         Ok(engine)
     }
@@ -85,11 +105,21 @@ impl Engine {
             ..govern::Actor::owner(&actor.id)
         };
         let who = if actor.kind == ActorKind::Agent {
-            govern::Actor { roles: std::collections::BTreeSet::from(["tester".to_owned()]), ..who }
+            govern::Actor {
+                roles: std::collections::BTreeSet::from(["tester".to_owned()]),
+                ..who
+            }
         } else {
             who
         };
-        let decision = govern::decide(&self.policy, &Request { actor: who, action, target });
+        let decision = govern::decide(
+            &self.policy,
+            &Request {
+                actor: who,
+                action,
+                target,
+            },
+        );
         let body = Body {
             actor: recorded(actor),
             action: action_word(command).to_owned(),
@@ -102,14 +132,22 @@ impl Engine {
         };
         let intent = self.append(body.clone())?;
         if !decision.allowed() {
-            return Err(EngineError::refused(decision.sentence(), decision.pass.join("; ")));
+            return Err(EngineError::refused(
+                decision.sentence(),
+                decision.pass.join("; "),
+            ));
         }
         let acted = self.act(command, progress);
         let (status, outputs) = match &acted {
             Ok(acted) => (acted.status, acted.outputs.clone()),
             Err(_) => (Status::Failed, Vec::new()),
         };
-        let result = Body { phase: Phase::Result { intent, status }, outputs, decision: None, ..body };
+        let result = Body {
+            phase: Phase::Result { intent, status },
+            outputs,
+            decision: None,
+            ..body
+        };
         self.append(result)?;
         acted.map(|acted| acted.answer)
     }
@@ -123,7 +161,11 @@ impl Engine {
             Command::Scan => {
                 let scan = scan::scan(&self.repo, &self.host, progress);
                 let output = self.seal(names::SCAN_REPORT, &scan.report)?;
-                let status = if scan.report.unmeasured.is_empty() { Status::Done } else { Status::Partial };
+                let status = if scan.report.unmeasured.is_empty() {
+                    Status::Done
+                } else {
+                    Status::Partial
+                };
                 Ok(Acted {
                     answer: Answer::Scanned(Box::new(scan.report)),
                     status,
@@ -143,10 +185,15 @@ impl Engine {
                 }))
             }
             Command::Rebuild => {
-                self.store
-                    .rebuild(&self.ledger)
-                    .map_err(|e| EngineError::unfinished(format!("cannot rebuild: {e}"), "run `solvent ledger verify`"))?;
-                Ok(Acted::quiet(Answer::Rebuilt { records: self.ledger.size() }))
+                self.store.rebuild(&self.ledger).map_err(|e| {
+                    EngineError::unfinished(
+                        format!("cannot rebuild: {e}"),
+                        "run `solvent ledger verify`",
+                    )
+                })?;
+                Ok(Acted::quiet(Answer::Rebuilt {
+                    records: self.ledger.size(),
+                }))
             }
         }
     }
@@ -178,7 +225,10 @@ impl Engine {
             ),
             Command::OpenCapsule { finding } => (
                 Action::OpenCapsule,
-                Target::Capsule { id: finding.clone(), flaw: FlawState::Open },
+                Target::Capsule {
+                    id: finding.clone(),
+                    flaw: FlawState::Open,
+                },
                 format!("capsule of finding {finding}"),
             ),
             Command::Rebuild => (Action::Rebuild, ledger(), format!("projections of {name}")),
@@ -186,7 +236,10 @@ impl Engine {
     }
 
     pub(crate) fn append(&mut self, body: Body) -> Result<u64, EngineError> {
-        let index = self.ledger.append(&self.host, body).map_err(|e| ledger_error(&e))?;
+        let index = self
+            .ledger
+            .append(&self.host, body)
+            .map_err(|e| ledger_error(&e))?;
         self.store.catch_up(&self.ledger).map_err(|e| {
             EngineError::unfinished(
                 format!("recorded, but the projections could not follow: {e}"),
@@ -199,19 +252,32 @@ impl Engine {
     /// Gives every allowed intent without a result the result that is known: that it was cut off.
     fn close_interrupted(&mut self) -> Result<(), EngineError> {
         let open = self.store.open_runs().map_err(|e| {
-            EngineError::unfinished(format!("cannot read the projections: {e}"), "run `solvent ledger rebuild`")
+            EngineError::unfinished(
+                format!("cannot read the projections: {e}"),
+                "run `solvent ledger rebuild`",
+            )
         })?;
         for intent in open {
-            let body = self.ledger.record(intent).map_err(|e| ledger_error(&e))?.body;
+            let body = self
+                .ledger
+                .record(intent)
+                .map_err(|e| ledger_error(&e))?
+                .body;
             self.append(Body {
                 actor: record::Actor {
                     id: "recovery".to_owned(),
                     kind: record::ActorKind::System,
                     on_behalf_of: Some(body.actor.id.clone()),
                 },
-                phase: Phase::Result { intent, status: Status::Unknown },
+                phase: Phase::Result {
+                    intent,
+                    status: Status::Unknown,
+                },
                 decision: None,
-                links: vec![Link { rel: "recovers".to_owned(), to: intent.to_string() }],
+                links: vec![Link {
+                    rel: "recovers".to_owned(),
+                    to: intent.to_string(),
+                }],
                 ..body
             })?;
         }
@@ -219,15 +285,26 @@ impl Engine {
     }
 
     /// Seals a document beside the log; the item names it in a result record.
-    pub(crate) fn seal(&self, name: &str, value: &impl serde::Serialize) -> Result<Item, EngineError> {
-        let content = serde_json::to_vec(value)
-            .map_err(|e| EngineError::unfinished(format!("cannot write {name}: {e}"), "this is a defect"))?;
+    pub(crate) fn seal(
+        &self,
+        name: &str,
+        value: &impl serde::Serialize,
+    ) -> Result<Item, EngineError> {
+        let content = serde_json::to_vec(value).map_err(|e| {
+            EngineError::unfinished(format!("cannot write {name}: {e}"), "this is a defect")
+        })?;
         self.seal_bytes(name, &content)
     }
 
     pub(crate) fn seal_bytes(&self, name: &str, content: &[u8]) -> Result<Item, EngineError> {
-        let commitment = self.ledger.put_object(&self.host, content).map_err(|e| ledger_error(&e))?;
-        Ok(Item { commitment, name: name.to_owned() })
+        let commitment = self
+            .ledger
+            .put_object(&self.host, content)
+            .map_err(|e| ledger_error(&e))?;
+        Ok(Item {
+            commitment,
+            name: name.to_owned(),
+        })
     }
 
     fn capsule(&mut self, wanted: &CapsuleRef) -> Result<Capsule, EngineError> {
@@ -251,9 +328,16 @@ impl Engine {
                     "run `solvent prove` first",
                 )
             })?;
-        let bytes = self.ledger.get_object(commitment).map_err(|e| ledger_error(&e))?;
-        let capsule = capsule::parse(&bytes)
-            .map_err(|e| EngineError::unfinished(format!("the sealed capsule of {id} does not read: {e}"), "run `solvent ledger verify`"))?;
+        let bytes = self
+            .ledger
+            .get_object(commitment)
+            .map_err(|e| ledger_error(&e))?;
+        let capsule = capsule::parse(&bytes).map_err(|e| {
+            EngineError::unfinished(
+                format!("the sealed capsule of {id} does not read: {e}"),
+                "run `solvent ledger verify`",
+            )
+        })?;
         Ok((capsule, commitment))
     }
 }
@@ -266,9 +350,14 @@ impl Engine {
         if path.exists() {
             return Ok(None);
         }
-        let Ok(recipe) = solvent_prove::infer(&self.repo.root, &[]) else { return Ok(None) };
+        let Ok(recipe) = solvent_prove::infer(&self.repo.root, &[]) else {
+            return Ok(None);
+        };
         std::fs::write(&path, recipe.public_text()).map_err(|e| {
-            EngineError::unfinished(format!("cannot write `solvent.toml`: {e}"), "is the repository writable?")
+            EngineError::unfinished(
+                format!("cannot write `solvent.toml`: {e}"),
+                "is the repository writable?",
+            )
         })?;
         Ok(Some(recipe.start.to_string()))
     }
@@ -276,14 +365,20 @@ impl Engine {
 
 impl Acted {
     fn quiet(answer: Answer) -> Self {
-        Self { answer, status: Status::Done, outputs: Vec::new() }
+        Self {
+            answer,
+            status: Status::Done,
+            outputs: Vec::new(),
+        }
     }
 }
 
 fn open_ledger(folder: &Path, host: &Host) -> Result<(Ledger, Created), EngineError> {
     let ledger = folder.join("ledger");
     if Ledger::exists(&ledger) {
-        return Ledger::open(&ledger).map(|l| (l, Created::Before)).map_err(|e| ledger_error(&e));
+        return Ledger::open(&ledger)
+            .map(|l| (l, Created::Before))
+            .map_err(|e| ledger_error(&e));
     }
     std::fs::create_dir_all(folder).map_err(|e| {
         EngineError::unfinished(
@@ -293,9 +388,14 @@ fn open_ledger(folder: &Path, host: &Host) -> Result<(Ledger, Created), EngineEr
     })?;
     // The state is this machine's: keys and sealed proofs must not be committed by accident.
     std::fs::write(folder.join(".gitignore"), "*\n").map_err(|e| {
-        EngineError::unfinished(format!("cannot write in `{STATE_FOLDER}`: {e}"), "is the disk full?")
+        EngineError::unfinished(
+            format!("cannot write in `{STATE_FOLDER}`: {e}"),
+            "is the disk full?",
+        )
     })?;
-    Ledger::create(&ledger, host).map(|l| (l, Created::Now)).map_err(|e| ledger_error(&e))
+    Ledger::create(&ledger, host)
+        .map(|l| (l, Created::Now))
+        .map_err(|e| ledger_error(&e))
 }
 
 pub(crate) fn ledger_error(error: &LedgerError) -> EngineError {
@@ -347,4 +447,3 @@ fn action_word(command: &Command) -> &'static str {
         Command::Rebuild => "rebuild",
     }
 }
-

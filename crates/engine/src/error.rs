@@ -24,15 +24,27 @@ pub struct EngineError {
 
 impl EngineError {
     pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { failure: Failure::Usage, message: message.into(), hint: hint.into() }
+        Self {
+            failure: Failure::Usage,
+            message: message.into(),
+            hint: hint.into(),
+        }
     }
 
     pub fn unfinished(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { failure: Failure::Unfinished, message: message.into(), hint: hint.into() }
+        Self {
+            failure: Failure::Unfinished,
+            message: message.into(),
+            hint: hint.into(),
+        }
     }
 
     pub fn refused(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { failure: Failure::Refused, message: message.into(), hint: hint.into() }
+        Self {
+            failure: Failure::Refused,
+            message: message.into(),
+            hint: hint.into(),
+        }
     }
 }
 

@@ -11,7 +11,10 @@ use crate::error::EngineError;
 /// Checks a ledger folder, or a copy of one, with a key (and a checkpoint) from outside it.
 pub fn verify(folder: &Path, key: &str, last: Option<&str>) -> Result<VerifyReport, EngineError> {
     let key = TrustedKey::parse(key).ok_or_else(|| {
-        EngineError::usage("this is not a ledger key", "give the key that `solvent init` or `solvent ledger head` printed")
+        EngineError::usage(
+            "this is not a ledger key",
+            "give the key that `solvent init` or `solvent ledger head` printed",
+        )
     })?;
     if !folder.is_dir() {
         return Err(EngineError::usage(
@@ -20,7 +23,9 @@ pub fn verify(folder: &Path, key: &str, last: Option<&str>) -> Result<VerifyRepo
         ));
     }
     solvent_ledger::verify(folder, &key, last.map(str::as_bytes)).map_err(|e| match e {
-        VerifyError::Folder(_) => EngineError::unfinished(e.to_string(), "give a ledger folder that you can read"),
+        VerifyError::Folder(_) => {
+            EngineError::unfinished(e.to_string(), "give a ledger folder that you can read")
+        }
         VerifyError::Outside(_) => EngineError::usage(
             e.to_string(),
             "give a checkpoint of this log, as `solvent ledger head` printed it",

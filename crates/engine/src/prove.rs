@@ -8,7 +8,8 @@ use solvent_protocol::capsule::{self, Capsule};
 use solvent_protocol::record::{Item, MAX_ITEMS, Status};
 use solvent_protocol::view::from_finding::input_text;
 use solvent_protocol::view::{
-    PROVE_SCHEMA, ProofView, ProveReport, REPLAY_SCHEMA, ReplayReport, Subject, TargetView, Unmeasured,
+    PROVE_SCHEMA, ProofView, ProveReport, REPLAY_SCHEMA, ReplayReport, Subject, TargetView,
+    Unmeasured,
 };
 use solvent_prove::{self as proving, CaseResult, Prepared, Recipe};
 use solvent_sandbox::NativeSandbox;
@@ -44,9 +45,13 @@ pub(crate) fn prove(
         run(engine, &recipe, &chosen, request, progress).map(Some)
     };
     let (mut report, results) = match campaign {
-        Ok(None) => {
-            (ProveReport { target: recipe_view(&recipe), ..empty_report(&scan, started_ms) }, Vec::new())
-        }
+        Ok(None) => (
+            ProveReport {
+                target: recipe_view(&recipe),
+                ..empty_report(&scan, started_ms)
+            },
+            Vec::new(),
+        ),
         Ok(Some((prepared, campaign))) => {
             let report = ProveReport {
                 target: target_view(&prepared, campaign.start),
@@ -56,8 +61,14 @@ pub(crate) fn prove(
             (report, campaign.cases)
         }
         Err(reason) => {
-            let report = ProveReport { target: recipe_view(&recipe), ..empty_report(&scan, started_ms) };
-            let results = chosen.cases().map(|finding| not_tried(finding, &reason)).collect();
+            let report = ProveReport {
+                target: recipe_view(&recipe),
+                ..empty_report(&scan, started_ms)
+            };
+            let results = chosen
+                .cases()
+                .map(|finding| not_tried(finding, &reason))
+                .collect();
             (report, results)
         }
     };
@@ -71,8 +82,16 @@ pub(crate) fn prove(
     report.duration_ms = started.elapsed().as_millis() as u64;
     report.unmeasured = unmeasured(&scan, &report);
     outputs.push(engine.seal(names::PROVE_REPORT, &report)?);
-    let status = if report.unmeasured.is_empty() { Status::Done } else { Status::Partial };
-    Ok(Acted { answer: Answer::Proved(Box::new(report)), status, outputs })
+    let status = if report.unmeasured.is_empty() {
+        Status::Done
+    } else {
+        Status::Partial
+    };
+    Ok(Acted {
+        answer: Answer::Proved(Box::new(report)),
+        status,
+        outputs,
+    })
 }
 
 /// Runs a capsule on this tree, or on another revision of it.
@@ -85,13 +104,23 @@ pub(crate) fn replay(
     let scratch = tempfile::Builder::new()
         .prefix("solvent-replay-")
         .tempdir()
-        .map_err(|e| EngineError::unfinished(format!("cannot make a temporary folder: {e}"), "is the disk full?"))?;
+        .map_err(|e| {
+            EngineError::unfinished(
+                format!("cannot make a temporary folder: {e}"),
+                "is the disk full?",
+            )
+        })?;
     let mut repo = engine.repo.clone();
     if let Some(revision) = revision {
         progress.stage(&format!("writing the tree of {revision}"));
         let folder = scratch.path().join("tree");
         let (commit, root) = engine.repo.export_revision(revision, &folder)?;
-        repo = Repo { root, revision: Some(commit), dirty: false, is_git: false };
+        repo = Repo {
+            root,
+            revision: Some(commit),
+            dirty: false,
+            is_git: false,
+        };
     }
     let recipe = recipe(&repo)?;
     let subject = Subject {
@@ -116,8 +145,13 @@ pub(crate) fn replay(
         seconds: 0.0,
     };
     let mut listen = |event| show(progress, event);
-    let prepared =
-        proving::prepare(&recipe, &repo.root, &engine.options.cache, &sandbox, &mut listen);
+    let prepared = proving::prepare(
+        &recipe,
+        &repo.root,
+        &engine.options.cache,
+        &sandbox,
+        &mut listen,
+    );
     match prepared {
         Ok(prepared) => {
             let result = proving::replay(
@@ -142,9 +176,17 @@ pub(crate) fn replay(
             report.reason = error.to_string();
         }
     }
-    let status = if report.outcome == "inconclusive" { Status::Partial } else { Status::Done };
+    let status = if report.outcome == "inconclusive" {
+        Status::Partial
+    } else {
+        Status::Done
+    };
     let outputs = vec![engine.seal(names::REPLAY_REPORT, &report)?];
-    Ok(Acted { answer: Answer::Replayed(Box::new(report)), status, outputs })
+    Ok(Acted {
+        answer: Answer::Replayed(Box::new(report)),
+        status,
+        outputs,
+    })
 }
 
 fn recipe(repo: &Repo) -> Result<Recipe, EngineError> {
@@ -159,7 +201,10 @@ fn recipe(repo: &Repo) -> Result<Recipe, EngineError> {
 /// What a campaign is about.
 enum Chosen {
     Findings(Vec<Finding>),
-    Everything { entries: Vec<solvent_finding::EntryPoint>, weaknesses: Vec<WeaknessId> },
+    Everything {
+        entries: Vec<solvent_finding::EntryPoint>,
+        weaknesses: Vec<WeaknessId>,
+    },
 }
 
 impl Chosen {
@@ -198,18 +243,28 @@ fn choose(scan: &Scan, attack: &Attack) -> Result<Chosen, EngineError> {
                     && !matches!(f.verdict, Verdict::NoPath { .. })
                     && (wanted.is_empty() || wanted.iter().any(|id| matches_id(f, id)))
             };
-            Ok(Chosen::Findings(scan.findings.iter().filter(open).cloned().collect()))
+            Ok(Chosen::Findings(
+                scan.findings.iter().filter(open).cloned().collect(),
+            ))
         }
         Attack::Everything { routes } => {
             let entries = scan
                 .entry_points
                 .iter()
-                .filter(|e| routes.is_empty() || routes.iter().any(|r| e.route.contains(r.as_str())))
+                .filter(|e| {
+                    routes.is_empty() || routes.iter().any(|r| e.route.contains(r.as_str()))
+                })
                 .cloned()
                 .collect();
-            let weaknesses =
-                solvent_models::ModelSet::builtin().weaknesses().iter().map(|w| WeaknessId(w.id.clone())).collect();
-            Ok(Chosen::Everything { entries, weaknesses })
+            let weaknesses = solvent_models::ModelSet::builtin()
+                .weaknesses()
+                .iter()
+                .map(|w| WeaknessId(w.id.clone()))
+                .collect();
+            Ok(Chosen::Everything {
+                entries,
+                weaknesses,
+            })
         }
     }
 }
@@ -227,16 +282,29 @@ fn run(
 ) -> Result<(Prepared, proving::Campaign), InconclusiveReason> {
     let attack = match chosen {
         Chosen::Findings(findings) => proving::Attack::Findings(findings),
-        Chosen::Everything { entries, weaknesses } => proving::Attack::IgnoreVerdicts { entries, weaknesses },
+        Chosen::Everything {
+            entries,
+            weaknesses,
+        } => proving::Attack::IgnoreVerdicts {
+            entries,
+            weaknesses,
+        },
     };
     let sandbox = NativeSandbox::new(engine.options.launcher.clone());
     let mut listen = |event| show(progress, event);
-    let prepared =
-        proving::prepare(recipe, &engine.repo.root, &engine.options.cache, &sandbox, &mut listen)
-            .map_err(|e| match e {
-                proving::PrepareError::Sandbox(e) => InconclusiveReason::NoSandbox(format!("{e}; {}", e.next_step())),
-                other => InconclusiveReason::PrepareFailed(other.to_string()),
-            })?;
+    let prepared = proving::prepare(
+        recipe,
+        &engine.repo.root,
+        &engine.options.cache,
+        &sandbox,
+        &mut listen,
+    )
+    .map_err(|e| match e {
+        proving::PrepareError::Sandbox(e) => {
+            InconclusiveReason::NoSandbox(format!("{e}; {}", e.next_step()))
+        }
+        other => InconclusiveReason::PrepareFailed(other.to_string()),
+    })?;
     let options = proving::Options {
         requests_per_case: request.max_requests,
         time: Duration::from_secs(request.max_seconds),
@@ -300,9 +368,15 @@ fn not_tried(finding: &Finding, reason: &InconclusiveReason) -> CaseResult {
     CaseResult {
         fingerprint: Some(finding.fingerprint),
         weakness: finding.weakness.clone(),
-        entry: finding.entry.as_ref().map(solvent_finding::EntryPoint::label).unwrap_or_default(),
+        entry: finding
+            .entry
+            .as_ref()
+            .map(solvent_finding::EntryPoint::label)
+            .unwrap_or_default(),
         input: None,
-        outcome: Outcome::Inconclusive { reason: reason.clone() },
+        outcome: Outcome::Inconclusive {
+            reason: reason.clone(),
+        },
         reason: reason_text(reason),
         proof: None,
         capsule: None,
@@ -321,7 +395,9 @@ fn reason_text(reason: &InconclusiveReason) -> String {
         InconclusiveReason::LoginFailed(why) => format!("could not log in: {why}"),
         InconclusiveReason::NoRequest(why) => format!("no request could be built: {why}"),
         InconclusiveReason::TwinFailed(why) => format!("the benign twin did not behave: {why}"),
-        InconclusiveReason::SensorNotNeutral(why) => format!("the sensors change the target: {why}"),
+        InconclusiveReason::SensorNotNeutral(why) => {
+            format!("the sensors change the target: {why}")
+        }
         InconclusiveReason::NotVerified(why) => format!("seen once, not verified: {why}"),
         InconclusiveReason::Budget(why) => format!("the budget ran out: {why}"),
         InconclusiveReason::TargetDied(why) => format!("the target stopped answering: {why}"),
@@ -384,7 +460,8 @@ fn unmeasured(scan: &Scan, report: &ProveReport) -> Vec<Unmeasured> {
     let mut out = scan.report.unmeasured.clone();
     for proof in report.proofs.iter().filter(|p| p.outcome == "inconclusive") {
         out.push(Unmeasured {
-            what: format!("proof of {} {} {}", proof.id, proof.weakness, proof.entry).replace("  ", " "),
+            what: format!("proof of {} {} {}", proof.id, proof.weakness, proof.entry)
+                .replace("  ", " "),
             why: proof.reason.clone(),
         });
     }

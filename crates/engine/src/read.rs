@@ -13,23 +13,34 @@ impl Engine {
     /// The funnel of this repository.
     pub fn status(&mut self) -> Result<StatusReport, EngineError> {
         let name = self.repo.name();
-        let mut status = self.store.status(Some(&name)).map_err(|e| store_error(&e))?;
+        let mut status = self
+            .store
+            .status(Some(&name))
+            .map_err(|e| store_error(&e))?;
         // A campaign repeats the gaps of the scan that it began with.
         let mut said = std::collections::HashSet::new();
-        status.unmeasured.retain(|gap| said.insert((gap.what.clone(), gap.why.clone())));
+        status
+            .unmeasured
+            .retain(|gap| said.insert((gap.what.clone(), gap.why.clone())));
         Ok(status)
     }
 
     /// Findings of the newest scan, the ones to act on first.
     pub fn findings(&mut self) -> Result<FindingList, EngineError> {
-        let filter = Filter { subject: Some(self.repo.name()), presence: Presence::Newest, ..Filter::present() };
+        let filter = Filter {
+            subject: Some(self.repo.name()),
+            presence: Presence::Newest,
+            ..Filter::present()
+        };
         self.store.findings(&filter).map_err(|e| store_error(&e))
     }
 
     /// One finding by its id or the start of it.
     pub fn show(&mut self, id: &str) -> Result<ShowReport, EngineError> {
         let name = self.repo.name();
-        self.store.show(Some(&name), id).map_err(|e| store_error(&e))
+        self.store
+            .show(Some(&name), id)
+            .map_err(|e| store_error(&e))
     }
 
     pub(crate) fn finding(&mut self, id: &str) -> Result<FindingState, EngineError> {
@@ -38,7 +49,12 @@ impl Engine {
 
     /// The newest records.
     pub fn log(&mut self, last: u64) -> Result<LogReport, EngineError> {
-        let filter = LogFilter { action: None, actor: None, from: 0, last };
+        let filter = LogFilter {
+            action: None,
+            actor: None,
+            from: 0,
+            last,
+        };
         self.store.log(&filter).map_err(|e| store_error(&e))
     }
 
@@ -49,11 +65,19 @@ impl Engine {
             .store
             .latest_scan(Some(&name))
             .map_err(|e| store_error(&e))?
-            .ok_or_else(|| EngineError::usage("nothing was scanned here yet", "run `solvent scan` or `solvent prove` first"))?;
+            .ok_or_else(|| {
+                EngineError::usage(
+                    "nothing was scanned here yet",
+                    "run `solvent scan` or `solvent prove` first",
+                )
+            })?;
         Ok(FullReport {
             status: self.status()?,
             scan,
-            prove: self.store.latest_prove(Some(&name)).map_err(|e| store_error(&e))?,
+            prove: self
+                .store
+                .latest_prove(Some(&name))
+                .map_err(|e| store_error(&e))?,
             findings: self.findings()?.findings,
             generated_ms: self.host.now().0,
             ledger: Some(self.head()?),
@@ -63,7 +87,10 @@ impl Engine {
     /// Size and root of the ledger.
     pub fn head(&self) -> Result<LedgerHead, EngineError> {
         let head = self.ledger.head().map_err(|e| ledger_error(&e))?;
-        Ok(LedgerHead { size: head.size, root: head.root.to_string() })
+        Ok(LedgerHead {
+            size: head.size,
+            root: head.root.to_string(),
+        })
     }
 
     /// The key to keep outside this machine, as verifiers take it.

@@ -39,7 +39,10 @@ impl Repo {
     pub fn open(path: &Path, git: Git) -> Result<Self, EngineError> {
         let shown = path.display();
         let root = path.canonicalize().map_err(|e| {
-            EngineError::usage(format!("cannot open `{shown}`: {e}"), "give the folder of a repository")
+            EngineError::usage(
+                format!("cannot open `{shown}`: {e}"),
+                "give the folder of a repository",
+            )
         })?;
         if !root.is_dir() {
             return Err(EngineError::usage(
@@ -51,7 +54,12 @@ impl Repo {
         let is_git = matches!(&inside, Ok(out) if out.trim() == "true");
         if !is_git {
             if git == Git::NotNeeded {
-                return Ok(Self { root, revision: None, dirty: false, is_git: false });
+                return Ok(Self {
+                    root,
+                    revision: None,
+                    dirty: false,
+                    is_git: false,
+                });
             }
             if let Err(message) = &inside
                 && message.contains("dubious ownership")
@@ -66,29 +74,55 @@ impl Repo {
                 "run `git init` and commit, or add `--no-git` to take the folder as it is, without a revision",
             ));
         }
-        let revision = git_out(&root, ["rev-parse", "--verify", "HEAD"]).ok().map(|s| s.trim().to_owned());
+        let revision = git_out(&root, ["rev-parse", "--verify", "HEAD"])
+            .ok()
+            .map(|s| s.trim().to_owned());
         if revision.is_none() && git == Git::Required {
             return Err(EngineError::usage(
                 format!("`{shown}` is an empty git repository: it has no commit"),
                 "commit something first, or add `--no-git` to take the files as they are",
             ));
         }
-        let status = git_out(&root, ["status", "--porcelain", "--untracked-files=normal", "--", "."])
-            .unwrap_or_default();
-        let dirty = status
-            .lines()
-            .any(|line| !line.get(3..).is_some_and(|p| p.trim_matches('"').starts_with(STATE_FOLDER)));
-        Ok(Self { root, revision, dirty, is_git: true })
+        let status = git_out(
+            &root,
+            [
+                "status",
+                "--porcelain",
+                "--untracked-files=normal",
+                "--",
+                ".",
+            ],
+        )
+        .unwrap_or_default();
+        let dirty = status.lines().any(|line| {
+            !line
+                .get(3..)
+                .is_some_and(|p| p.trim_matches('"').starts_with(STATE_FOLDER))
+        });
+        Ok(Self {
+            root,
+            revision,
+            dirty,
+            is_git: true,
+        })
     }
 
     /// Name of the root folder.
     pub fn name(&self) -> String {
-        self.root.file_name().and_then(OsStr::to_str).unwrap_or("repository").to_owned()
+        self.root
+            .file_name()
+            .and_then(OsStr::to_str)
+            .unwrap_or("repository")
+            .to_owned()
     }
 
     /// Writes the tree of `revision` to `into` without touching the checkout, its index or its worktree
     /// list. Returns the full commit id and the folder that corresponds to this root.
-    pub fn export_revision(&self, revision: &str, into: &Path) -> Result<(String, PathBuf), EngineError> {
+    pub fn export_revision(
+        &self,
+        revision: &str,
+        into: &Path,
+    ) -> Result<(String, PathBuf), EngineError> {
         if !self.is_git {
             return Err(EngineError::usage(
                 "a revision can only be taken from a git repository",
@@ -96,23 +130,35 @@ impl Repo {
             ));
         }
         let wanted = format!("{revision}^{{commit}}");
-        let commit = git_out(&self.root, ["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted])
-            .map_err(|_| {
-                EngineError::usage(
-                    format!("no commit `{revision}` in this repository"),
-                    "see `git log --oneline`",
-                )
-            })?;
+        let commit = git_out(
+            &self.root,
+            [
+                "rev-parse",
+                "--verify",
+                "--quiet",
+                "--end-of-options",
+                &wanted,
+            ],
+        )
+        .map_err(|_| {
+            EngineError::usage(
+                format!("no commit `{revision}` in this repository"),
+                "see `git log --oneline`",
+            )
+        })?;
         let commit = commit.trim().to_owned();
         let index = into.with_extension("index");
         let mut prefix = into.as_os_str().to_owned();
         prefix.push("/");
         let failed = |e: String| {
-            EngineError::unfinished(format!("cannot write the tree of `{revision}`: {e}"), "is the disk full?")
+            EngineError::unfinished(
+                format!("cannot write the tree of `{revision}`: {e}"),
+                "is the disk full?",
+            )
         };
         fs::create_dir_all(into).map_err(|e| failed(e.to_string()))?;
-        let result = run_git(git(&self.root, ["read-tree", &commit]).env("GIT_INDEX_FILE", &index)).and_then(
-            |_| {
+        let result = run_git(git(&self.root, ["read-tree", &commit]).env("GIT_INDEX_FILE", &index))
+            .and_then(|_| {
                 run_git(
                     git(&self.root, ["checkout-index", "--all", "--quiet"])
                         .arg({
@@ -122,8 +168,7 @@ impl Repo {
                         })
                         .env("GIT_INDEX_FILE", &index),
                 )
-            },
-        );
+            });
         let _ = fs::remove_file(&index);
         result.map_err(failed)?;
         let prefix = git_out(&self.root, ["rev-parse", "--show-prefix"]).unwrap_or_default();
@@ -143,7 +188,14 @@ fn git<'a>(root: &Path, args: impl IntoIterator<Item = &'a str>) -> Command {
     command
         .arg("-C")
         .arg(root)
-        .args(["--no-pager", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"])
+        .args([
+            "--no-pager",
+            "--no-optional-locks",
+            "-c",
+            "core.fsmonitor=false",
+            "-c",
+            "core.hooksPath=/dev/null",
+        ])
         .args(args)
         .env("GIT_TERMINAL_PROMPT", "0")
         .env("LC_ALL", "C")

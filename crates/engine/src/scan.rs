@@ -24,11 +24,30 @@ pub struct Scan {
 /// Extensions of languages that carry code but have no front end yet: a repository of only these must
 /// not look clean.
 const NOT_MODELLED: &[(&str, &str)] = &[
-    ("js", "JavaScript"), ("mjs", "JavaScript"), ("cjs", "JavaScript"), ("jsx", "JavaScript"),
-    ("ts", "TypeScript"), ("tsx", "TypeScript"), ("java", "Java"), ("kt", "Kotlin"), ("go", "Go"),
-    ("rb", "Ruby"), ("php", "PHP"), ("cs", "C#"), ("rs", "Rust"), ("c", "C"), ("cc", "C++"),
-    ("cpp", "C++"), ("scala", "Scala"), ("swift", "Swift"), ("pl", "Perl"), ("sh", "shell"),
-    ("pyx", "Cython"), ("ex", "Elixir"), ("vue", "Vue"), ("jsp", "JSP"),
+    ("js", "JavaScript"),
+    ("mjs", "JavaScript"),
+    ("cjs", "JavaScript"),
+    ("jsx", "JavaScript"),
+    ("ts", "TypeScript"),
+    ("tsx", "TypeScript"),
+    ("java", "Java"),
+    ("kt", "Kotlin"),
+    ("go", "Go"),
+    ("rb", "Ruby"),
+    ("php", "PHP"),
+    ("cs", "C#"),
+    ("rs", "Rust"),
+    ("c", "C"),
+    ("cc", "C++"),
+    ("cpp", "C++"),
+    ("scala", "Scala"),
+    ("swift", "Swift"),
+    ("pl", "Perl"),
+    ("sh", "shell"),
+    ("pyx", "Cython"),
+    ("ex", "Elixir"),
+    ("vue", "Vue"),
+    ("jsp", "JSP"),
 ];
 
 /// Scans the tree behind `system`. Never fails: what could not be read or finished is in the report's
@@ -62,7 +81,10 @@ pub fn scan(repo: &Repo, system: &dyn System, progress: &dyn Progress) -> Scan {
             let bytes = system
                 .read(path, solvent_lang::MAX_SOURCE_BYTES)
                 .map_err(|error| read_problem(path, &error))?;
-            Ok((solvent_lang::lower(path, &bytes, &names), Digest::of(&bytes)))
+            Ok((
+                solvent_lang::lower(path, &bytes, &names),
+                Digest::of(&bytes),
+            ))
         })
         .collect();
     let mut units = Vec::with_capacity(lowered.len());
@@ -91,14 +113,31 @@ pub fn scan(repo: &Repo, system: &dyn System, progress: &dyn Progress) -> Scan {
             .ok()
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     };
-    let reach = solvent_taint::reach(&graph, models, &names, &text, &solvent_taint::Limits::STANDARD);
+    let reach = solvent_taint::reach(
+        &graph,
+        models,
+        &names,
+        &text,
+        &solvent_taint::Limits::STANDARD,
+    );
     problems.extend(reach.problems);
 
     let mut findings = reach.findings;
     findings.sort_by_key(|f| {
-        (rank(&f.verdict), std::cmp::Reverse(f.severity), f.sink.location.clone(), f.fingerprint)
+        (
+            rank(&f.verdict),
+            std::cmp::Reverse(f.severity),
+            f.sink.location.clone(),
+            f.fingerprint,
+        )
     });
-    let unmeasured = unmeasured(&problems, &not_modelled, files_analysed, reach.entry_points.len(), &findings);
+    let unmeasured = unmeasured(
+        &problems,
+        &not_modelled,
+        files_analysed,
+        reach.entry_points.len(),
+        &findings,
+    );
     let report = ScanReport {
         schema: SCAN_SCHEMA.to_owned(),
         tool: tool(),
@@ -113,18 +152,29 @@ pub fn scan(repo: &Repo, system: &dyn System, progress: &dyn Progress) -> Scan {
         coverage: Coverage {
             files_seen: walk.files.len() as u64,
             files_analysed,
-            files_not_modelled: not_modelled.iter().map(|(l, n)| ((*l).to_owned(), *n)).collect(),
+            files_not_modelled: not_modelled
+                .iter()
+                .map(|(l, n)| ((*l).to_owned(), *n))
+                .collect(),
             lines,
             functions: reach.stats.functions as u64,
             calls_resolved: reach.stats.call_edges as u64,
             calls_unresolved: reach.stats.boundaries as u64,
             constant_sinks: reach.stats.constant_sinks as u64,
         },
-        entry_points: reach.entry_points.iter().map(EntryPointView::from).collect(),
+        entry_points: reach
+            .entry_points
+            .iter()
+            .map(EntryPointView::from)
+            .collect(),
         findings: findings.iter().map(FindingView::from).collect(),
         unmeasured,
     };
-    Scan { findings, entry_points: reach.entry_points, report }
+    Scan {
+        findings,
+        entry_points: reach.entry_points,
+        report,
+    }
 }
 
 /// Name, version and model digest of this build.
@@ -146,7 +196,10 @@ fn rank(verdict: &Verdict) -> u8 {
 
 fn read_problem(path: &FilePath, error: &ReadError) -> Problem {
     let (kind, message) = match error {
-        ReadError::NotFound => (ProblemKind::Unreadable, "went away while it was read".to_owned()),
+        ReadError::NotFound => (
+            ProblemKind::Unreadable,
+            "went away while it was read".to_owned(),
+        ),
         ReadError::TooLarge(size) => (
             ProblemKind::TooLarge,
             format!(
@@ -157,7 +210,12 @@ fn read_problem(path: &FilePath, error: &ReadError) -> Problem {
         ),
         ReadError::Other(words) => (ProblemKind::Unreadable, words.clone()),
     };
-    Problem { kind, path: Some(path.clone()), span: None, message }
+    Problem {
+        kind,
+        path: Some(path.clone()),
+        span: None,
+        message,
+    }
 }
 
 fn unmeasured(
@@ -183,7 +241,10 @@ fn unmeasured(
     }
     for (language, count) in not_modelled {
         out.push(Unmeasured {
-            what: format!("{count} {language} file{}", if *count == 1 { "" } else { "s" }),
+            what: format!(
+                "{count} {language} file{}",
+                if *count == 1 { "" } else { "s" }
+            ),
             why: format!("{language} is not modelled yet"),
         });
     }
@@ -192,14 +253,23 @@ fn unmeasured(
     gaps.dedup();
     for problem in gaps {
         out.push(Unmeasured {
-            what: problem.path.as_ref().map_or_else(|| "part of the analysis".to_owned(), |p| format!("file {p}")),
+            what: problem.path.as_ref().map_or_else(
+                || "part of the analysis".to_owned(),
+                |p| format!("file {p}"),
+            ),
             why: problem.message.clone(),
         });
     }
-    let undecided = findings.iter().filter(|f| matches!(f.verdict, Verdict::Undecided { .. })).count();
+    let undecided = findings
+        .iter()
+        .filter(|f| matches!(f.verdict, Verdict::Undecided { .. }))
+        .count();
     if undecided > 0 {
         out.push(Unmeasured {
-            what: format!("the verdict of {undecided} finding{}", if undecided == 1 { "" } else { "s" }),
+            what: format!(
+                "the verdict of {undecided} finding{}",
+                if undecided == 1 { "" } else { "s" }
+            ),
             why: "the search could not finish; each finding names what stopped it".to_owned(),
         });
     }

@@ -6,7 +6,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Finds what an attacker can reach in your code, proves it in a sandbox, and keeps the evidence
 #[derive(Parser, Debug)]
-#[command(name = "solvent", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    name = "solvent",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
 pub struct Cli {
     #[command(flatten)]
     pub common: Common,

@@ -13,8 +13,8 @@ use solvent_report::{html::Html, sarif::Sarif, text};
 use solvent_sandbox::{Launcher, Tier};
 
 use crate::args::{
-    AttackArg, Cli, Cmd, Common, FindingsArgs, LedgerArgs, LedgerCmd, LogArgs, ProveArgs, ReplayArgs,
-    ReplayWhere, ReportArgs, ShowArgs, Where,
+    AttackArg, Cli, Cmd, Common, FindingsArgs, LedgerArgs, LedgerCmd, LogArgs, ProveArgs,
+    ReplayArgs, ReplayWhere, ReportArgs, ShowArgs, Where,
 };
 use crate::demo;
 use crate::exit::Exit;
@@ -47,13 +47,17 @@ pub fn run(cli: Cli, progress: &Terminal) -> Result<Done, EngineError> {
 
 fn init(place: &Where, common: &Common, progress: &dyn Progress) -> Result<Done, EngineError> {
     let mut engine = open(&place.path, git(place.no_git))?;
-    let Answer::Initialised { key, created } = engine.submit(&actor(common)?, &Command::Init, progress)? else {
+    let Answer::Initialised { key, created } =
+        engine.submit(&actor(common)?, &Command::Init, progress)?
+    else {
         return Err(unexpected());
     };
     let recipe = engine.first_recipe()?;
     let mut human = String::new();
     human.push_str(match created {
-        Created::Now => "Made .solvent/ (ignored by git): the ledger, its keys and sealed proofs.\n",
+        Created::Now => {
+            "Made .solvent/ (ignored by git): the ledger, its keys and sealed proofs.\n"
+        }
         Created::Before => ".solvent/ is there already; nothing in it was changed.\n",
     });
     human.push_str(&match &recipe {
@@ -74,10 +78,20 @@ fn doctor() -> Result<Done, EngineError> {
     let report = solvent_sandbox::probe(&Launcher::current());
     let (word, exit) = match report.tier {
         Tier::Native => ("native: everything can be proven here", Exit::Clean),
-        Tier::Landlock => ("landlock only: nothing is attacked on this machine yet", Exit::Unmeasured),
-        Tier::None => ("none: nothing is attacked on this machine", Exit::Unmeasured),
+        Tier::Landlock => (
+            "landlock only: nothing is attacked on this machine yet",
+            Exit::Unmeasured,
+        ),
+        Tier::None => (
+            "none: nothing is attacked on this machine",
+            Exit::Unmeasured,
+        ),
     };
-    let exit = if report.cannot.is_empty() { exit } else { exit.and(Exit::Unmeasured) };
+    let exit = if report.cannot.is_empty() {
+        exit
+    } else {
+        exit.and(Exit::Unmeasured)
+    };
     let mut human = format!("Sandbox tier  {word}\n");
     for fact in &report.facts {
         human.push_str(&format!("  {:<22} {}\n", fact.name, fact.seen));
@@ -88,7 +102,11 @@ fn doctor() -> Result<Done, EngineError> {
     for line in &report.hints {
         human.push_str(&format!("Next:   {line}\n"));
     }
-    let facts: Vec<_> = report.facts.iter().map(|f| json!({"name": f.name, "seen": f.seen})).collect();
+    let facts: Vec<_> = report
+        .facts
+        .iter()
+        .map(|f| json!({"name": f.name, "seen": f.seen}))
+        .collect();
     Ok(Done {
         exit,
         human,
@@ -107,45 +125,83 @@ fn scan(place: &Where, common: &Common, progress: &dyn Progress) -> Result<Done,
     let Answer::Scanned(report) = engine.submit(&actor(common)?, &Command::Scan, progress)? else {
         return Err(unexpected());
     };
-    Ok(Done { exit: scan_exit(&report), human: text::scan(&report, width()).ansi(), json: to_json(&*report)? })
+    Ok(Done {
+        exit: scan_exit(&report),
+        human: text::scan(&report, width()).ansi(),
+        json: to_json(&*report)?,
+    })
 }
 
 fn scan_exit(report: &ScanReport) -> Exit {
-    let reachable = report.findings.iter().any(|f| f.verdict.word == "reachable");
-    let gaps = if report.unmeasured.is_empty() { Exit::Clean } else { Exit::Unmeasured };
-    if reachable { gaps.and(Exit::Findings) } else { gaps }
+    let reachable = report
+        .findings
+        .iter()
+        .any(|f| f.verdict.word == "reachable");
+    let gaps = if report.unmeasured.is_empty() {
+        Exit::Clean
+    } else {
+        Exit::Unmeasured
+    };
+    if reachable {
+        gaps.and(Exit::Findings)
+    } else {
+        gaps
+    }
 }
 
 fn prove(args: &ProveArgs, common: &Common, progress: &dyn Progress) -> Result<Done, EngineError> {
     let mut engine = open(&args.place.path, git(args.place.no_git))?;
     let attack = match args.attack {
         AttackArg::Reachable => Attack::Findings(args.findings.clone()),
-        AttackArg::Everything => Attack::Everything { routes: args.routes.clone() },
+        AttackArg::Everything => Attack::Everything {
+            routes: args.routes.clone(),
+        },
     };
-    let request =
-        ProveRequest { attack, max_requests: args.max_requests, max_seconds: args.max_seconds };
-    let Answer::Proved(report) = engine.submit(&actor(common)?, &Command::Prove(request), progress)? else {
+    let request = ProveRequest {
+        attack,
+        max_requests: args.max_requests,
+        max_seconds: args.max_seconds,
+    };
+    let Answer::Proved(report) =
+        engine.submit(&actor(common)?, &Command::Prove(request), progress)?
+    else {
         return Err(unexpected());
     };
-    Ok(Done { exit: prove_exit(&report), human: text::prove(&report, width()).ansi(), json: to_json(&*report)? })
+    Ok(Done {
+        exit: prove_exit(&report),
+        human: text::prove(&report, width()).ansi(),
+        json: to_json(&*report)?,
+    })
 }
 
 /// Proven is over policy; anything that could not be attacked as planned is a gap.
 pub fn prove_exit(report: &ProveReport) -> Exit {
     let proven = report.proofs.iter().any(|p| p.outcome == "proven");
-    let gaps = if report.unmeasured.is_empty() { Exit::Clean } else { Exit::Unmeasured };
-    if proven { gaps.and(Exit::Findings) } else { gaps }
+    let gaps = if report.unmeasured.is_empty() {
+        Exit::Clean
+    } else {
+        Exit::Unmeasured
+    };
+    if proven {
+        gaps.and(Exit::Findings)
+    } else {
+        gaps
+    }
 }
 
 fn replay(args: ReplayArgs, common: &Common, progress: &dyn Progress) -> Result<Done, EngineError> {
     let mut engine = open(&args.place.path, git(args.place.no_git))?;
-    let looks_like_id = args.capsule.len() >= 4 && args.capsule.bytes().all(|b| b.is_ascii_hexdigit());
+    let looks_like_id =
+        args.capsule.len() >= 4 && args.capsule.bytes().all(|b| b.is_ascii_hexdigit());
     let capsule = if looks_like_id && !Path::new(&args.capsule).exists() {
         CapsuleRef::Finding(args.capsule)
     } else {
         CapsuleRef::File(PathBuf::from(args.capsule))
     };
-    let command = Command::Replay(ReplayRequest { capsule, revision: args.rev });
+    let command = Command::Replay(ReplayRequest {
+        capsule,
+        revision: args.rev,
+    });
     let Answer::Replayed(report) = engine.submit(&actor(common)?, &command, progress)? else {
         return Err(unexpected());
     };
@@ -154,19 +210,30 @@ fn replay(args: ReplayArgs, common: &Common, progress: &dyn Progress) -> Result<
         "not_reproduced" => Exit::Clean,
         _ => Exit::Unmeasured,
     };
-    Ok(Done { exit, human: text::replay(&report, width()).ansi(), json: to_json(&*report)? })
+    Ok(Done {
+        exit,
+        human: text::replay(&report, width()).ansi(),
+        json: to_json(&*report)?,
+    })
 }
 
 fn status(place: &Where) -> Result<Done, EngineError> {
     let report = open(&place.path, git(place.no_git))?.status()?;
     let exit = if report.proven > 0 {
         Exit::Findings
-    } else if report.unmeasured.is_empty() && report.not_attempted == 0 && report.scanned_ms.is_some() {
+    } else if report.unmeasured.is_empty()
+        && report.not_attempted == 0
+        && report.scanned_ms.is_some()
+    {
         Exit::Clean
     } else {
         Exit::Unmeasured
     };
-    Ok(Done { exit, human: text::status(&report, width()).ansi(), json: to_json(&report)? })
+    Ok(Done {
+        exit,
+        human: text::status(&report, width()).ansi(),
+        json: to_json(&report)?,
+    })
 }
 
 fn findings(args: &FindingsArgs) -> Result<Done, EngineError> {
@@ -176,14 +243,19 @@ fn findings(args: &FindingsArgs) -> Result<Done, EngineError> {
     if hidden > 0 {
         human.push_str(&format!("\n{hidden} more that nothing can reach: --all\n"));
     }
-    Ok(Done { exit: Exit::Clean, human, json: to_json(&list)? })
+    Ok(Done {
+        exit: Exit::Clean,
+        human,
+        json: to_json(&list)?,
+    })
 }
 
 /// Takes `no_path` findings out unless all are asked for; returns how many.
 fn hide_unreachable(list: &mut FindingList, all: bool) -> usize {
     let before = list.findings.len();
     if !all {
-        list.findings.retain(|f| f.finding.verdict.word != "no_path");
+        list.findings
+            .retain(|f| f.finding.verdict.word != "no_path");
     }
     before - list.findings.len()
 }
@@ -194,7 +266,8 @@ fn show(args: &ShowArgs, common: &Common, progress: &dyn Progress) -> Result<Don
     if args.open {
         let finding = shown.state.finding.id.clone();
         let command = Command::OpenCapsule { finding };
-        let Answer::Opened { capsule, .. } = engine.submit(&actor(common)?, &command, progress)? else {
+        let Answer::Opened { capsule, .. } = engine.submit(&actor(common)?, &command, progress)?
+        else {
             return Err(unexpected());
         };
         shown.curl = Some(solvent_engine::curl(&capsule));
@@ -203,23 +276,35 @@ fn show(args: &ShowArgs, common: &Common, progress: &dyn Progress) -> Result<Don
         }
         shown.records = engine.show(&args.finding)?.records;
     }
-    Ok(Done { exit: Exit::Clean, human: text::show(&shown, width()).ansi(), json: to_json(&shown)? })
+    Ok(Done {
+        exit: Exit::Clean,
+        human: text::show(&shown, width()).ansi(),
+        json: to_json(&shown)?,
+    })
 }
 
 fn log(args: &LogArgs) -> Result<Done, EngineError> {
     let report = open(&args.place.path, git(args.place.no_git))?.log(args.last as u64)?;
-    Ok(Done { exit: Exit::Clean, human: text::log(&report, width()).ansi(), json: to_json(&report)? })
+    Ok(Done {
+        exit: Exit::Clean,
+        human: text::log(&report, width()).ansi(),
+        json: to_json(&report)?,
+    })
 }
 
 fn report(args: &ReportArgs) -> Result<Done, EngineError> {
     if args.html.is_none() && args.sarif.is_none() {
-        return Err(EngineError::usage("nothing to write", "add `--html FILE` or `--sarif FILE`"));
+        return Err(EngineError::usage(
+            "nothing to write",
+            "add `--html FILE` or `--sarif FILE`",
+        ));
     }
     let report = open(&args.place.path, git(args.place.no_git))?.full_report()?;
     let mut written = Vec::new();
-    for (path, handler) in
-        [(&args.html, &Html as &dyn solvent_report::Handler), (&args.sarif, &Sarif)]
-    {
+    for (path, handler) in [
+        (&args.html, &Html as &dyn solvent_report::Handler),
+        (&args.sarif, &Sarif),
+    ] {
         if let Some(path) = path {
             write(path, handler.render(&report).as_bytes())?;
             written.push(path.display().to_string());
@@ -227,17 +312,26 @@ fn report(args: &ReportArgs) -> Result<Done, EngineError> {
     }
     Ok(Done {
         exit: Exit::Clean,
-        human: written.iter().map(|path| format!("Wrote {path}\n")).collect(),
+        human: written
+            .iter()
+            .map(|path| format!("Wrote {path}\n"))
+            .collect(),
         json: json!({"schema": "solvent.report/v1", "written": written}),
     })
 }
 
 fn ledger(args: LedgerArgs, common: &Common, progress: &dyn Progress) -> Result<Done, EngineError> {
     match args.command {
-        LedgerCmd::Verify { dir, key, checkpoint } => verify(&dir, &key, checkpoint.as_deref()),
+        LedgerCmd::Verify {
+            dir,
+            key,
+            checkpoint,
+        } => verify(&dir, &key, checkpoint.as_deref()),
         LedgerCmd::Rebuild(place) => {
             let mut engine = open(&place.path, git(place.no_git))?;
-            let Answer::Rebuilt { records } = engine.submit(&actor(common)?, &Command::Rebuild, progress)? else {
+            let Answer::Rebuilt { records } =
+                engine.submit(&actor(common)?, &Command::Rebuild, progress)?
+            else {
                 return Err(unexpected());
             };
             Ok(Done {
@@ -275,20 +369,39 @@ fn verify(dir: &Path, key: &str, checkpoint: Option<&Path>) -> Result<Done, Engi
         (true, true) => Exit::Unmeasured,
         (true, false) => Exit::Clean,
     };
-    Ok(Done { exit, human: verify_text(&report), json: to_json(&report)? })
+    Ok(Done {
+        exit,
+        human: verify_text(&report),
+        json: to_json(&report)?,
+    })
 }
 
 fn verify_text(report: &VerifyReport) -> String {
     let mut out = if report.consistent() {
-        format!("Consistent: {} records are as they were signed.\n", report.records)
+        format!(
+            "Consistent: {} records are as they were signed.\n",
+            report.records
+        )
     } else {
-        format!("NOT consistent: {} faults in {} records.\n", report.faults.len(), report.records)
+        format!(
+            "NOT consistent: {} faults in {} records.\n",
+            report.faults.len(),
+            report.records
+        )
     };
     for fault in report.faults.iter().take(SHOWN_FAULTS) {
-        out.push_str(&format!("  {:<10} {}: {}\n", fault.kind.word(), fault.place, fault.message));
+        out.push_str(&format!(
+            "  {:<10} {}: {}\n",
+            fault.kind.word(),
+            fault.place,
+            fault.message
+        ));
     }
     if report.faults.len() > SHOWN_FAULTS {
-        out.push_str(&format!("  and {} more: --json\n", report.faults.len() - SHOWN_FAULTS));
+        out.push_str(&format!(
+            "  and {} more: --json\n",
+            report.faults.len() - SHOWN_FAULTS
+        ));
     }
     out.push_str(&format!(
         "  log         {}\n  root        {}\n  checked     {} checkpoints, {} tiles, {} sealed objects\n",
@@ -301,7 +414,9 @@ fn verify_text(report: &VerifyReport) -> String {
         ));
     }
     for index in &report.unknown_states {
-        out.push_str(&format!("  unmeasured  record {index} has no result: how far it came is not known\n"));
+        out.push_str(&format!(
+            "  unmeasured  record {index} has no result: how far it came is not known\n"
+        ));
     }
     match report.uncovered.outside_size {
         Some(size) => out.push_str(&format!(
@@ -316,7 +431,11 @@ fn verify_text(report: &VerifyReport) -> String {
 }
 
 pub fn git(no_git: bool) -> Git {
-    if no_git { Git::NotNeeded } else { Git::Required }
+    if no_git {
+        Git::NotNeeded
+    } else {
+        Git::Required
+    }
 }
 
 fn open_at(place: &ReplayWhere) -> Result<Engine, EngineError> {
@@ -324,12 +443,21 @@ fn open_at(place: &ReplayWhere) -> Result<Engine, EngineError> {
 }
 
 pub fn open(path: &Path, git: Git) -> Result<Engine, EngineError> {
-    Engine::open(Options { path: path.to_owned(), git, launcher: Launcher::current(), cache: cache()? })
+    Engine::open(Options {
+        path: path.to_owned(),
+        git,
+        launcher: Launcher::current(),
+        cache: cache()?,
+    })
 }
 
 /// Where prepared interpreters live: `SOLVENT_CACHE`, else the user's cache folder.
 fn cache() -> Result<PathBuf, EngineError> {
-    let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let set = |name: &str| {
+        std::env::var_os(name)
+            .filter(|v| !v.is_empty())
+            .map(PathBuf::from)
+    };
     set("SOLVENT_CACHE")
         .or_else(|| set("XDG_CACHE_HOME").map(|c| c.join("solvent")))
         .or_else(|| set("HOME").map(|h| h.join(".cache/solvent")))
@@ -341,15 +469,23 @@ pub fn actor(common: &Common) -> Result<Actor, EngineError> {
     match &common.actor {
         Some(text) => Actor::parse(text),
         None => {
-            let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
-            Actor::parse(&format!("human:{}", if user.is_empty() { "local" } else { &user }))
+            let user = std::env::var("USER")
+                .or_else(|_| std::env::var("LOGNAME"))
+                .unwrap_or_default();
+            Actor::parse(&format!(
+                "human:{}",
+                if user.is_empty() { "local" } else { &user }
+            ))
         }
     }
 }
 
 fn read_text(path: &Path) -> Result<String, EngineError> {
-    let failed = |e: String| EngineError::usage(format!("cannot read `{}`: {e}", path.display()), "");
-    let size = std::fs::metadata(path).map_err(|e| failed(e.to_string()))?.len();
+    let failed =
+        |e: String| EngineError::usage(format!("cannot read `{}`: {e}", path.display()), "");
+    let size = std::fs::metadata(path)
+        .map_err(|e| failed(e.to_string()))?
+        .len();
     if size > NOTE_CAP {
         return Err(failed(format!("it has {size} bytes")));
     }
@@ -358,7 +494,10 @@ fn read_text(path: &Path) -> Result<String, EngineError> {
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), EngineError> {
     std::fs::write(path, bytes).map_err(|e| {
-        EngineError::unfinished(format!("cannot write `{}`: {e}", path.display()), "is the folder there, and the disk not full?")
+        EngineError::unfinished(
+            format!("cannot write `{}`: {e}", path.display()),
+            "is the folder there, and the disk not full?",
+        )
     })
 }
 

@@ -46,7 +46,11 @@ struct History {
     commit: Vec<Commit>,
 }
 
-pub fn demo(args: &DemoArgs, common: &Common, progress: &dyn Progress) -> Result<Done, EngineError> {
+pub fn demo(
+    args: &DemoArgs,
+    common: &Common,
+    progress: &dyn Progress,
+) -> Result<Done, EngineError> {
     let (name, files) = if args.fixed {
         ("storefront-fixed", STOREFRONT_FIXED)
     } else {
@@ -63,7 +67,11 @@ pub fn demo(args: &DemoArgs, common: &Common, progress: &dyn Progress) -> Result
     let loop_started = Instant::now();
     let mut engine = open(&repo, Git::Required)?;
     engine.submit(&actor, &Command::Init, progress)?;
-    let request = ProveRequest { attack: Attack::Findings(Vec::new()), max_requests: 2_000, max_seconds: 600 };
+    let request = ProveRequest {
+        attack: Attack::Findings(Vec::new()),
+        max_requests: 2_000,
+        max_seconds: 600,
+    };
     let Answer::Proved(proofs) = engine.submit(&actor, &Command::Prove(request), progress)? else {
         return Err(unexpected());
     };
@@ -73,17 +81,32 @@ pub fn demo(args: &DemoArgs, common: &Common, progress: &dyn Progress) -> Result
     fs::write(&page, Html.render(&full)).map_err(|e| failed(&page, &e))?;
     let seconds = loop_started.elapsed().as_secs_f64() - proofs.target.prepare_ms as f64 / 1000.0;
 
-    let proven: Vec<&str> =
-        proofs.proofs.iter().filter(|p| p.outcome == "proven").map(|p| p.id.as_str()).collect();
+    let proven: Vec<&str> = proofs
+        .proofs
+        .iter()
+        .filter(|p| p.outcome == "proven")
+        .map(|p| p.id.as_str())
+        .collect();
     let wanted = if args.fixed { 0 } else { 3 };
     let as_designed = proven.len() == wanted && proofs.proofs.len() == wanted;
     let mut human = text::status(&status, width()).ansi();
     human.push('\n');
     human.push_str(&text::prove(&proofs, width()).ansi());
-    human.push_str(&next_steps(&repo, &page, &proven, seconds, as_designed, &proofs));
+    human.push_str(&next_steps(
+        &repo,
+        &page,
+        &proven,
+        seconds,
+        as_designed,
+        &proofs,
+    ));
     Ok(Done {
         // The demo's job is to show the loop: that flaws are proven is its success.
-        exit: if as_designed { Exit::Clean } else { Exit::Unfinished },
+        exit: if as_designed {
+            Exit::Clean
+        } else {
+            Exit::Unfinished
+        },
         human,
         json: json!({
             "schema": "solvent.demo/v1",
@@ -105,7 +128,10 @@ fn next_steps(
     proofs: &ProveReport,
 ) -> String {
     let at = repo.display();
-    let mut out = format!("\nLoop {seconds:.1} s, packages apart ({:.1} s).\n", proofs.target.prepare_ms as f64 / 1000.0);
+    let mut out = format!(
+        "\nLoop {seconds:.1} s, packages apart ({:.1} s).\n",
+        proofs.target.prepare_ms as f64 / 1000.0
+    );
     if !as_designed {
         out.push_str("\nThis is not what the demo is made to show; `solvent doctor` says what this machine lacks.\n");
         return out;
@@ -113,9 +139,15 @@ fn next_steps(
     out.push_str("\nLook at it\n");
     out.push_str(&format!("  the page           {}\n", page.display()));
     if let Some(id) = proven.first() {
-        out.push_str(&format!("  one finding        solvent show {id} --repo {at}\n"));
-        out.push_str(&format!("  its reproducer     solvent show {id} --repo {at} --open\n"));
-        out.push_str(&format!("  run it again       solvent replay {id} --repo {at}\n"));
+        out.push_str(&format!(
+            "  one finding        solvent show {id} --repo {at}\n"
+        ));
+        out.push_str(&format!(
+            "  its reproducer     solvent show {id} --repo {at} --open\n"
+        ));
+        out.push_str(&format!(
+            "  run it again       solvent replay {id} --repo {at}\n"
+        ));
         out.push_str("  the repaired twin  solvent demo --fixed\n");
     }
     out.push_str(&format!("  who did what       solvent log {at}\n"));
@@ -128,7 +160,8 @@ fn make(dir: &Path, repo: &Path, files: &[(&str, &[u8])]) -> Result<(), EngineEr
     if repo.join(".git").is_dir() && dir.join(MARK).is_file() {
         return Ok(());
     }
-    let empty = !dir.exists() || fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none());
+    let empty =
+        !dir.exists() || fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none());
     if !empty && !dir.join(MARK).is_file() {
         return Err(EngineError::usage(
             format!("`{}` holds something that is not a demo", dir.display()),
@@ -141,7 +174,12 @@ fn make(dir: &Path, repo: &Path, files: &[(&str, &[u8])]) -> Result<(), EngineEr
     }
     fs::create_dir_all(repo).map_err(|e| failed(repo, &e))?;
     fs::write(dir.join(MARK), "made by solvent demo\n").map_err(|e| failed(dir, &e))?;
-    let found = |path: &str| files.iter().find(|(name, _)| *name == path).map(|(_, content)| *content);
+    let found = |path: &str| {
+        files
+            .iter()
+            .find(|(name, _)| *name == path)
+            .map(|(_, content)| *content)
+    };
     let part = repo.with_extension("part");
     if part.exists() {
         fs::remove_dir_all(&part).map_err(|e| failed(&part, &e))?;
@@ -203,7 +241,18 @@ fn put(root: &Path, path: &str, content: &[u8]) -> Result<(), EngineError> {
 fn record(root: &Path, commit: &Commit) -> Result<(), EngineError> {
     git(root, &["add", "-A"], None)?;
     let message = commit.message.trim();
-    git(root, &["commit", "-q", "--no-verify", "--allow-empty", "-m", message], Some(commit))
+    git(
+        root,
+        &[
+            "commit",
+            "-q",
+            "--no-verify",
+            "--allow-empty",
+            "-m",
+            message,
+        ],
+        Some(commit),
+    )
 }
 
 fn git(root: &Path, args: &[&str], author: Option<&Commit>) -> Result<(), EngineError> {
@@ -211,7 +260,14 @@ fn git(root: &Path, args: &[&str], author: Option<&Commit>) -> Result<(), Engine
     command
         .arg("-C")
         .arg(root)
-        .args(["-c", "commit.gpgsign=false", "-c", "core.hooksPath=/dev/null", "-c", "core.autocrlf=false"])
+        .args([
+            "-c",
+            "commit.gpgsign=false",
+            "-c",
+            "core.hooksPath=/dev/null",
+            "-c",
+            "core.autocrlf=false",
+        ])
         .args(args)
         .env("LC_ALL", "C");
     if let Some(commit) = author {
@@ -222,14 +278,17 @@ fn git(root: &Path, args: &[&str], author: Option<&Commit>) -> Result<(), Engine
                 .env(format!("GIT_{who}_DATE"), &commit.date);
         }
     }
-    let output = command.output().map_err(|e| {
-        EngineError::unfinished(format!("cannot start git: {e}"), "install git")
-    })?;
+    let output = command
+        .output()
+        .map_err(|e| EngineError::unfinished(format!("cannot start git: {e}"), "install git"))?;
     if output.status.success() {
         Ok(())
     } else {
         Err(EngineError::unfinished(
-            format!("git failed: {}", String::from_utf8_lossy(&output.stderr).trim()),
+            format!(
+                "git failed: {}",
+                String::from_utf8_lossy(&output.stderr).trim()
+            ),
             "see git's words above",
         ))
     }
@@ -243,5 +302,8 @@ fn failed(path: &Path, error: &std::io::Error) -> EngineError {
 }
 
 fn broken(what: &str) -> EngineError {
-    EngineError::unfinished(format!("the built-in shop is incomplete: {what}"), "this is a defect of this build")
+    EngineError::unfinished(
+        format!("the built-in shop is incomplete: {what}"),
+        "this is a defect of this build",
+    )
 }

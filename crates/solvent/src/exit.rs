@@ -39,7 +39,11 @@ impl Exit {
             Self::Unmeasured => 1,
             Self::Clean => 0,
         };
-        if strength(other) > strength(self) { other } else { self }
+        if strength(other) > strength(self) {
+            other
+        } else {
+            self
+        }
     }
 }
 

@@ -29,7 +29,13 @@ impl Terminal {
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
-        Self { bar, shown: Mutex::new(Loudness { quiet, last: String::new() }) }
+        Self {
+            bar,
+            shown: Mutex::new(Loudness {
+                quiet,
+                last: String::new(),
+            }),
+        }
     }
 
     /// Takes the moving line away; what was said stays.
@@ -43,7 +49,10 @@ impl Terminal {
         if let Some(bar) = &self.bar {
             bar.println(text);
         } else {
-            let shown = self.shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let shown = self
+                .shown
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
             if !shown.quiet {
                 let _ = writeln!(std::io::stderr(), "{text}");
             }
@@ -58,7 +67,10 @@ impl Progress for Terminal {
             return;
         }
         let repeated = {
-            let mut shown = self.shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut shown = self
+                .shown
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
             let repeated = shown.last == text;
             text.clone_into(&mut shown.last);
             repeated

@@ -205,6 +205,15 @@ impl<'a> View<'a> {
                 }
             }
         }
+        // Calls whose receiver was resolved somewhere: a second reading of the same call by name alone
+        // adds nothing unless it is reached.
+        let resolved: BTreeSet<Site> = self
+            .world
+            .sinks
+            .iter()
+            .filter(|(_, by_name)| !**by_name)
+            .map(|(sink, _)| sink.site)
+            .collect();
         for (sink, by_name) in &self.world.sinks {
             let member = self.models.get(sink.member);
             let Some(row) = member.sinks.get(sink.row as usize) else {
@@ -271,7 +280,8 @@ impl<'a> View<'a> {
                 }
                 match self.closed(*sink, harmless) {
                     Some(verdict) => {
-                        if *by_name && matches!(verdict, Verdict::NoPath { .. }) {
+                        let open = !matches!(verdict, Verdict::NoPath { .. });
+                        if *by_name && (!open || resolved.contains(&sink.site)) {
                             // A match by name alone that nothing reaches says nothing.
                             silent = true;
                             continue;

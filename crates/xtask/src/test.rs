@@ -40,7 +40,9 @@ pub fn run(root: &Path, install: Install) -> ExitCode {
         Err(advice) => Outcome::Failed(advice),
     });
     step("outside validator", &|| outside::sarif_validator(root));
-    step("the example shops' own tests", &|| outside::shop_suites(root));
+    step("the example shops' own tests", &|| {
+        outside::shop_suites(root)
+    });
     step("format", &|| {
         tool(root, "rustfmt", &["fmt", "--all", "--check"])
     });

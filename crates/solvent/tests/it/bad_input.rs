@@ -8,14 +8,19 @@ use crate::harness::{Repo, TINY_APP};
 #[test]
 fn a_folder_without_git_is_refused_with_the_way_on() {
     let repo = Repo::plain(&[("app.py", TINY_APP)]);
-    repo.run(&["scan"]).expect(2).says("is not a git repository").says("--no-git");
+    repo.run(&["scan"])
+        .expect(2)
+        .says("is not a git repository")
+        .says("--no-git");
     repo.run(&["scan", "--no-git", "--json"]).expect(1);
 }
 
 #[test]
 fn a_missing_folder_is_a_usage_error() {
     let repo = Repo::plain(&[]);
-    repo.run(&["scan", "nowhere"]).expect(2).says("cannot open `nowhere`");
+    repo.run(&["scan", "nowhere"])
+        .expect(2)
+        .says("cannot open `nowhere`");
 }
 
 #[test]
@@ -34,7 +39,9 @@ fn a_library_without_entry_points_is_unmeasured_not_clean() {
 #[test]
 fn a_repository_in_another_language_is_unmeasured_not_clean() {
     let repo = Repo::with(&[("app.js", "require('express')()\n")]);
-    repo.run(&["scan"]).expect(3).says("JavaScript is not modelled yet");
+    repo.run(&["scan"])
+        .expect(3)
+        .says("JavaScript is not modelled yet");
 }
 
 #[test]
@@ -45,8 +52,14 @@ fn broken_and_undecodable_files_are_named_and_do_not_hide_the_rest() {
     let ran = repo.run(&["scan", "--json"]).expect(1);
     let report = ran.json();
     let gaps = report["unmeasured"].to_string();
-    assert!(gaps.contains("broken.py") && gaps.contains("latin.py"), "{gaps}");
-    assert_eq!(report["findings"][0]["verdict"]["word"], "reachable", "{report}");
+    assert!(
+        gaps.contains("broken.py") && gaps.contains("latin.py"),
+        "{gaps}"
+    );
+    assert_eq!(
+        report["findings"][0]["verdict"]["word"], "reachable",
+        "{report}"
+    );
 }
 
 #[test]
@@ -62,8 +75,14 @@ fn a_file_of_fifty_megabytes_is_skipped_by_name() {
 #[test]
 fn deep_nesting_is_a_gap_not_a_crash() {
     let repo = Repo::with(&[("app.py", TINY_APP)]);
-    repo.write("deep.py", format!("x = {}1{}\n", "(".repeat(200_000), ")".repeat(200_000)).as_bytes());
-    repo.write("chain.py", format!("x = 1{}\n", " + 1".repeat(300_000)).as_bytes());
+    repo.write(
+        "deep.py",
+        format!("x = {}1{}\n", "(".repeat(200_000), ")".repeat(200_000)).as_bytes(),
+    );
+    repo.write(
+        "chain.py",
+        format!("x = 1{}\n", " + 1".repeat(300_000)).as_bytes(),
+    );
     repo.commit("deep");
     let gaps = repo.run(&["scan", "--json"]).expect(1).json()["unmeasured"].to_string();
     assert!(gaps.contains("deep.py"), "{gaps}");
@@ -83,7 +102,13 @@ fn links_in_circles_and_out_of_the_tree_are_not_followed() {
 
 #[test]
 fn a_configuration_cut_in_half_names_the_line() {
-    let repo = Repo::with(&[("app.py", TINY_APP), ("solvent.toml", "[target.start]\ncommand = [\"python\", \"ap")]);
+    let repo = Repo::with(&[
+        ("app.py", TINY_APP),
+        (
+            "solvent.toml",
+            "[target.start]\ncommand = [\"python\", \"ap",
+        ),
+    ]);
     repo.run(&["prove"]).expect(2).says("solvent.toml");
 }
 
@@ -96,7 +121,10 @@ fn a_mistyped_configuration_key_names_the_nearest() {
 #[test]
 fn a_capsule_cut_in_half_is_refused_in_words() {
     let repo = Repo::with(&[("app.py", TINY_APP)]);
-    repo.write("cut.json", b"{\"schema\": \"solvent.capsule/v1\", \"steps\": [");
+    repo.write(
+        "cut.json",
+        b"{\"schema\": \"solvent.capsule/v1\", \"steps\": [",
+    );
     repo.run(&["replay", "cut.json"]).expect(2).says("cut.json");
     repo.run(&["replay", "absent.json"]).expect(2);
 }
@@ -131,7 +159,11 @@ fn an_edited_ledger_is_not_read_as_if_nothing_happened() {
     fs::remove_file(&file).expect("removed");
     fs::write(&file, bytes).expect("written");
     let head = repo.run(&["ledger", "head", "--json"]);
-    assert_ne!(head.code, 0, "an edited ledger opened as if intact: {}", head.out);
+    assert_ne!(
+        head.code, 0,
+        "an edited ledger opened as if intact: {}",
+        head.out
+    );
 }
 
 fn walk(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
@@ -152,7 +184,10 @@ fn a_broken_pipe_is_silence_not_a_panic() {
     let repo = Repo::with(&[("app.py", TINY_APP)]);
     let ran = std::process::Command::new("sh")
         .arg("-c")
-        .arg(format!("{} scan --quiet | true", crate::harness::binary().display()))
+        .arg(format!(
+            "{} scan --quiet | true",
+            crate::harness::binary().display()
+        ))
         .current_dir(repo.path())
         .output()
         .expect("sh runs");

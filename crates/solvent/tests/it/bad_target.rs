@@ -33,7 +33,9 @@ fn a_command_injection_in_a_plain_server_is_proven() {
 
 #[test]
 fn a_target_without_a_recipe_is_started_from_what_the_tree_says() {
-    let ran = Repo::with(&[("app.py", TINY_APP)]).run(&["prove", "--json"]).expect(1);
+    let ran = Repo::with(&[("app.py", TINY_APP)])
+        .run(&["prove", "--json"])
+        .expect(1);
     assert_eq!(ran.json()["proofs"][0]["outcome"], "proven");
 }
 
@@ -45,7 +47,9 @@ fn a_dependency_that_does_not_exist_is_inconclusive_with_its_name() {
         ("solvent.toml", &recipe),
         ("requirements.txt", "solvent-no-such-package-a8f3==9.9.9\n"),
     ]);
-    repo.run(&["prove"]).expect(3).says("solvent-no-such-package-a8f3");
+    repo.run(&["prove"])
+        .expect(3)
+        .says("solvent-no-such-package-a8f3");
 }
 
 #[test]
@@ -56,7 +60,9 @@ fn a_target_that_exits_at_once_is_inconclusive_with_its_last_words() {
 #[test]
 fn a_target_that_never_answers_is_given_up() {
     let recipe = RECIPE.replace("= 20", "= 3");
-    prove(&broken("import time\ntime.sleep(600)"), &recipe).expect(3).says("inconclusive");
+    prove(&broken("import time\ntime.sleep(600)"), &recipe)
+        .expect(3)
+        .says("inconclusive");
 }
 
 #[test]
@@ -64,13 +70,19 @@ fn a_target_that_accepts_and_stays_silent_is_given_up() {
     let app = broken(
         "import socket, time\ns = socket.create_server(('127.0.0.1', 8099))\ntime.sleep(600)",
     );
-    prove(&app, &RECIPE.replace("= 20", "= 3")).expect(3).says("inconclusive");
+    prove(&app, &RECIPE.replace("= 20", "= 3"))
+        .expect(3)
+        .says("inconclusive");
 }
 
 #[test]
 fn a_target_that_forks_without_end_is_contained() {
-    let app = broken("import os\nif os.environ.get('X') != '1':\n    while True:\n        try:\n            os.fork()\n        except OSError:\n            pass");
-    prove(&app, &RECIPE.replace("= 20", "= 5")).expect(3).says("inconclusive");
+    let app = broken(
+        "import os\nif os.environ.get('X') != '1':\n    while True:\n        try:\n            os.fork()\n        except OSError:\n            pass",
+    );
+    prove(&app, &RECIPE.replace("= 20", "= 5"))
+        .expect(3)
+        .says("inconclusive");
 }
 
 #[test]
@@ -85,7 +97,9 @@ fn a_target_that_fills_its_disk_does_not_fill_ours() {
 
 #[test]
 fn a_target_that_ignores_sigterm_is_gone_afterwards() {
-    let app = broken("import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nmark = 'solvent-it-stubborn'");
+    let app = broken(
+        "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nmark = 'solvent-it-stubborn'",
+    );
     prove(&app, RECIPE).expect(1);
     assert_eq!(leftovers(), Vec::<String>::new());
 }
@@ -114,13 +128,18 @@ fn a_kill_in_the_middle_leaves_nothing_and_a_rerun_goes_on() {
         while !leftovers_in(&repo.path()).is_empty() && Instant::now() < deadline {
             std::thread::yield_now();
         }
-        assert_eq!(leftovers_in(&repo.path()), Vec::<String>::new(), "after {wait_ms} ms");
+        assert_eq!(
+            leftovers_in(&repo.path()),
+            Vec::<String>::new(),
+            "after {wait_ms} ms"
+        );
     }
     let report = repo.run(&["prove", "--json"]).expect(1).json();
     assert_eq!(report["proofs"][0]["outcome"], "proven", "{report}");
     let head = repo.run(&["ledger", "head", "--json"]).expect(0).json();
     let key = head["key"].as_str().expect("a key").to_owned();
-    repo.run(&["ledger", "verify", ".solvent/ledger", "--key", &key]).expect(0);
+    repo.run(&["ledger", "verify", ".solvent/ledger", "--key", &key])
+        .expect(0);
     assert!(!mounts().contains("solvent-it-"), "{}", mounts());
 }
 
@@ -135,16 +154,22 @@ fn leftovers() -> Vec<String> {
 
 /// Launchers and targets whose working directory or command line names the repository.
 fn leftovers_in(repo: &std::path::Path) -> Vec<String> {
-    let name = repo.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = repo
+        .file_name()
+        .map(|n| n.to_string_lossy().into_owned())
+        .unwrap_or_default();
     processes(|command, pid| {
         pid != std::process::id()
             && (command.contains(&name)
-                || fs::read_to_string(format!("/proc/{pid}/environ")).is_ok_and(|e| e.contains(&name)))
+                || fs::read_to_string(format!("/proc/{pid}/environ"))
+                    .is_ok_and(|e| e.contains(&name)))
     })
 }
 
 fn processes(wanted: impl Fn(&str, u32) -> bool) -> Vec<String> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
     entries
         .flatten()
         .filter_map(|e| e.file_name().to_str()?.parse::<u32>().ok())

@@ -31,7 +31,11 @@ impl Ran {
 
     #[track_caller]
     pub fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        assert_eq!(
+            self.code, code,
+            "stdout:\n{}\nstderr:\n{}",
+            self.out, self.err
+        );
         self
     }
 
@@ -84,8 +88,14 @@ impl Repo {
 
     /// A folder without git.
     pub fn plain(files: &[(&str, &str)]) -> Self {
-        let dir = tempfile::Builder::new().prefix("solvent-it-").tempdir().expect("a temporary folder");
-        let repo = Self { dir, name: String::new() };
+        let dir = tempfile::Builder::new()
+            .prefix("solvent-it-")
+            .tempdir()
+            .expect("a temporary folder");
+        let repo = Self {
+            dir,
+            name: String::new(),
+        };
         for (path, text) in files {
             repo.write(path, text.as_bytes());
         }
@@ -94,7 +104,10 @@ impl Repo {
 
     /// An empty folder of that name.
     pub fn named(name: &str) -> Self {
-        let repo = Self { name: name.to_owned(), ..Self::plain(&[]) };
+        let repo = Self {
+            name: name.to_owned(),
+            ..Self::plain(&[])
+        };
         fs::create_dir(repo.path()).expect("a folder");
         repo
     }
@@ -111,12 +124,23 @@ impl Repo {
 
     pub fn git(&self, args: &[&str]) {
         let output = Command::new("git")
-            .args(["-c", "user.name=Ana", "-c", "user.email=ana@example.org", "-c", "commit.gpgsign=false"])
+            .args([
+                "-c",
+                "user.name=Ana",
+                "-c",
+                "user.email=ana@example.org",
+                "-c",
+                "commit.gpgsign=false",
+            ])
             .args(args)
             .current_dir(self.path())
             .output()
             .expect("git runs");
-        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "git {args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 
     pub fn commit(&self, message: &str) {
@@ -125,7 +149,10 @@ impl Repo {
     }
 
     pub fn run(&self, args: &[&str]) -> Ran {
-        solvent(args, &self.path()).output().expect("the binary runs").into()
+        solvent(args, &self.path())
+            .output()
+            .expect("the binary runs")
+            .into()
     }
 }
 

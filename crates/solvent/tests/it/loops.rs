@@ -27,7 +27,12 @@ fn the_repaired_storefront_is_reached_and_proven_nowhere() {
 fn every_loop_on_disk_is_run_here() {
     let mut found: Vec<String> = fs::read_dir(root().join("loops"))
         .expect("loops")
-        .map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned())
+        .map(|e| {
+            e.expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
         .collect();
     found.sort();
     assert_eq!(found, ["storefront", "storefront-fixed"]);
@@ -62,7 +67,11 @@ fn run_loop(name: &str) {
             }
             let _ = writeln!(expected, "{line}");
         }
-        let words: Vec<&str> = command.strip_prefix("$ solvent ").expect("`$ solvent ...`").split(' ').collect();
+        let words: Vec<&str> = command
+            .strip_prefix("$ solvent ")
+            .expect("`$ solvent ...`")
+            .split(' ')
+            .collect();
         let ran: Ran = solvent(&words, &repo.path())
             .env("COLUMNS", "80")
             .output()
@@ -75,7 +84,11 @@ fn run_loop(name: &str) {
         }
         let _ = writeln!(rewritten, "{command}\n{actual}```");
         if actual != expected {
-            let _ = writeln!(failures, "{command}\n--- page\n{expected}--- now\n{actual}--- stderr\n{}", ran.err);
+            let _ = writeln!(
+                failures,
+                "{command}\n--- page\n{expected}--- now\n{actual}--- stderr\n{}",
+                ran.err
+            );
         }
     }
     assert!(commands > 0, "{name}: no command in the page");
@@ -90,7 +103,16 @@ fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("a folder") {
         let entry = entry.expect("an entry");
         let name = entry.file_name();
-        if ["__pycache__", ".pytest_cache", ".solvent", "instance", "history"].iter().any(|s| name == *s) {
+        if [
+            "__pycache__",
+            ".pytest_cache",
+            ".solvent",
+            "instance",
+            "history",
+        ]
+        .iter()
+        .any(|s| name == *s)
+        {
             continue;
         }
         let target = to.join(&name);
@@ -109,10 +131,21 @@ fn steady(text: &str) -> String {
     for line in text.trim_end().lines() {
         let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
         for i in 0..words.len() {
-            let next = words.get(i + 1).map_or("", |w| w.trim_end_matches([',', '.', ';', ')'])).to_owned();
+            let next = words
+                .get(i + 1)
+                .map_or("", |w| w.trim_end_matches([',', '.', ';', ')']))
+                .to_owned();
             let number = words[i].trim_start_matches('(').parse::<f64>().is_ok();
-            if number && ["ms", "s", "seconds", "second", "requests", "request"].contains(&next.as_str()) {
+            if number
+                && ["ms", "s", "seconds", "second", "requests", "request"].contains(&next.as_str())
+            {
                 "N".clone_into(&mut words[i]);
+            }
+            if i > 0 && words[i - 1] == "Python" {
+                "N,".clone_into(&mut words[i]);
+            }
+            if let Some((base, _)) = words[i].split_once('^') {
+                words[i] = format!("{base}^N");
             }
             words[i] = steady_word(&words[i]);
         }
