@@ -246,7 +246,7 @@ impl<'a> Search<'a> {
             self.budget.timeout,
         );
         if shot.failure.is_some()
-            && let Some(how) = self.running.death()
+            && let Some(how) = self.running.death_after_failure()
         {
             return Err(Stop::Died(how));
         }

@@ -227,6 +227,22 @@ impl Running {
         }
     }
 
+    /// As [`Self::death`], after a request failed: a process that stopped listening is given a moment to be
+    /// seen ending.
+    pub fn death_after_failure(&mut self) -> Option<String> {
+        let deadline = Instant::now() + Duration::from_secs(1);
+        loop {
+            let death = self.death();
+            if death.is_some()
+                || !self.instance.listening().is_empty()
+                || Instant::now() >= deadline
+            {
+                return death;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// `127.0.0.1:8000`
     pub fn host(&self) -> String {
         match self.address.0 {

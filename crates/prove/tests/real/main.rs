@@ -20,11 +20,12 @@ use solvent_prove::{
 use solvent_sandbox::{Launcher, NativeSandbox, Tier, probe};
 
 const APP: &str = include_str!("app.py");
+const SPELLED: &str = include_str!("spelled.py");
 
 /// A name and what runs with the shared cache.
 type Test = (&'static str, fn(&Path));
 
-const TESTS: [Test; 8] = [
+const TESTS: [Test; 9] = [
     (
         "every_flaw_is_proven_and_every_repaired_twin_stays_silent",
         flaws_and_twins,
@@ -35,6 +36,10 @@ const TESTS: [Test; 8] = [
         capsules_replay,
     ),
     ("nested_json_reaches_the_sink", nested_json),
+    (
+        "what_a_program_spells_out_fills_inputs_without_a_name",
+        spelled_out,
+    ),
     (
         "a_target_that_hangs_or_dies_is_inconclusive",
         hangs_and_deaths,
@@ -359,6 +364,54 @@ fn nested_json(cache: &Path) {
     assert_eq!(
         summary(&attack(&prepared, &entries[1..], "CWE-89")),
         ["POST /sql: sql-structure"]
+    );
+}
+
+fn spelled_out(cache: &Path) {
+    let (_dir, prepared) = ready(&[("app.py", SPELLED)], cache);
+    let nameless = |route: &str, carrier: Carrier, constants: &[&str]| {
+        let mut entry = entry("GET", route, carrier, "");
+        entry.inputs[0].1 = constants.iter().map(|text| (*text).to_owned()).collect();
+        entry
+    };
+    let searched = nameless("/searched", Carrier::RawQuery, &["&", "cmd="]);
+    let searched_safe = nameless("/searched-safe", Carrier::RawQuery, &["&", "cmd="]);
+    let by_value = nameless("/by-value", Carrier::QueryName, &["other", "run me"]);
+    // A body with GET is read here, and a proof that needs one is of the lower tier.
+    let mut repeated = entry("GET", "/repeated", Carrier::Form, "password");
+    repeated.inputs.push((
+        Input {
+            carrier: Carrier::Form,
+            name: "password_again".into(),
+        },
+        Vec::new(),
+    ));
+    let campaign = attack(
+        &prepared,
+        &[searched, searched_safe, by_value, repeated],
+        "CWE-78",
+    );
+    assert_eq!(
+        summary(&campaign),
+        [
+            "GET /searched: canary-program",
+            "GET /searched-safe: not_reproduced",
+            "GET /by-value: canary-program",
+            "GET /repeated: canary-program",
+        ]
+    );
+    let tier = |at: usize| campaign.cases[at].outcome.clone();
+    assert_eq!(
+        tier(2),
+        Outcome::Proven {
+            tier: solvent_finding::Tier::P0
+        }
+    );
+    assert_eq!(
+        tier(3),
+        Outcome::Proven {
+            tier: solvent_finding::Tier::P1
+        }
     );
 }
 
