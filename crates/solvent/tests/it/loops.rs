@@ -135,7 +135,8 @@ fn steady(text: &str) -> String {
                 .get(i + 1)
                 .map_or("", |w| w.trim_end_matches([',', '.', ';', ')']))
                 .to_owned();
-            let number = words[i].trim_start_matches('(').parse::<f64>().is_ok();
+            let digits = words[i].trim_start_matches('(').replace(',', "");
+            let number = digits.parse::<f64>().is_ok();
             if number
                 && ["ms", "s", "seconds", "second", "requests", "request"].contains(&next.as_str())
             {
