@@ -16,6 +16,9 @@ use crate::token;
 /// Content planted where a write is looked for.
 const BEFORE_WRITE: &[u8] = b"planted by solvent, unchanged\n";
 
+/// Canaries that stay after a shot in which they did not run; more than any one input is tried with.
+const KEPT_CANARIES: usize = 256;
+
 /// What to send and what decides: the working part of a capsule.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Plan {
@@ -406,10 +409,17 @@ fn unplant(running: &mut Running, plan: &Plan, planted: Planted, shot: &mut Shot
     match planted {
         Planted::Nothing => {}
         Planted::Canary => {
-            // A program started in the background may need its name a moment longer; it is swept with the
-            // instance, and no later request can name it.
-            if !shot.canaries.is_empty() {
+            // A program started in the background may need its name a moment longer, and no later request can
+            // name it; the folder of canaries has a limit, so the oldest go.
+            if shot.canaries.is_empty() {
+                running.canaries.push_back(shot.fresh.canary.clone());
+            } else {
                 let _ = running.instance.remove_canary(&shot.fresh.canary);
+            }
+            while running.canaries.len() > KEPT_CANARIES {
+                if let Some(oldest) = running.canaries.pop_front() {
+                    let _ = running.instance.remove_canary(&oldest);
+                }
             }
         }
         Planted::File(path) => {

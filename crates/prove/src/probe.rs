@@ -73,6 +73,8 @@ pub(crate) struct Search<'a> {
     best_twin: Option<u16>,
     session: Session,
     role: Option<String>,
+    /// Why a request could not be sent at all.
+    unsent: Option<String>,
     /// Attack plans of this role that were sent, so that two guesses of one request cost one.
     tried: Vec<Plan>,
     /// What the lead at hand may use of the budget.
@@ -114,6 +116,7 @@ impl<'a> Search<'a> {
             best_twin: None,
             session: Session::default(),
             role: None,
+            unsent: None,
             tried: Vec::new(),
             share: Share {
                 requests: budget.requests,
@@ -182,6 +185,10 @@ impl<'a> Search<'a> {
         {
             return Probed::LoginFailed(error);
         }
+        if let Some(failure) = self.unsent {
+            // Not all was tried, and unknown is never safe.
+            return Probed::TwinFailed(format!("a request could not be sent: {failure}"));
+        }
         match self.best_twin {
             None => Probed::TwinFailed("no benign request was answered".to_owned()),
             Some(status @ (404 | 405 | 501)) if family != Family::Path => Probed::TwinFailed(
@@ -234,9 +241,6 @@ impl<'a> Search<'a> {
         if self.spent() {
             return Err(Stop::Budget);
         }
-        if variant != Variant::Twin {
-            self.tally.attacks += 1;
-        }
         let shot = fire(
             self.running,
             plan,
@@ -245,6 +249,15 @@ impl<'a> Search<'a> {
             &self.session,
             self.budget.timeout,
         );
+        if shot.sent.is_empty() {
+            // Nothing went out, so nothing was tried.
+            if let Some(failure) = &shot.failure {
+                self.reason = failure.clone();
+                self.unsent = Some(failure.clone());
+            }
+        } else if variant != Variant::Twin {
+            self.tally.attacks += 1;
+        }
         if shot.failure.is_some()
             && let Some(how) = self.running.death_after_failure()
         {

@@ -1,5 +1,6 @@
 //! A running target: started from the snapshot, answering, and asked one request at a time.
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
@@ -36,6 +37,8 @@ pub(crate) struct Running {
     pub start: Duration,
     pub limits: Vec<String>,
     pub requests: u64,
+    /// Canaries that did not run, oldest first: a program in the background may still ask for one.
+    pub canaries: VecDeque<String>,
 }
 
 /// Starts the target and waits for a good answer, not for the port.
@@ -90,6 +93,7 @@ pub(crate) fn start(
         start: Duration::ZERO,
         limits: Vec::new(),
         requests: 0,
+        canaries: VecDeque::new(),
     };
     running.wait_ready(&recipe.ready, recipe.port, began + timeout)?;
     running.start = began.elapsed();

@@ -25,7 +25,7 @@ const SPELLED: &str = include_str!("spelled.py");
 /// A name and what runs with the shared cache.
 type Test = (&'static str, fn(&Path));
 
-const TESTS: [Test; 9] = [
+const TESTS: [Test; 10] = [
     (
         "every_flaw_is_proven_and_every_repaired_twin_stays_silent",
         flaws_and_twins,
@@ -39,6 +39,10 @@ const TESTS: [Test; 9] = [
     (
         "what_a_program_spells_out_fills_inputs_without_a_name",
         spelled_out,
+    ),
+    (
+        "the_flaw_after_thousands_of_attacks_is_still_proven",
+        thousands_of_attacks,
     ),
     (
         "a_target_that_hangs_or_dies_is_inconclusive",
@@ -413,6 +417,23 @@ fn spelled_out(cache: &Path) {
             tier: solvent_finding::Tier::P1
         }
     );
+}
+
+fn thousands_of_attacks(cache: &Path) {
+    let (_dir, prepared) = ready(&[("app.py", APP)], cache);
+    let mut routes = vec!["/shell-safe"; 150];
+    routes.push("/shell");
+    let campaign = campaign(&prepared, &routes, "CWE-78");
+    let attacks: u64 = campaign.cases.iter().map(|case| case.attacks).sum();
+    // More names than the folder of canaries has room for at once.
+    assert!(attacks > 4096, "{attacks}");
+    let (last, others) = campaign.cases.split_last().expect("cases");
+    assert!(
+        others
+            .iter()
+            .all(|case| case.outcome.word() == "not_reproduced")
+    );
+    assert_eq!(last.outcome.word(), "proven", "{last:?}");
 }
 
 fn hangs_and_deaths(cache: &Path) {
