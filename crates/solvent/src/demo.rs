@@ -136,22 +136,24 @@ fn next_steps(
         out.push_str("\nThis is not what the demo is made to show; `solvent doctor` says what this machine lacks.\n");
         return out;
     }
-    out.push_str("\nLook at it\n");
-    out.push_str(&format!("  the page           {}\n", page.display()));
+    // As it was started, so that the lines can be typed as they are.
+    let solvent = std::env::args()
+        .next()
+        .unwrap_or_else(|| "solvent".to_owned());
+    let mut look = vec![format!("\nLook at it\n  {}", page.display())];
     if let Some(id) = proven.first() {
-        out.push_str(&format!(
-            "  one finding        solvent show {id} --repo {at}\n"
-        ));
-        out.push_str(&format!(
-            "  its reproducer     solvent show {id} --repo {at} --open\n"
-        ));
-        out.push_str(&format!(
-            "  run it again       solvent replay {id} --repo {at}\n"
-        ));
-        out.push_str("  the repaired twin  solvent demo --fixed\n");
+        look.push(
+            "One finding, its reproducer (the access is recorded), the attack again".to_owned(),
+        );
+        look.push(format!("  {solvent} show {id} --repo {at}"));
+        look.push(format!("  {solvent} show {id} --repo {at} --open"));
+        look.push(format!("  {solvent} replay {id} --repo {at}"));
+        look.push("The repaired twin, where nothing may be proven".to_owned());
+        look.push(format!("  {solvent} demo --fixed"));
     }
-    out.push_str(&format!("  who did what       solvent log {at}\n"));
-    out.push_str("On your own repository: solvent prove PATH\n");
+    look.push(format!("Who did what\n  {solvent} log {at}"));
+    look.push(format!("On your own repository\n  {solvent} prove PATH\n"));
+    out.push_str(&look.join("\n"));
     out
 }
 
