@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use solvent_ledger::{TrustedKey, VerifyError};
+use solvent_ledger::{Ledger, TrustedKey, VerifyError};
 use solvent_protocol::capsule::{self, Capsule};
 use solvent_protocol::record::VerifyReport;
 
@@ -19,6 +19,12 @@ pub fn verify(folder: &Path, key: &str, last: Option<&str>) -> Result<VerifyRepo
     if !folder.is_dir() {
         return Err(EngineError::usage(
             format!("`{}` is not a folder", folder.display()),
+            "give the ledger folder: `.solvent/ledger`, or a copy of it",
+        ));
+    }
+    if last.is_none() && !Ledger::exists(folder) {
+        return Err(EngineError::usage(
+            format!("`{}` holds no ledger", folder.display()),
             "give the ledger folder: `.solvent/ledger`, or a copy of it",
         ));
     }

@@ -248,6 +248,18 @@ fn choose(scan: &Scan, attack: &Attack) -> Result<Chosen, EngineError> {
             ))
         }
         Attack::Everything { routes } => {
+            for wanted in routes {
+                if !scan
+                    .entry_points
+                    .iter()
+                    .any(|e| e.route.contains(wanted.as_str()))
+                {
+                    return Err(EngineError::usage(
+                        format!("no route contains `{wanted}`"),
+                        "see the entry points in `solvent scan --json`",
+                    ));
+                }
+            }
             let entries = scan
                 .entry_points
                 .iter()

@@ -2,7 +2,8 @@
 
 use solvent_base::System as _;
 use solvent_protocol::view::{
-    FindingList, FindingState, FullReport, LedgerHead, LogReport, ShowReport, StatusReport,
+    FindingList, FindingState, FullReport, LedgerHead, LogReport, ScanReport, ShowReport,
+    StatusReport, Subject, Unmeasured,
 };
 use solvent_store::{Filter, LogFilter, Presence, Store as _, StoreError};
 
@@ -22,11 +23,59 @@ impl Engine {
         status
             .unmeasured
             .retain(|gap| said.insert((gap.what.clone(), gap.why.clone())));
+        status
+            .unmeasured
+            .extend(self.stale(status.subject.as_ref())?);
         Ok(status)
+    }
+
+    /// What the newest scan and the newest campaign do not say about the checkout as it is.
+    fn stale(&mut self, scanned: Option<&Subject>) -> Result<Vec<Unmeasured>, EngineError> {
+        let Some(scanned) = scanned else {
+            return Ok(Vec::new());
+        };
+        let short = |revision: &Option<String>| {
+            revision
+                .as_deref()
+                .map_or("a folder without revision".to_owned(), |r| {
+                    r.chars().take(12).collect()
+                })
+        };
+        let mut out = Vec::new();
+        if scanned.revision != self.repo.revision || scanned.dirty != self.repo.dirty {
+            out.push(Unmeasured {
+                what: "the checkout as it is".to_owned(),
+                why: format!(
+                    "it is at {}{}, the newest scan saw {}{}; run `solvent scan` or `solvent prove`",
+                    short(&self.repo.revision),
+                    if self.repo.dirty { " with changes" } else { "" },
+                    short(&scanned.revision),
+                    if scanned.dirty { " with changes" } else { "" },
+                ),
+            });
+        }
+        let name = self.repo.name();
+        let attacked = self
+            .store
+            .latest_prove(Some(&name))
+            .map_err(|e| store_error(&e))?;
+        if let Some(attacked) = attacked
+            && attacked.subject.tree != scanned.tree
+        {
+            out.push(Unmeasured {
+                what: "proofs at the scanned revision".to_owned(),
+                why: format!(
+                    "outcomes are from attacks on {}; run `solvent prove`",
+                    short(&attacked.subject.revision)
+                ),
+            });
+        }
+        Ok(out)
     }
 
     /// Findings of the newest scan, the ones to act on first.
     pub fn findings(&mut self) -> Result<FindingList, EngineError> {
+        self.newest_scan()?;
         let filter = Filter {
             subject: Some(self.repo.name()),
             presence: Presence::Newest,
@@ -61,16 +110,7 @@ impl Engine {
     /// Everything that a report shows.
     pub fn full_report(&mut self) -> Result<FullReport, EngineError> {
         let name = self.repo.name();
-        let scan = self
-            .store
-            .latest_scan(Some(&name))
-            .map_err(|e| store_error(&e))?
-            .ok_or_else(|| {
-                EngineError::usage(
-                    "nothing was scanned here yet",
-                    "run `solvent scan` or `solvent prove` first",
-                )
-            })?;
+        let scan = self.newest_scan()?;
         Ok(FullReport {
             status: self.status()?,
             scan,
@@ -81,6 +121,20 @@ impl Engine {
             findings: self.findings()?.findings,
             generated_ms: self.host.now().0,
             ledger: Some(self.head()?),
+        })
+    }
+
+    fn newest_scan(&mut self) -> Result<ScanReport, EngineError> {
+        let name = self.repo.name();
+        let scan = self
+            .store
+            .latest_scan(Some(&name))
+            .map_err(|e| store_error(&e))?;
+        scan.ok_or_else(|| {
+            EngineError::usage(
+                "nothing was scanned here yet",
+                "run `solvent scan` or `solvent prove` first",
+            )
         })
     }
 

@@ -179,6 +179,13 @@ fn get(running: &mut Running, path: &str, timeout: Duration) -> Option<Answer> {
 
 /// Whether an answer says that a login is needed.
 pub(crate) fn asks_for_login(answer: &Answer) -> bool {
+    turns_away(answer)
+        || answer.status == 200 && html::asks_password(&String::from_utf8_lossy(&answer.body))
+}
+
+/// Whether an answer refuses whoever asked, or sends them to a login. A page with a password field is not
+/// meant: it may be what the route is for.
+pub(crate) fn turns_away(answer: &Answer) -> bool {
     match answer.status {
         401 | 403 => true,
         301..=308 => answer.header("location").is_some_and(|location| {
@@ -187,7 +194,6 @@ pub(crate) fn asks_for_login(answer: &Answer) -> bool {
                 .iter()
                 .any(|word| location.contains(word))
         }),
-        200 => html::asks_password(&String::from_utf8_lossy(&answer.body)),
         _ => false,
     }
 }

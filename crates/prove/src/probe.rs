@@ -9,7 +9,7 @@ use solvent_protocol::capsule::{Encode, Oracle, Payloads, Raw, Value};
 
 use crate::case::{Case, Family, Lead};
 use crate::exec::{Plan, Plant, Session, Shot, Variant, fire, late_events};
-use crate::login::{Door, asks_for_login};
+use crate::login::{Door, asks_for_login, turns_away};
 use crate::oracle::{self, Effect, Seen, attempt, judge, signature, token_arrived};
 use crate::payload::{self, Payload, Quote, SqlContext};
 use crate::request::{Draft, WAYS, Wish, candidates, ways};
@@ -71,6 +71,10 @@ pub(crate) struct Search<'a> {
     reason: String,
     /// Best status of any twin: tells a request that never arrived from one that did no harm.
     best_twin: Option<u16>,
+    /// Some twin was refused or sent to a login.
+    turned_away: bool,
+    /// Some twin was not.
+    let_in: bool,
     session: Session,
     role: Option<String>,
     /// Why a request could not be sent at all.
@@ -114,6 +118,8 @@ impl<'a> Search<'a> {
             started_with,
             reason: "no effect was seen".to_owned(),
             best_twin: None,
+            turned_away: false,
+            let_in: false,
             session: Session::default(),
             role: None,
             unsent: None,
@@ -178,10 +184,18 @@ impl<'a> Search<'a> {
                 "none of its inputs can be sent as the conditions on the way ask".to_owned(),
             );
         }
+        if self.turned_away && !self.let_in {
+            // Nothing was attacked but the door: unknown is never safe.
+            return Probed::LoginFailed(login_error.unwrap_or_else(|| {
+                match self.door {
+                    Some(_) => "also after the login every benign request was turned away".to_owned(),
+                    None => "every benign request was turned away or sent to a login; give `[login]` in `solvent.toml`"
+                        .to_owned(),
+                }
+            }));
+        }
         if let Some(error) = login_error
-            && self
-                .best_twin
-                .is_none_or(|status| matches!(status, 401 | 403))
+            && self.best_twin.is_none()
         {
             return Probed::LoginFailed(error);
         }
@@ -197,9 +211,6 @@ impl<'a> Search<'a> {
             Some(405 | 501) => {
                 Probed::TwinFailed("every benign request was answered as a wrong method".to_owned())
             }
-            Some(status @ (401 | 403)) if self.door.is_none() => Probed::TwinFailed(format!(
-                "every benign request was answered with status {status}; give `[login]` in `solvent.toml`"
-            )),
             _ => Probed::Nothing(self.reason),
         }
     }
@@ -356,6 +367,13 @@ impl<'a> Search<'a> {
                 // The login was lost, perhaps by an earlier attack.
                 self.session = session;
                 shot = self.shoot(&plan, Variant::Twin, Plant::Absent)?;
+            }
+            if let Some(answer) = shot.last() {
+                if turns_away(answer) {
+                    self.turned_away = true;
+                } else {
+                    self.let_in = true;
+                }
             }
             let arrived = token_arrived(
                 &shot,
@@ -555,7 +573,8 @@ impl<'a> Search<'a> {
             patience,
         );
         let Seen::Effect(effect) = first.seen else {
-            if let Seen::Unknown(reason) | Seen::Nothing(reason) = first.seen {
+            // An effect that does not happen again was chance: there is nothing to say of it.
+            if let Seen::Unknown(reason) = first.seen {
                 self.reason = reason;
             }
             if let Some(how) = self.running.death() {

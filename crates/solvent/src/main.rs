@@ -37,10 +37,7 @@ fn main() -> ExitCode {
     let done = commands::run(cli, &terminal);
     terminal.finish();
     let exit = match done {
-        Ok(done) => {
-            out::print(&done.text(common.json));
-            done.exit
-        }
+        Ok(done) => done.exit.and(out::print(&done.text(common.json))),
         Err(error) => out::error(&error, common.json),
     };
     ExitCode::from(exit.code())

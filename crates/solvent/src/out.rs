@@ -28,11 +28,18 @@ impl Done {
     }
 }
 
-/// Writes to standard output. A reader that went away is not an error.
-pub fn print(text: &str) {
+/// Writes to standard output. A reader that went away is not an error; an answer that could not be
+/// written is, or a full disk would look clean.
+pub fn print(text: &str) -> Exit {
     let mut out = anstream::stdout().lock();
-    let _ = out.write_all(text.as_bytes());
-    let _ = out.flush();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            let mut err = anstream::stderr().lock();
+            let _ = writeln!(err, "error: cannot write the answer: {error}");
+            Exit::Unfinished
+        }
+        _ => Exit::Clean,
+    }
 }
 
 /// Prints a failure with its next step, and says which exit code it is.
@@ -49,7 +56,7 @@ pub fn error(error: &EngineError, json: bool) -> Exit {
             "hint": error.hint,
             "exit": exit.code(),
         });
-        print(&format!("{document:#}\n"));
+        let _ = print(&format!("{document:#}\n"));
     }
     let red = anstyle::AnsiColor::Red.on_default().bold();
     let bold = anstyle::Style::new().bold();

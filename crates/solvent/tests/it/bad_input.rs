@@ -194,3 +194,43 @@ fn a_broken_pipe_is_silence_not_a_panic() {
     let err = String::from_utf8_lossy(&ran.stderr);
     assert!(!err.contains("panicked"), "{err}");
 }
+
+#[test]
+fn an_answer_that_cannot_be_written_is_not_clean() {
+    let repo = Repo::with(&[("app.py", TINY_APP)]);
+    repo.run(&["scan", "--quiet"]).expect(1);
+    let full = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .expect("/dev/full");
+    let status = crate::harness::solvent(&["findings", "--json"], &repo.path())
+        .stdout(full)
+        .stderr(std::process::Stdio::null())
+        .status()
+        .expect("the binary runs");
+    assert_eq!(status.code(), Some(4));
+}
+
+#[test]
+fn a_checkout_that_moved_on_is_unmeasured() {
+    let repo = Repo::with(&[("app.py", "x = 1\n"), ("web.py", "y = 2\n")]);
+    repo.run(&["findings"])
+        .expect(2)
+        .says("nothing was scanned");
+    repo.run(&["scan", "--quiet"]).expect(3);
+    repo.write("app.py", TINY_APP.as_bytes());
+    repo.commit("a flaw");
+    repo.run(&["status"]).expect(3).says("the newest scan saw");
+}
+
+#[test]
+fn a_folder_without_a_ledger_is_not_called_tampered() {
+    let repo = Repo::with(&[("app.py", TINY_APP)]);
+    let head = repo.run(&["ledger", "head", "--json"]).expect(0).json();
+    let key = head["key"].as_str().expect("a key").to_owned();
+    repo.run(&["ledger", "verify", ".solvent", "--key", &key])
+        .expect(2)
+        .says("holds no ledger");
+    repo.run(&["ledger", "verify", ".solvent/ledger", "--key", &key])
+        .expect(0);
+}

@@ -105,6 +105,24 @@ fn a_target_that_ignores_sigterm_is_gone_afterwards() {
 }
 
 #[test]
+fn a_flaw_behind_a_login_that_nobody_configured_is_inconclusive_not_clean() {
+    let app = TINY_APP.replace(
+        "        host = query",
+        "        if TOKEN not in self.headers.get('Cookie', ''):\n            self.send_response(302)\n            self.send_header('Location', '/login')\n            self.end_headers()\n            return\n        host = query",
+    );
+    let app = format!("import secrets\nTOKEN = secrets.token_hex(16)\n{app}");
+    prove(&app, RECIPE).expect(3).says("[login]");
+}
+
+#[test]
+fn a_route_that_does_not_exist_is_a_usage_error() {
+    let repo = Repo::with(&[("app.py", TINY_APP), ("solvent.toml", RECIPE)]);
+    repo.run(&["prove", "--attack", "everything", "--route", "/nosuch"])
+        .expect(2)
+        .says("no route contains");
+}
+
+#[test]
 fn the_port_being_taken_on_this_machine_does_not_matter() {
     let _taken = TcpListener::bind("127.0.0.1:8099");
     prove(TINY_APP, RECIPE).expect(1);
