@@ -388,13 +388,13 @@ fn layers_nest_and_keep_their_access() {
         fs::write(tool.path().join("t"), "tool").unwrap();
         // As strict as `mkdtemp` makes them; root's own must be usable all the same.
         fs::set_permissions(app.path(), fs::Permissions::from_mode(0o700)).unwrap();
-        let script = "cat /work/app/a /work/app/venv/t; echo; echo x > /work/app/venv/t && echo BAD; echo y > /work/app/a && \
-                      echo ok; echo z > /work/app/out/z && echo ok; chmod 4755 /work/app/out/z && echo BAD; ls -ld /work/app/out/z | cut -c1-10";
+        let script = "cat /job/app/a /job/app/venv/t; echo; echo x > /job/app/venv/t && echo BAD; echo y > /job/app/a && \
+                      echo ok; echo z > /job/app/out/z && echo ok; chmod 4755 /job/app/out/z && echo BAD; ls -ld /job/app/out/z | cut -c1-10";
         let mut spec = spec(&["sh", "-c", script]);
         spec.layers = vec![
-            layer(out.path(), "/work/app/out", Access::ReadWrite),
-            layer(app.path(), "/work/app", Access::Overlay),
-            layer(tool.path(), "/work/app/venv", Access::ReadOnly),
+            layer(out.path(), "/job/app/out", Access::ReadWrite),
+            layer(app.path(), "/job/app", Access::Overlay),
+            layer(tool.path(), "/job/app/venv", Access::ReadOnly),
         ];
         let mut instance = start(&spec);
         let (_, output) = finish(&mut instance);
