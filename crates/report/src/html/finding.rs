@@ -34,7 +34,7 @@ pub fn finding(out: &mut String, state: &FindingState) {
     match &f.entry {
         Some(entry) => {
             let guard = if entry.auth.is_empty() {
-                "no login seen before it".to_owned()
+                "no login check recognised".to_owned()
             } else {
                 format!("behind {}", text(&entry.auth.join(", ")))
             };

@@ -45,7 +45,7 @@ pub fn show(report: &ShowReport, width: usize) -> Page {
     match &finding.entry {
         Some(entry) => {
             let auth = if entry.auth.is_empty() {
-                "no login seen before it".to_owned()
+                "no login check recognised".to_owned()
             } else {
                 format!("behind {}", entry.auth.join(", "))
             };
