@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::view::{Subject, TargetView, Unmeasured};
+use crate::view::{FindingState, FindingView, ProofView, Subject, TargetView, Unmeasured};
 
 pub const CHANGE_SCHEMA: &str = "solvent.change/v1";
 pub const MERGE_SCHEMA: &str = "solvent.merge/v1";
@@ -196,10 +196,10 @@ pub struct Acceptance {
     /// The control that stands in meanwhile.
     pub control: String,
     pub expires_ms: i64,
-    /// Exposure as it was accepted: entry point, login, verdict and outcome. Another exposure reopens it.
+    /// [`exposure`] as it was accepted; another one reopens it.
     pub exposure: String,
-    /// Commitment of the capsule that was known; a newer proof reopens it.
-    pub capsule: Option<String>,
+    /// [`proof_words`] as they were; a proof where there was none, or of another effect, reopens it.
+    pub proof: String,
     pub at_ms: i64,
 }
 
@@ -292,7 +292,7 @@ pub struct ReviewReport {
     pub schema: String,
     pub state: ChangeState,
     /// The findings as they are known now: flow and proof.
-    pub findings: Vec<crate::view::FindingState>,
+    pub findings: Vec<FindingState>,
     /// The text that an approval signs, when it would be given now by the person who asks.
     pub statement: Option<String>,
 }
@@ -324,7 +324,7 @@ pub struct GateReport {
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct GateFinding {
-    pub finding: crate::view::FindingView,
+    pub finding: FindingView,
     /// `proven | not_reproduced | inconclusive`, or empty when it was not attacked.
     pub outcome: String,
     pub reason: String,
@@ -332,10 +332,36 @@ pub struct GateFinding {
     pub because: String,
 }
 
+/// Who can reach a flaw, as an acceptance binds to it: entry point, login checks, verdict.
+pub fn exposure(finding: &FindingView) -> String {
+    match &finding.entry {
+        Some(entry) => format!(
+            "{}, {}, {}",
+            entry.label,
+            if entry.auth.is_empty() {
+                "no login check".to_owned()
+            } else {
+                entry.auth.join(" and ")
+            },
+            finding.verdict.word
+        ),
+        None => format!("no entry point, {}", finding.verdict.word),
+    }
+}
+
+/// The effect that is proven, as an acceptance binds to it; empty when none is.
+pub fn proof_words(proof: Option<&ProofView>) -> String {
+    proof
+        .filter(|p| p.outcome == "proven")
+        .map_or_else(String::new, |p| {
+            format!("{} {}, {}", p.tier, p.oracle, p.input)
+        })
+}
+
 /// Whether a flaw is open, as the records say.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Lifecycle {
-    /// `open | closed | accepted | reopened`
+    /// `open | closed | accepted | reopened`; empty means open since it was first seen.
     pub state: String,
     pub since_ms: i64,
     /// The change that closed it.
