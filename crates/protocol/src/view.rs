@@ -294,7 +294,7 @@ pub struct FindingState {
     pub present: bool,
     /// Open, closed by evidence, or accepted for a time.
     #[serde(default)]
-    pub lifecycle: crate::change::Lifecycle,
+    pub lifecycle: crate::remediation::Lifecycle,
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

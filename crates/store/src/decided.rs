@@ -4,7 +4,7 @@
 //! asks compares `expires_ms` with the time of asking.
 
 use serde::de::DeserializeOwned;
-use solvent_protocol::change::{
+use solvent_protocol::remediation::{
     ACCEPTANCE_SCHEMA, Acceptance, CHANGE_SCHEMA, ChangeRequest, GATE_SCHEMA, GateReport,
     Lifecycle, MERGE_SCHEMA, MergeReport, PROOF_REVIEW_SCHEMA, ProofReview, REJECTION_SCHEMA,
     REPLAY_ALL_SCHEMA, Rejection, ReplayAllReport, STAGE_SCHEMA, StageReport, exposure,
