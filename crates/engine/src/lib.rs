@@ -5,14 +5,21 @@
 //! the result, fold the records into the projections. Read [`command`] (what can be asked), [`door`]
 //! (the one door), then [`repo`] (what is looked at), [`scan`], [`prove`], [`read`] (answers that change nothing).
 
+mod branch;
 pub mod command;
+mod decision;
 pub mod door;
 pub mod error;
+mod gate;
+mod governance;
+mod merge;
 pub mod outside;
 pub mod progress;
 pub mod prove;
 pub mod read;
+pub mod remedy;
 pub mod repo;
+mod reproof;
 pub mod scan;
 
 pub use command::{Actor, ActorKind, Answer, Command, Created};

@@ -50,6 +50,18 @@ const NOT_MODELLED: &[(&str, &str)] = &[
     ("jsp", "JSP"),
 ];
 
+/// What is unmeasured when no file could be analysed.
+pub(crate) const NO_FILES: &str = "the whole repository";
+/// What is unmeasured when no entry point was found.
+pub(crate) const NO_ENTRY_POINTS: &str = "reachability from outside";
+
+/// The language of a file that carries code and has no front end yet.
+pub(crate) fn not_modelled(path: &str) -> Option<&'static str> {
+    let extension = path.rsplit_once('.')?.1;
+    let known = NOT_MODELLED.iter().find(|(known, _)| *known == extension);
+    known.map(|(_, language)| *language)
+}
+
 /// Scans the tree behind `system`. Never fails: what could not be read or finished is in the report's
 /// `unmeasured`.
 pub fn scan(repo: &Repo, system: &dyn System, progress: &dyn Progress) -> Scan {
@@ -228,12 +240,12 @@ fn unmeasured(
     let mut out = Vec::new();
     if files_analysed == 0 {
         out.push(Unmeasured {
-            what: "the whole repository".to_owned(),
+            what: NO_FILES.to_owned(),
             why: "no file in a modelled language (Python) could be read".to_owned(),
         });
     } else if entry_points == 0 {
         out.push(Unmeasured {
-            what: "reachability from outside".to_owned(),
+            what: NO_ENTRY_POINTS.to_owned(),
             why: "no entry point was found: routes of Flask and of http.server are modelled; a library \
                   has none, an application on another framework is not measured"
                 .to_owned(),
