@@ -52,6 +52,14 @@ impl Actor {
     }
 }
 
+impl Actor {
+    /// Notes who sits at the keyboard; of no meaning for a person, who answers for themselves.
+    pub fn started_by(self, person: &str) -> Self {
+        let started_by = (self.kind == ActorKind::Agent).then(|| person.to_owned());
+        Self { started_by, ..self }
+    }
+}
+
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.kind {

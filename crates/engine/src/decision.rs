@@ -2,11 +2,11 @@
 
 use solvent_base::System as _;
 use solvent_govern::change as changes;
-use solvent_govern::Decision;
+use solvent_govern::{Action, Decision};
 use solvent_protocol::adoption::{AdoptionKind, ProofVerdict, Stage, StageBasis};
 use solvent_protocol::approval::{ApprovalStatement, Presence, SignedApproval, Verdict};
 use solvent_protocol::change::EventKind;
-use solvent_protocol::record::Status;
+use solvent_protocol::record::{Body, Phase, Status};
 use solvent_protocol::remediation::{
     ACCEPTANCE_SCHEMA, Acceptance, ApprovalNote, CHANGES_SCHEMA, ChangeList, ChangeState,
     REJECTION_SCHEMA, REVIEW_SCHEMA, Rejection, ReviewReport, STAGE_SCHEMA, StageReport, exposure,
@@ -145,13 +145,37 @@ impl Engine {
         &mut self,
         actor: &Actor,
         change: &str,
-        action: solvent_govern::Action,
+        action: Action,
     ) -> Result<Decision, EngineError> {
         let rules = Rules::read(self, actor)?;
         let request = self.change_request(change)?;
         let state = self.standing(&request.id, &rules)?;
         let at = self.at_hand(&request, &rules).ok();
         Ok(changes::may(&state, &rules.court(), &rules.actor(actor), action, at.as_ref()))
+    }
+
+    /// Records that an approval was refused, and says why.
+    pub fn refuse_approval(&mut self, actor: &Actor, change: &str) -> EngineError {
+        match self.refuse(actor, change) {
+            Ok(error) | Err(error) => error,
+        }
+    }
+
+    fn refuse(&mut self, actor: &Actor, change: &str) -> Result<EngineError, EngineError> {
+        let rules = Rules::read(self, actor)?;
+        let request = self.change_request(change)?;
+        let decision = self.explain(actor, &request.id, Action::Approve)?;
+        self.append(Body {
+            actor: rules.recorded(actor),
+            action: "approve".to_owned(),
+            target: format!("change {}: {}", request.id, request.title),
+            phase: Phase::Intent,
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            decision: Some(decision.note()),
+            links: about(&request.id),
+        })?;
+        Ok(EngineError::refused(decision.sentence(), decision.pass.join("; ")))
     }
 
     /// How far this repository has come.

@@ -24,6 +24,9 @@ pub mod scan;
 
 pub use command::{Actor, ActorKind, Answer, Command, Created};
 pub use door::{Engine, Options};
+/// What policy decides about, for callers that explain.
+pub use solvent_govern as govern;
+
 pub use error::{EngineError, Failure};
 pub use outside::{curl, verify};
 pub use progress::{Progress, Quiet};

@@ -9,6 +9,7 @@ mod demo;
 mod exit;
 mod out;
 mod progress;
+mod remedy;
 
 use std::process::ExitCode;
 
