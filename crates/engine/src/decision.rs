@@ -6,7 +6,7 @@ use solvent_govern::{Action, Decision};
 use solvent_protocol::adoption::{AdoptionKind, ProofVerdict, Stage, StageBasis};
 use solvent_protocol::approval::{ApprovalStatement, Presence, SignedApproval, Verdict};
 use solvent_protocol::change::EventKind;
-use solvent_protocol::record::{Body, Phase, Status};
+use solvent_protocol::record::Status;
 use solvent_protocol::remediation::{
     ACCEPTANCE_SCHEMA, Acceptance, ApprovalNote, CHANGES_SCHEMA, ChangeList, ChangeState,
     REJECTION_SCHEMA, REVIEW_SCHEMA, Rejection, ReviewReport, STAGE_SCHEMA, StageReport, exposure,
@@ -154,30 +154,6 @@ impl Engine {
         Ok(changes::may(&state, &rules.court(), &rules.actor(actor), action, at.as_ref()))
     }
 
-    /// Records that an approval was refused, and says why.
-    pub fn refuse_approval(&mut self, actor: &Actor, change: &str) -> EngineError {
-        match self.refuse(actor, change) {
-            Ok(error) | Err(error) => error,
-        }
-    }
-
-    fn refuse(&mut self, actor: &Actor, change: &str) -> Result<EngineError, EngineError> {
-        let rules = Rules::read(self, actor)?;
-        let request = self.change_request(change)?;
-        let decision = self.explain(actor, &request.id, Action::Approve)?;
-        self.append(Body {
-            actor: rules.recorded(actor),
-            action: "approve".to_owned(),
-            target: format!("change {}: {}", request.id, request.title),
-            phase: Phase::Intent,
-            inputs: Vec::new(),
-            outputs: Vec::new(),
-            decision: Some(decision.note()),
-            links: about(&request.id),
-        })?;
-        Ok(EngineError::refused(decision.sentence(), decision.pass.join("; ")))
-    }
-
     /// How far this repository has come.
     pub fn stage(&mut self, actor: &Actor) -> Result<StageReport, EngineError> {
         Ok(stage_report(&Rules::read(self, actor)?))
@@ -186,9 +162,15 @@ impl Engine {
     pub(crate) fn approve(
         &mut self,
         change: &str,
-        signed: &SignedApproval,
+        signed: Option<&SignedApproval>,
         rules: &Rules,
     ) -> Result<Acted, EngineError> {
+        let signed = signed.ok_or_else(|| {
+            EngineError::usage(
+                "an approval is signed",
+                "give your SSH key: `--key ~/.ssh/id_ed25519`, or sign the text of `--statement` elsewhere",
+            )
+        })?;
         let person = rules.governance.person(&signed.statement.approver).ok_or_else(|| {
             EngineError::refused(
                 format!("`{}` is not in solvent-policy/people.toml", signed.statement.approver),

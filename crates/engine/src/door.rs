@@ -245,7 +245,7 @@ impl Engine {
                 _ => Err(lost()),
             },
             Command::Approve { signed, .. } => match found {
-                Found::Change(request) => self.approve(&request.id, signed, &rules),
+                Found::Change(request) => self.approve(&request.id, signed.as_deref(), &rules),
                 _ => Err(lost()),
             },
             Command::Reject { reason, .. } => match found {
