@@ -7,6 +7,7 @@
 
 mod answer;
 mod fold;
+mod snapshot;
 mod source;
 mod sqlite;
 
@@ -17,7 +18,7 @@ use solvent_protocol::view::{
     FindingList, LogReport, ProveReport, ScanReport, ShowReport, StatusReport,
 };
 
-pub use source::{Source, SourceError};
+pub use source::{Nothing, Source, SourceError, Until};
 pub use sqlite::SqliteStore;
 
 /// Names that outputs of records carry.
@@ -25,6 +26,10 @@ pub mod names {
     pub const SCAN_REPORT: &str = "scan-report";
     pub const PROVE_REPORT: &str = "prove-report";
     pub const REPLAY_REPORT: &str = "replay-report";
+    /// Begins the name of what of a campaign concerns one finding; its id follows.
+    pub const EXCERPT: &str = "excerpt-";
+    /// Begins the name of a sealed capsule; the finding's id follows.
+    pub const CAPSULE: &str = "capsule-";
 }
 
 /// Answers about the ledger, and the fold that keeps them true.
