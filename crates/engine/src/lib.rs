@@ -3,7 +3,8 @@
 //! It does not know about arguments, colours or exit codes; those are the binary's. Every command that
 //! changes or attacks anything goes through [`Engine::submit`]: decide, record the intent, act, record
 //! the result, fold the records into the projections. Read [`command`] (what can be asked), [`door`]
-//! (the one door), then [`repo`] (what is looked at), [`scan`], [`prove`], [`read`] (answers that change nothing).
+//! (the one door), then [`repo`] (what is looked at), [`scan`], [`prove`], [`read`] (answers that change nothing),
+//! [`reader`] (the same without the writer's lock, now or as of an earlier moment).
 
 pub mod command;
 pub mod door;
@@ -12,6 +13,7 @@ pub mod outside;
 pub mod progress;
 pub mod prove;
 pub mod read;
+pub mod reader;
 pub mod repo;
 pub mod scan;
 
@@ -20,3 +22,5 @@ pub use door::{Engine, Options};
 pub use error::{EngineError, Failure};
 pub use outside::{curl, verify};
 pub use progress::{Progress, Quiet};
+pub use read::View;
+pub use reader::{AsOf, Reader};

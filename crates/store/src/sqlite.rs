@@ -8,9 +8,7 @@ use solvent_protocol::record::Record;
 use solvent_protocol::view::{
     FindingList, LogReport, ProveReport, ScanReport, ShowReport, StatusReport,
 };
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqliteOwnedBuf, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteOwnedBuf, SqliteSynchronous};
 use sqlx::{Column as _, ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 use tokio::runtime::Runtime;
 
