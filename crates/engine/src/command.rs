@@ -224,7 +224,11 @@ pub enum Answer {
     StageSet(Box<StageReport>),
     Accepted(Box<Acceptance>),
     ReplayedAll(Box<ReplayAllReport>),
-    Gated(Box<GateReport>),
+    Gated {
+        report: Box<GateReport>,
+        /// Of the change, findings that were there before left out.
+        scan: Box<ScanReport>,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

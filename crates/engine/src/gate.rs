@@ -138,7 +138,10 @@ pub(crate) fn gate(
     };
     let outputs = vec![engine.seal(names::GATE_REPORT, &report)?];
     Ok(Acted {
-        answer: Answer::Gated(Box::new(report)),
+        answer: Answer::Gated {
+            report: Box::new(report),
+            scan: Box::new(after.report),
+        },
         status,
         outputs,
         links: Vec::new(),

@@ -3,7 +3,8 @@
 //! It does not know about arguments, colours or exit codes; those are the binary's. Every command that
 //! changes or attacks anything goes through [`Engine::submit`]: decide, record the intent, act, record
 //! the result, fold the records into the projections. Read [`command`] (what can be asked), [`door`]
-//! (the one door), then [`repo`] (what is looked at), [`scan`], [`prove`], [`read`] (answers that change nothing).
+//! (the one door), then [`repo`] (what is looked at), [`scan`], [`prove`], [`read`] (answers that change nothing),
+//! [`reader`] (the same without the writer's lock, now or as of an earlier moment).
 
 mod branch;
 pub mod command;
@@ -17,6 +18,7 @@ pub mod outside;
 pub mod progress;
 pub mod prove;
 pub mod read;
+pub mod reader;
 pub mod remedy;
 pub mod repo;
 mod reproof;
@@ -30,3 +32,5 @@ pub use solvent_govern as govern;
 pub use error::{EngineError, Failure};
 pub use outside::{curl, verify};
 pub use progress::{Progress, Quiet};
+pub use read::View;
+pub use reader::{AsOf, Reader, instant};

@@ -5,12 +5,32 @@ use solvent_protocol::view::{
     FindingList, FindingState, FullReport, LedgerHead, LogReport, ScanReport, ShowReport,
     StatusReport, Subject, Unmeasured,
 };
-use solvent_store::{Filter, LogFilter, Presence, Store as _, StoreError};
+use solvent_store::{Filter, LogFilter, Presence, SqliteStore, Store as _, StoreError};
 
 use crate::door::{Engine, ledger_error};
 use crate::error::EngineError;
+use crate::repo::Repo;
 
-impl Engine {
+/// Which moment an answer is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Moment {
+    Now,
+    /// What the checkout was then is not recorded, only what scans saw of it.
+    Then,
+}
+
+/// Answers from a folded record, the writer's own or a reader's.
+pub struct View<'a> {
+    pub(crate) repo: &'a Repo,
+    pub(crate) store: &'a mut SqliteStore,
+    /// Size and root of what was folded; `None` where there is no ledger.
+    pub(crate) head: Option<LedgerHead>,
+    /// The time of asking, which may lie in the past.
+    pub(crate) asked_ms: i64,
+    pub(crate) moment: Moment,
+}
+
+impl View<'_> {
     /// The funnel of this repository.
     pub fn status(&mut self) -> Result<StatusReport, EngineError> {
         let name = self.repo.name();
@@ -42,7 +62,9 @@ impl Engine {
                 })
         };
         let mut out = Vec::new();
-        if scanned.revision != self.repo.revision || scanned.dirty != self.repo.dirty {
+        if self.moment == Moment::Now
+            && (scanned.revision != self.repo.revision || scanned.dirty != self.repo.dirty)
+        {
             out.push(Unmeasured {
                 what: "the checkout as it is".to_owned(),
                 why: format!(
@@ -92,10 +114,6 @@ impl Engine {
             .map_err(|e| store_error(&e))
     }
 
-    pub(crate) fn finding(&mut self, id: &str) -> Result<FindingState, EngineError> {
-        self.show(id).map(|shown| shown.state)
-    }
-
     /// The newest records.
     pub fn log(&mut self, last: u64) -> Result<LogReport, EngineError> {
         let filter = LogFilter {
@@ -119,8 +137,8 @@ impl Engine {
                 .latest_prove(Some(&name))
                 .map_err(|e| store_error(&e))?,
             findings: self.findings()?.findings,
-            generated_ms: self.host.now().0,
-            ledger: Some(self.head()?),
+            generated_ms: self.asked_ms,
+            ledger: self.head.clone(),
         })
     }
 
@@ -136,6 +154,48 @@ impl Engine {
                 "run `solvent scan` or `solvent prove` first",
             )
         })
+    }
+}
+
+impl Engine {
+    /// Answers from what this engine has folded.
+    pub fn view(&mut self) -> Result<View<'_>, EngineError> {
+        Ok(View {
+            head: Some(self.head()?),
+            repo: &self.repo,
+            store: &mut self.store,
+            asked_ms: self.host.now().0,
+            moment: Moment::Now,
+        })
+    }
+
+    /// See [`View::status`].
+    pub fn status(&mut self) -> Result<StatusReport, EngineError> {
+        self.view()?.status()
+    }
+
+    /// See [`View::findings`].
+    pub fn findings(&mut self) -> Result<FindingList, EngineError> {
+        self.view()?.findings()
+    }
+
+    /// See [`View::show`].
+    pub fn show(&mut self, id: &str) -> Result<ShowReport, EngineError> {
+        self.view()?.show(id)
+    }
+
+    pub(crate) fn finding(&mut self, id: &str) -> Result<FindingState, EngineError> {
+        self.show(id).map(|shown| shown.state)
+    }
+
+    /// See [`View::log`].
+    pub fn log(&mut self, last: u64) -> Result<LogReport, EngineError> {
+        self.view()?.log(last)
+    }
+
+    /// See [`View::full_report`].
+    pub fn full_report(&mut self) -> Result<FullReport, EngineError> {
+        self.view()?.full_report()
     }
 
     /// Size and root of the ledger.
@@ -158,7 +218,7 @@ impl Engine {
     }
 }
 
-fn store_error(error: &StoreError) -> EngineError {
+pub(crate) fn store_error(error: &StoreError) -> EngineError {
     match error {
         StoreError::NoFinding(_) | StoreError::Ambiguous { .. } => {
             EngineError::usage(error.to_string(), "see `solvent findings --all`")

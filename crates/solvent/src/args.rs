@@ -48,6 +48,22 @@ pub struct Where {
     pub no_git: bool,
 }
 
+/// The moment that an answer is about.
+#[derive(Args, Debug, Clone)]
+pub struct Then {
+    /// Answer as the record stood at this time (RFC 3339), or at the end of this day (UTC)
+    #[arg(long, value_name = "DATE")]
+    pub as_of: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    pub place: Where,
+    #[command(flatten)]
+    pub then: Then,
+}
+
 #[derive(Subcommand, Debug)]
 pub enum Cmd {
     /// See the whole loop on a small shop that is made for it
@@ -63,7 +79,7 @@ pub enum Cmd {
     /// Run a capsule again, on this tree or on another revision
     Replay(ReplayArgs),
     /// The funnel: found, reachable, proven, unmeasured
-    Status(Where),
+    Status(StatusArgs),
     /// List findings, the ones to act on first
     Findings(FindingsArgs),
     /// One finding on one screen: flow, proof, reproducer
@@ -172,10 +188,21 @@ pub struct ReplayWhere {
     pub no_git: bool,
 }
 
+impl ReplayWhere {
+    pub fn as_place(&self) -> Where {
+        Where {
+            path: self.path.clone(),
+            no_git: self.no_git,
+        }
+    }
+}
+
 #[derive(Args, Debug)]
 pub struct FindingsArgs {
     #[command(flatten)]
     pub place: Where,
+    #[command(flatten)]
+    pub then: Then,
     /// Also those that nothing can reach
     #[arg(long)]
     pub all: bool,
@@ -187,8 +214,10 @@ pub struct ShowArgs {
     pub finding: String,
     #[command(flatten)]
     pub place: ReplayWhere,
+    #[command(flatten)]
+    pub then: Then,
     /// Open the sealed capsule and show the reproducer; the access is recorded
-    #[arg(long)]
+    #[arg(long, conflicts_with = "as_of")]
     pub open: bool,
     /// Write the opened capsule to this file
     #[arg(long, value_name = "FILE", requires = "open")]
@@ -199,6 +228,8 @@ pub struct ShowArgs {
 pub struct LogArgs {
     #[command(flatten)]
     pub place: Where,
+    #[command(flatten)]
+    pub then: Then,
     /// The newest this many records
     #[arg(long, default_value_t = 50)]
     pub last: usize,
@@ -208,6 +239,8 @@ pub struct LogArgs {
 pub struct ReportArgs {
     #[command(flatten)]
     pub place: Where,
+    #[command(flatten)]
+    pub then: Then,
     /// One self-contained page
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,

@@ -5,16 +5,18 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use solvent_engine::command::{Attack, CapsuleRef, ProveRequest, ReplayRequest};
 use solvent_engine::repo::Git;
-use solvent_engine::{Actor, Answer, Command, Created, Engine, EngineError, Options, Progress};
+use solvent_engine::{
+    Actor, Answer, Command, Created, Engine, EngineError, Options, Progress, Reader,
+};
 use solvent_protocol::capsule;
 use solvent_protocol::record::VerifyReport;
-use solvent_protocol::view::{FindingList, ProveReport, ScanReport};
+use solvent_protocol::view::{FindingList, ProveReport, ScanReport, ShowReport};
 use solvent_report::{html::Html, sarif::Sarif, text};
 use solvent_sandbox::{Launcher, Tier};
 
 use crate::args::{
     AttackArg, Cli, Cmd, Common, FindingsArgs, LedgerArgs, LedgerCmd, LogArgs, ProveArgs,
-    ReplayArgs, ReplayWhere, ReportArgs, ShowArgs, Where,
+    ReplayArgs, ReplayWhere, ReportArgs, ShowArgs, StatusArgs, Then, Where,
 };
 use crate::{demo, remedy};
 use crate::exit::Exit;
@@ -36,7 +38,7 @@ pub fn run(cli: Cli, progress: &Terminal) -> Result<Done, EngineError> {
         Cmd::Scan(place) => scan(&place, &common, progress),
         Cmd::Prove(args) => prove(&args, &common, progress),
         Cmd::Replay(args) => replay(args, &common, progress),
-        Cmd::Status(place) => status(&place),
+        Cmd::Status(args) => status(&args),
         Cmd::Findings(args) => findings(&args),
         Cmd::Show(args) => show(&args, &common, progress),
         Cmd::Log(args) => log(&args),
@@ -232,8 +234,9 @@ fn replay(args: ReplayArgs, common: &Common, progress: &dyn Progress) -> Result<
     })
 }
 
-fn status(place: &Where) -> Result<Done, EngineError> {
-    let report = open(&place.path, git(place.no_git))?.status()?;
+fn status(args: &StatusArgs) -> Result<Done, EngineError> {
+    let mut reader = read(&args.place, &args.then)?;
+    let report = reader.view()?.status()?;
     let exit = if report.proven > 0 {
         Exit::Findings
     } else if report.unmeasured.is_empty()
@@ -248,11 +251,13 @@ fn status(place: &Where) -> Result<Done, EngineError> {
         exit,
         human: text::status(&report, width()).ansi(),
         json: to_json(&report)?,
-    })
+    }
+    .as_of(reader.moment()))
 }
 
 fn findings(args: &FindingsArgs) -> Result<Done, EngineError> {
-    let mut list = open(&args.place.path, git(args.place.no_git))?.findings()?;
+    let mut reader = read(&args.place, &args.then)?;
+    let mut list = reader.view()?.findings()?;
     let hidden = hide_unreachable(&mut list, args.all);
     let mut human = text::findings(&list, width()).ansi();
     if hidden > 0 {
@@ -262,7 +267,8 @@ fn findings(args: &FindingsArgs) -> Result<Done, EngineError> {
         exit: Exit::Clean,
         human,
         json: to_json(&list)?,
-    })
+    }
+    .as_of(reader.moment()))
 }
 
 /// Takes `no_path` findings out unless all are asked for; returns how many.
@@ -276,35 +282,43 @@ fn hide_unreachable(list: &mut FindingList, all: bool) -> usize {
 }
 
 fn show(args: &ShowArgs, common: &Common, progress: &dyn Progress) -> Result<Done, EngineError> {
+    if !args.open {
+        let mut reader = read(&args.place.as_place(), &args.then)?;
+        let shown = reader.view()?.show(&args.finding)?;
+        return Ok(show_done(&shown)?.as_of(reader.moment()));
+    }
     let mut engine = open_at(&args.place)?;
     let mut shown = engine.show(&args.finding)?;
-    if args.open {
-        let finding = shown.state.finding.id.clone();
-        let command = Command::OpenCapsule { finding };
-        let Answer::Opened { capsule, .. } = engine.submit(&actor(common)?, &command, progress)?
-        else {
-            return Err(unexpected());
-        };
-        shown.curl = Some(solvent_engine::curl(&capsule));
-        if let Some(path) = &args.save {
-            write(path, capsule::render(&capsule).as_bytes())?;
-        }
-        shown.records = engine.show(&args.finding)?.records;
+    let finding = shown.state.finding.id.clone();
+    let command = Command::OpenCapsule { finding };
+    let Answer::Opened { capsule, .. } = engine.submit(&actor(common)?, &command, progress)? else {
+        return Err(unexpected());
+    };
+    shown.curl = Some(solvent_engine::curl(&capsule));
+    if let Some(path) = &args.save {
+        write(path, capsule::render(&capsule).as_bytes())?;
     }
+    shown.records = engine.show(&args.finding)?.records;
+    show_done(&shown)
+}
+
+fn show_done(shown: &ShowReport) -> Result<Done, EngineError> {
     Ok(Done {
         exit: Exit::Clean,
-        human: text::show(&shown, width()).ansi(),
-        json: to_json(&shown)?,
+        human: text::show(shown, width()).ansi(),
+        json: to_json(shown)?,
     })
 }
 
 fn log(args: &LogArgs) -> Result<Done, EngineError> {
-    let report = open(&args.place.path, git(args.place.no_git))?.log(args.last as u64)?;
+    let mut reader = read(&args.place, &args.then)?;
+    let report = reader.view()?.log(args.last as u64)?;
     Ok(Done {
         exit: Exit::Clean,
         human: text::log(&report, width()).ansi(),
         json: to_json(&report)?,
-    })
+    }
+    .as_of(reader.moment()))
 }
 
 fn report(args: &ReportArgs) -> Result<Done, EngineError> {
@@ -314,7 +328,8 @@ fn report(args: &ReportArgs) -> Result<Done, EngineError> {
             "add `--html FILE` or `--sarif FILE`",
         ));
     }
-    let report = open(&args.place.path, git(args.place.no_git))?.full_report()?;
+    let mut reader = read(&args.place, &args.then)?;
+    let report = reader.view()?.full_report()?;
     let mut written = Vec::new();
     for (path, handler) in [
         (&args.html, &Html as &dyn solvent_report::Handler),
@@ -332,7 +347,8 @@ fn report(args: &ReportArgs) -> Result<Done, EngineError> {
             .map(|path| format!("Wrote {path}\n"))
             .collect(),
         json: json!({"schema": "solvent.report/v1", "written": written}),
-    })
+    }
+    .as_of(reader.moment()))
 }
 
 fn ledger(args: LedgerArgs, common: &Common, progress: &dyn Progress) -> Result<Done, EngineError> {
@@ -458,7 +474,20 @@ pub fn open_at(place: &ReplayWhere) -> Result<Engine, EngineError> {
 }
 
 pub fn open(path: &Path, git: Git) -> Result<Engine, EngineError> {
-    Engine::open(Options {
+    Engine::open(options(path, git)?)
+}
+
+/// Reads without the writer's lock, now or as of an earlier moment.
+pub fn read(place: &Where, then: &Then) -> Result<Reader, EngineError> {
+    let options = options(&place.path, git(place.no_git))?;
+    match &then.as_of {
+        Some(date) => Reader::as_of(&options, date),
+        None => Reader::open(&options),
+    }
+}
+
+fn options(path: &Path, git: Git) -> Result<Options, EngineError> {
+    Ok(Options {
         path: path.to_owned(),
         git,
         launcher: Launcher::current(),

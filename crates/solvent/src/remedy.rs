@@ -564,11 +564,11 @@ pub fn gate(args: &GateArgs, common: &Common, progress: &dyn Progress) -> Result
             GateAttack::New
         },
     });
-    let Answer::Gated(report) = engine.submit(&actor(common)?, &command, progress)? else {
+    let Answer::Gated { report, scan } = engine.submit(&actor(common)?, &command, progress)? else {
         return Err(unexpected());
     };
     if let Some(path) = &args.sarif {
-        write(path, sarif::gate(&report).as_bytes())?;
+        write(path, sarif::gate(&report, &scan).as_bytes())?;
     }
     if let Some(path) = &args.summary {
         append(path, &text::gate_markdown(&report))?;

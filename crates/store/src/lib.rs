@@ -8,6 +8,7 @@
 mod answer;
 mod decided;
 mod fold;
+mod snapshot;
 mod source;
 mod sqlite;
 
@@ -18,7 +19,7 @@ use solvent_protocol::view::{
     FindingList, LogReport, ProveReport, ScanReport, ShowReport, StatusReport,
 };
 
-pub use source::{Source, SourceError};
+pub use source::{Nothing, Source, SourceError, Until};
 pub use sqlite::SqliteStore;
 
 /// Names that outputs of records carry.
@@ -36,6 +37,10 @@ pub mod names {
     pub const ADOPTION_EVENT: &str = "adoption-event";
     pub const REPLAY_ALL_REPORT: &str = "replay-all-report";
     pub const GATE_REPORT: &str = "gate-report";
+    /// Begins the name of what of a campaign concerns one finding; its id follows.
+    pub const EXCERPT: &str = "excerpt-";
+    /// Begins the name of a sealed capsule; the finding's id follows.
+    pub const CAPSULE: &str = "capsule-";
 }
 
 /// Answers about the ledger, and the fold that keeps them true.
