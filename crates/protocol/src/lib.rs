@@ -3,8 +3,12 @@
 //! It does not know how records are stored, signed or shown. Every document carries `schema`, for
 //! example `solvent.scan/v1`; a field is never reused for another meaning, and a reader refuses a
 //! schema it does not know. [`view`] is what people and programs read, [`capsule`] the reproducer
-//! file, [`record`] the ledger's entries.
+//! file, [`record`] the ledger's entries, [`change`] what happens to a change request, [`approval`]
+//! what a person signs, [`adoption`] how far a repository has come.
 
+pub mod adoption;
+pub mod approval;
 pub mod capsule;
+pub mod change;
 pub mod record;
 pub mod view;
