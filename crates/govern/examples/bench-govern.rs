@@ -49,7 +49,7 @@ fn main() -> Result<(), String> {
                     id: "c".to_owned(),
                     authors: BTreeSet::from(["ben".to_owned()]),
                     approvers: BTreeSet::from(["eve".to_owned()]),
-                    quorum: QuorumState::Met,
+                    quorum: QuorumState::Missing,
                     stakes: Stakes::Production,
                     revision: RevisionState::Verified,
                     course: Course::Open,

@@ -183,7 +183,7 @@ pub struct Tally {
     pub needed: u32,
     /// People whose approval counts; one person counts once, with however many keys.
     pub approvers: BTreeSet<String>,
-    /// People who could approve and have not.
+    /// People who could approve and have not; empty when nobody needs to.
     pub candidates: BTreeSet<String>,
 }
 
@@ -319,17 +319,19 @@ pub fn fold(id: &str, events: &[Event], court: &Court<'_>) -> ChangeState {
         .filter(|approval| approval.counts())
         .map(|approval| approval.by.clone())
         .collect();
-    state.tally.candidates = court
-        .governance
-        .people()
-        .filter(|person| {
-            !state.tally.approvers.contains(&person.id)
-                && !state.authors.contains(&person.id)
-                && could_sign(person, needs_presence(court, &state))
-                && roles.may_approve(person, &state)
-        })
-        .map(|person| person.id.clone())
-        .collect();
+    if !state.tally.is_met() {
+        state.tally.candidates = court
+            .governance
+            .people()
+            .filter(|person| {
+                !state.tally.approvers.contains(&person.id)
+                    && !state.authors.contains(&person.id)
+                    && could_sign(person, needs_presence(court, &state))
+                    && roles.may_approve(person, &state)
+            })
+            .map(|person| person.id.clone())
+            .collect();
+    }
     state.status = status(&state, reading.verified_merged);
     state.missing = missing(&state, court);
     state

@@ -118,6 +118,10 @@ fn first_policy_permits(request: &Request) -> bool {
         action,
         target,
     } = request;
+    // The program has no roles.
+    if actor.kind == ActorKind::System {
+        return false;
+    }
     let human = actor.kind == ActorKind::Human;
     let is = |role: &str| actor.roles.contains(role);
     let person = |role: &str| human && is(role);
