@@ -8,7 +8,7 @@ use std::path::Path;
 
 use solvent_base::{Digest, FilePath, System as _};
 use solvent_finding::{EntryPoint, Finding};
-use solvent_fix::RootCause;
+use solvent_fix::Sources;
 use solvent_host::Host;
 use solvent_protocol::capsule::Capsule;
 use solvent_govern::Action;
@@ -91,7 +91,7 @@ struct Bench<'a> {
     prepared: Prepared,
     entries: Vec<EntryPoint>,
     /// Findings of the root cause, as the base's scan gives them.
-    cause: RootCause,
+    findings: Vec<Finding>,
     /// The same findings as they are known, proofs included.
     known: Vec<FindingState>,
     capsules: Vec<Capsule>,
@@ -122,7 +122,7 @@ pub(crate) fn make(
     let state = engine.finding(finding)?;
     let tree = Tree::write(&engine.repo, &base.commit, Some(&base.commit))?;
     let scan = scan::scan(&tree.repo, &tree.host, progress);
-    let cause = solvent_fix::root_causes(&scan.findings)
+    let findings: Vec<Finding> = solvent_fix::root_causes(&scan.findings)
         .into_iter()
         .find(|cause| {
             cause
@@ -130,6 +130,7 @@ pub(crate) fn make(
                 .iter()
                 .any(|f| f.fingerprint.0.hex() == state.finding.fingerprint)
         })
+        .map(|cause| cause.findings.into_iter().cloned().collect())
         .ok_or_else(|| {
             EngineError::usage(
                 format!("finding {} is not on `{}` at {}", state.finding.id, base.branch, short(&base.commit)),
@@ -138,7 +139,7 @@ pub(crate) fn make(
         })?;
     let mut known = Vec::new();
     let mut capsules = Vec::new();
-    for finding in &cause.findings {
+    for finding in &findings {
         let id = finding.fingerprint.0.hex();
         let Ok(state) = engine.finding(&id) else {
             continue;
@@ -163,7 +164,7 @@ pub(crate) fn make(
         recipe,
         prepared,
         entries: scan.entry_points,
-        cause,
+        findings,
         known,
         capsules,
         sandbox,
@@ -223,26 +224,37 @@ impl Bench<'_> {
     }
 
     fn fixes(&self) -> Result<Vec<Candidate>, EngineError> {
-        let source = |path: &FilePath| self.tree.text(path);
-        let proposal = solvent_fix::propose(&self.cause, &source);
+        let files: Vec<FilePath> = self.tree.host.walk().files.into_iter().map(|f| f.path).collect();
+        let text = |path: &FilePath| self.tree.text(path);
+        let sources = Sources {
+            files: &files,
+            text: &text,
+        };
+        let causes = solvent_fix::root_causes(&self.findings);
+        let Some(cause) = causes.first() else {
+            return Ok(Vec::new());
+        };
+        let proposal = solvent_fix::propose(cause, &sources);
         if proposal.patches.is_empty() {
-            let why = proposal
-                .reasons
-                .first()
-                .map_or_else(|| "no fixer knows this form".to_owned(), ToString::to_string);
+            let why: Vec<String> = proposal.refused.iter().map(ToString::to_string).collect();
             return Err(EngineError::usage(
-                format!("no fixer can repair this: {why}"),
+                format!("no fixer can repair this: {}", why.join("; ")),
                 "write the patch and give it with `solvent propose FINDING --patch FILE`",
             ));
         }
-        let files: Vec<FilePath> = self.tree.host.walk().files.into_iter().map(|f| f.path).collect();
-        let test = solvent_fix::regression_test(&self.cause, &files, &source);
+        let test = solvent_fix::regression_test(cause, &sources);
         let mut out = Vec::new();
         for patch in proposal.patches.into_iter().take(MAX_CANDIDATES) {
             let mut contents = Vec::new();
-            for edit in patch.edits.iter().chain(test.as_ref()) {
+            for edit in patch.files.iter().chain(&test) {
                 let old = self.tree.text(&edit.path).unwrap_or_default();
-                contents.push((edit.path.to_string(), edit.apply(&old).into_bytes()));
+                let new = edit.apply(&old).map_err(|why| {
+                    EngineError::unfinished(
+                        format!("the patch of {} does not fit: {}", patch.fixer, why.words()),
+                        "this is a defect of this build",
+                    )
+                })?;
+                contents.push((edit.path.to_string(), new.into_bytes()));
             }
             out.push(Candidate {
                 origin: format!("fixer {}", patch.fixer),
@@ -286,7 +298,7 @@ impl Bench<'_> {
             patched: &patched,
             base_tree: &self.tree.repo.root,
             patched_tree: &tree.repo.root,
-            findings: &self.cause.findings,
+            findings: &self.findings,
             capsules: &self.capsules,
             entries: &entries,
             cache: &self.engine.options.cache,
@@ -325,7 +337,7 @@ impl Bench<'_> {
         verification: Verification,
         rules: &Rules,
     ) -> Result<(ChangeRequest, Assessment), EngineError> {
-        let findings: Vec<ChangeFinding> = self.cause.findings.iter().map(|f| self.finding(f)).collect();
+        let findings: Vec<ChangeFinding> = self.findings.iter().map(|f| self.finding(f)).collect();
         let patched = candidate.patched;
         let mut parts = vec![self.base.commit.clone(), patched.digest.to_string()];
         parts.extend(findings.iter().map(|f| f.fingerprint.clone()));
