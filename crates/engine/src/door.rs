@@ -325,7 +325,7 @@ impl Engine {
             ),
             Command::SetStage { stage, exemption } => {
                 let asking = rules.actor(actor);
-                let (decision, basis) = solvent_govern::may_set_stage(
+                let (decision, basis) = solvent_govern::adoption::may_set_stage(
                     &rules.governance,
                     &rules.adoption,
                     &asking,

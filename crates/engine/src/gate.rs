@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use solvent_finding::{Finding, Fingerprint, Verdict};
-use solvent_govern::FailsOn;
+use solvent_govern::people::FailsOn;
 use solvent_protocol::record::Status;
 use solvent_protocol::remediation::{GATE_SCHEMA, GateFinding, GateReport};
 use solvent_protocol::view::{FindingView, Subject, Unmeasured};
@@ -304,7 +304,7 @@ fn answered(case: &CaseResult) -> Option<(Fingerprint, (String, String))> {
 /// What the scan does not know about the files that the change touches.
 fn gaps(after: &Scan, changed: &BTreeSet<String>) -> Vec<Unmeasured> {
     let modelled = changed.iter().any(|path| {
-        solvent_base::FilePath::parse(path).is_some_and(|path| solvent_lang::language_of(&path).is_some())
+        solvent_base::FilePath::new(path).is_some_and(|path| solvent_lang::language_of(&path).is_some())
     });
     let mut out: Vec<Unmeasured> = after
         .report

@@ -337,7 +337,9 @@ pub(crate) fn notes(state: &ChangeState) -> Vec<ApprovalNote> {
         .iter()
         .map(|approval| ApprovalNote {
             by: format!("human:{}", approval.by),
-            key: approval.key_fingerprint.clone(),
+            key: solvent_govern::signature::Key::parse(&approval.key)
+                .map(|key| key.fingerprint())
+                .unwrap_or_default(),
             presence: match approval.presence {
                 solvent_protocol::approval::Presence::Shown => "shown",
                 solvent_protocol::approval::Presence::NotShown => "not_shown",

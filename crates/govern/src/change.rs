@@ -152,6 +152,8 @@ pub struct Approval {
     pub by: String,
     pub at_ms: i64,
     pub statement: ApprovalStatement,
+    /// Public key that signed, in OpenSSH's form.
+    pub key: String,
     /// As the signature shows it now, whatever was recorded.
     pub presence: Presence,
     /// Empty when it counts.
@@ -571,6 +573,7 @@ fn judge(
         by: actor.id.clone(),
         at_ms: raw.event.at_ms,
         statement: statement.clone(),
+        key: raw.approval.key.clone(),
         presence,
         voids,
     }
