@@ -52,10 +52,6 @@ impl Draft {
         self.note(note);
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.edits.values().all(Edits::is_empty)
-    }
-
     pub fn finish(
         mut self,
         world: &World<'_>,

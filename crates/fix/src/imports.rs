@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use solvent_base::Span;
-use solvent_lang::syntax::{Alias, ExprKind, Stmt, StmtKind, TokenKind};
+use solvent_lang::syntax::{Alias, ExprKind, Stmt, StmtKind};
 
 use crate::edit::Edits;
 use crate::source::File;
@@ -108,17 +108,21 @@ fn extend(file: &File, wanted: &str, name: &str, edits: &mut Edits) -> bool {
         if last.name == "*" {
             return true;
         }
-        // In an ordered list the name goes to its place.
+        // In an ordered list the name goes to its place: constants, classes, then the rest.
+        let key = |name: &str| {
+            let first = name.chars().next().is_some_and(char::is_uppercase);
+            let all = name.chars().all(|c| !c.is_lowercase());
+            (!(first && all), !first, name.to_lowercase())
+        };
         let ordered = names
             .windows(2)
-            .all(|w| w[0].name.to_lowercase() <= w[1].name.to_lowercase());
-        let after = file.module.after(last.span.end);
+            .all(|w| key(&w[0].name) <= key(&w[1].name));
         let one_per_line = names.len() > 1
             && file.line_of(names[0].span.start) != file.line_of(names[1].span.start);
         if ordered
             && let Some(next) = names
                 .iter()
-                .find(|a| a.name.to_lowercase() > name.to_lowercase())
+                .find(|a| key(&a.name) > key(name))
         {
             let gap = if one_per_line {
                 format!(
@@ -141,8 +145,6 @@ fn extend(file: &File, wanted: &str, name: &str, edits: &mut Edits) -> bool {
         } else {
             format!(", {name}")
         };
-        // Before a comma that ends the list.
-        let _ = after.filter(|t| t.kind == TokenKind::Comma);
         edits.insert(last.span.end, gap);
         return true;
     }
@@ -195,18 +197,18 @@ fn place(file: &File, import: &Import) -> (u32, bool) {
         return (next.span.start, true);
     }
     if let Some(last) = group.last() {
-        return (last.span.end, false);
+        return (line_end(file, last.span.end), false);
     }
     if let Some(first) = head.iter().find(|s| !is_future(s)) {
         return (first.span.start, true);
     }
     if let Some(last) = head.last() {
-        return (last.span.end, false);
+        return (line_end(file, last.span.end), false);
     }
     match body.first() {
         Some(first) if docstring(first) => match body.get(1) {
             Some(second) if file.starts_line(second.span.start) => (second.span.start, true),
-            _ => (first.span.end, false),
+            _ => (line_end(file, first.span.end), false),
         },
         Some(first) => (file.line_start(first.span.start), true),
         None => (0, true),
@@ -230,6 +232,21 @@ pub(crate) fn binds(file: &File, name: &str) -> bool {
             .any(|t| t.dotted().is_some_and(|d| d == name)),
         _ => false,
     })
+}
+
+/// Behind a comment that follows, before the line break; where another statement follows, at once.
+pub(crate) fn line_end(file: &File, at: u32) -> u32 {
+    let line = line_span(file, Span { start: at, end: at });
+    let rest = file.slice(Span {
+        start: at,
+        end: line.end,
+    });
+    let text = rest.trim_end_matches(['\n', '\r']);
+    if text.trim().is_empty() || text.trim_start().starts_with('#') {
+        at + text.len() as u32
+    } else {
+        at
+    }
 }
 
 /// The whole line of a statement, with its line break.

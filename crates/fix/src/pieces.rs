@@ -8,7 +8,7 @@ use solvent_lang::syntax::{
 };
 
 use crate::scope::{self, How, Meaning};
-use crate::source::{File, Site, World};
+use crate::source::{File, World};
 
 /// Most units of one text: a statement of a hundred kilobytes is no one's handwriting.
 const MAX_UNITS: usize = 100_000;
@@ -87,8 +87,6 @@ pub(crate) struct App<'w> {
     pub kind: AppKind,
     /// From the end of the template to the end of the expression: what to remove with it.
     pub tail: Span,
-    /// The template, with its parentheses.
-    pub head: Span,
     pub right: AppArgs<'w>,
 }
 
@@ -360,7 +358,6 @@ impl<'w> Text<'w> {
             file,
             kind,
             tail,
-            head,
             right,
         });
         let first_unit = self.units.len();
@@ -709,13 +706,12 @@ impl<'w> Text<'w> {
                     Some(FlowPart::Literal(text)) => text.as_str(),
                     _ => "",
                 };
+                // The flow has constants put in: its text may reach further than ours, never less far.
                 let (left, right) = (literal(k.checked_sub(1)), literal(Some(k + 1)));
                 for (at, unit) in self.units.iter().enumerate() {
                     let Unit::Hole(hole) = unit else { continue };
                     let (before, after) = self.around(at);
-                    let same_left = left.ends_with(&before) || before.ends_with(left);
-                    let same_right = right.starts_with(&after) || after.starts_with(right);
-                    if same_left && same_right {
+                    if left.ends_with(&before) && right.starts_with(&after) {
                         out[*hole] = true;
                         found = true;
                     }
@@ -787,7 +783,6 @@ pub(crate) fn flatten_named<'w>(
                 start: head.end,
                 end: expr.span.end,
             },
-            head,
             right,
         });
         text.add(from, value, value.span);
@@ -959,9 +954,4 @@ fn characters(file: &File, span: Span, raw: Raw) -> impl Iterator<Item = (char, 
             };
         }
     })
-}
-
-/// The place of an expression, for what its names mean.
-pub(crate) fn site_of<'w>(file: &'w File, expr: &Expr) -> Option<Site<'w>> {
-    file.site(expr.span)
 }

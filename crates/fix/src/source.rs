@@ -104,18 +104,6 @@ impl<'a> World<'a> {
         }
         None
     }
-
-    /// Python files whose text contains `word`, at most `cap`.
-    pub fn mentioning(&self, word: &str, cap: usize) -> Vec<FilePath> {
-        self.sources
-            .files
-            .iter()
-            .filter(|p| p.extension() == Some("py"))
-            .filter(|p| (self.sources.text)(p).is_some_and(|t| t.contains(word)))
-            .take(cap)
-            .cloned()
-            .collect()
-    }
 }
 
 impl File {
@@ -239,23 +227,6 @@ impl File {
         }
     }
 
-    /// The expression with this span.
-    pub fn expr_at(&self, span: Span) -> Option<&Expr> {
-        let mut found = None;
-        self.module.walk(&mut |stmt| {
-            if found.is_none() && contains(stmt.span, span) {
-                for e in stmt.expressions() {
-                    e.walk(&mut |inner| {
-                        if inner.span == span {
-                            found = Some(inner);
-                        }
-                    });
-                }
-            }
-        });
-        found
-    }
-
     pub fn site_of(&self, location: &Location) -> Option<Site<'_>> {
         self.site(location.span)
     }
@@ -310,14 +281,6 @@ impl<'f> Site<'f> {
                 _ => None,
             }
         })
-    }
-
-    /// The innermost class around the innermost function.
-    pub fn class(&self) -> Option<&'f Stmt> {
-        let (at, _) = self.function()?;
-        let level = self.levels[at.checked_sub(1)?];
-        let stmt = &level.block[level.index];
-        matches!(stmt.kind, StmtKind::Class { .. }).then_some(stmt)
     }
 
     /// Statements of the scope that the target is in.

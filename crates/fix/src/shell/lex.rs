@@ -34,7 +34,6 @@ pub(crate) struct Place {
     pub hole: usize,
     pub unit: usize,
     pub quote: Quote,
-    pub word: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -104,13 +103,11 @@ impl Reader<'_, '_> {
     }
 
     fn hole(&mut self, hole: usize, unit: usize, quote: Quote) {
-        let word = self.out.words.len();
         self.word().bits.push(Bit::Hole(hole));
         self.out.holes.push(Place {
             hole,
             unit,
             quote,
-            word,
         });
     }
 

@@ -248,7 +248,20 @@ fn leave(text: &Text<'_>, unit: usize, sign: char, draft: &mut Draft) -> Option<
             write(before_part),
         );
     }
-    if after == sign {
+    let end = &text.parts[after_part];
+    let alone = end.content == after_span && unit + 2 == text.units.len();
+    if let (Unit::Hole(hole), true, true) = (text.units[unit], alone, after == sign)
+        && text.holes[hole].part.is_none()
+    {
+        // Nothing is left of the last literal.
+        edits(
+            draft,
+            after_part,
+            text.holes[hole].span.end,
+            end.span.end,
+            String::new(),
+        );
+    } else if after == sign {
         edits(
             draft,
             after_part,

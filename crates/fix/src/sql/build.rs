@@ -124,7 +124,7 @@ pub(crate) fn chunks<'w>(
     draft: &mut Draft,
 ) -> Result<usize, NoPatch> {
     let taken = scope::names(site.body(), site.function().map(|(_, f)| f));
-    let variable = give::free(&taken, "params");
+    let variable = give::free(&taken, &give::PARAMS);
     let mut count = 0;
     let mut last = Style::Question;
     for def in defs {
@@ -185,7 +185,7 @@ pub(crate) fn list<'w>(
 ) -> Result<usize, NoPatch> {
     let body = site.body();
     let taken = scope::names(body, site.function().map(|(_, f)| f));
-    let variable = give::free(&taken, "params");
+    let variable = give::free(&taken, &give::PARAMS);
     let defs = scope::definitions(body, name);
     let refuse = |span: Span| NoPatch::NotFollowed {
         what: format!("`{name}` is filled in a way that is not followed"),

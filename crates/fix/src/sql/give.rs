@@ -294,7 +294,7 @@ impl<'w> Receiver<'w> {
                 None => return Err(self.refuse("the place is not in a function")),
             };
             let taken = scope::names(body, function);
-            let name = free(&taken, "params");
+            let name = free(&taken, &PARAMS);
             let value = literal(items, style, self.file.quote());
             after(self.file, stmt, &format!("{name} = {value}"), draft);
             if self.existing().is_some() {
@@ -573,7 +573,7 @@ impl<'w> Receiver<'w> {
             });
         }
         let taken = scope::names(&function.body, Some(function));
-        let name = free(&taken, "params");
+        let name = free(&taken, &PARAMS);
         let default = match style {
             Style::Question | Style::Dollar => "()",
             _ => "None",
@@ -663,50 +663,33 @@ pub(crate) fn literal(items: &[Item], style: Style, quote: char) -> String {
     python::tuple(&sources)
 }
 
-pub(crate) fn free(taken: &std::collections::BTreeSet<String>, wanted: &str) -> String {
-    let mut name = wanted.to_owned();
-    for prefix in ["query_", "sql_", "bound_"] {
-        if !taken.contains(&name) {
-            return name;
-        }
-        name = format!("{prefix}{wanted}");
+/// The first of the wanted names that is free, or it with a number.
+pub(crate) fn free(taken: &std::collections::BTreeSet<String>, wanted: &[&str]) -> String {
+    if let Some(name) = wanted.iter().find(|n| !taken.contains(**n)) {
+        return (*name).to_owned();
     }
-    let mut n = 2;
-    while taken.contains(&name) {
-        name = format!("{wanted}_{n}");
-        n += 1;
-    }
-    name
+    let base = wanted.first().copied().unwrap_or("value");
+    (2..)
+        .map(|n| format!("{base}_{n}"))
+        .find(|n| !taken.contains(n))
+        .unwrap_or_default()
 }
+
+/// Names for a variable of bound values.
+pub(crate) const PARAMS: [&str; 4] = ["params", "query_params", "sql_params", "bound_params"];
 
 /// Puts a statement behind another.
 pub(crate) fn after(file: &File, stmt: Span, line: &str, draft: &mut Draft) {
-    let rest_of_line = imports::line_span(
-        file,
-        Span {
-            start: stmt.end,
-            end: stmt.end,
-        },
-    );
-    let rest = file
-        .slice(Span {
-            start: stmt.end,
-            end: rest_of_line.end,
-        })
-        .trim();
-    if file.starts_line(stmt.start) && (rest.is_empty() || rest.starts_with('#')) {
-        let at = stmt.end
-            + file
-                .slice(Span {
-                    start: stmt.end,
-                    end: rest_of_line.end,
-                })
-                .trim_end_matches(['\n', '\r'])
-                .len() as u32;
+    let end = imports::line_end(file, stmt.end);
+    let alone = file
+        .text
+        .get(end as usize..)
+        .is_none_or(|t| t.is_empty() || t.starts_with(['\n', '\r']));
+    if file.starts_line(stmt.start) && alone {
         let indent = file.indent(stmt.start);
         draft
             .edits(file)
-            .insert(at, format!("{}{indent}{line}", file.newline()));
+            .insert(end, format!("{}{indent}{line}", file.newline()));
     } else {
         draft.edits(file).insert(stmt.end, format!("; {line}"));
     }

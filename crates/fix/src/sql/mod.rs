@@ -17,6 +17,7 @@ use crate::{NoPatch, Proposal, RootCause};
 
 use driver::{Driver, Style};
 use give::Receiver;
+pub(crate) use give::{after, free};
 
 /// Wrappers around wrappers that are followed.
 const MAX_WRAPPERS: u32 = 4;
