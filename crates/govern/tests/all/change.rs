@@ -1,20 +1,14 @@
 //! The life of a change: what counts, what does not and why, and what a refusal says.
 
-#![expect(clippy::unwrap_used, reason = "a failing set-up is a failing test")]
-
-// Of the histories only their world is used here.
-#[path = "histories/world.rs"]
-mod world;
-
+use crate::histories::world::{
+    CHANGES, DAY, Look, START, Signed, Step, Touched, WORLDS, What, World, real, revision,
+};
 use solvent_govern::change::{Approval, Status, Void, fold, may, may_merge};
 use solvent_govern::{Action, ChangeState, Court, Governance};
 use solvent_protocol::adoption::Stage;
 use solvent_protocol::approval::Presence;
 use solvent_protocol::change::{RiskClass, Verification};
 use solvent_protocol::record::ActorKind;
-use world::{
-    CHANGES, DAY, Look, START, Signed, Step, Touched, WORLDS, What, World, real, revision,
-};
 
 const NOW: i64 = START + 1_000;
 

@@ -1,7 +1,5 @@
 //! The policy folder: what is read, what is refused, and with which words.
 
-#![expect(clippy::unwrap_used, reason = "a failing set-up is a failing test")]
-
 use std::collections::BTreeSet;
 
 use solvent_govern::people::{FailsOn, MAX_TOML_BYTES, Mode};
@@ -165,6 +163,11 @@ fn complaints_name_line_and_neighbour() {
             "id = \"ben\"",
             "id = \"ana\"",
             "person `ana` is listed twice",
+        ),
+        (
+            "id = \"ben\"",
+            "id = \"Ana\"",
+            "`ana` and `Ana` differ in case alone",
         ),
         (
             "id = \"fixer\"",

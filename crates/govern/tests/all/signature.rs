@@ -1,23 +1,16 @@
 //! Signatures: our own, OpenSSH's, tokens' and hostile ones.
 
-#![expect(clippy::unwrap_used, reason = "a failing set-up is a failing test")]
-
-// Of the histories only their keys are used here.
-#[path = "histories/world.rs"]
-#[expect(dead_code, reason = "the rest of the world is for histories")]
-mod world;
-
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::histories::world::{Touched, public, revision, sign};
 use solvent_base::Digest;
 use solvent_govern::signature::{Key, SignatureError, SoftwareKey, verify};
 use solvent_protocol::approval::{ApprovalStatement, NAMESPACE, Presence, Verdict};
 use solvent_protocol::change::RiskClass;
 use ssh_key::{HashAlg, LineEnding, PrivateKey};
-use world::{Touched, public, revision, sign};
 
 fn bytes() -> Vec<u8> {
     let statement = ApprovalStatement {

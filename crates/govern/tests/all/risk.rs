@@ -76,7 +76,7 @@ fn each_input_lifts_the_class_and_says_so() {
         (
             |i| i.listed = Listing::NotListed,
             RiskClass::Medium,
-            "CWE-89 is not listed",
+            "`CWE-89` is not listed",
         ),
         (
             |i| {

@@ -1,7 +1,5 @@
 //! How far a repository has come, and what that needs.
 
-#![expect(clippy::unwrap_used, reason = "a failing set-up is a failing test")]
-
 use solvent_govern::adoption::{Adoption, REVIEWS, may_set_stage};
 use solvent_govern::signature::SoftwareKey;
 use solvent_govern::{Actor, Exemption, Governance};
