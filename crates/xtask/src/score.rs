@@ -5,6 +5,7 @@
 //! `false`; which case it was goes to standard error, with its capsule, to be published as disputed.
 
 mod benchmark;
+mod histories;
 mod ledger;
 mod targets;
 
@@ -31,5 +32,10 @@ pub const ALL: &[Measurement] = &[
         name: "ledger",
         about: "random tampering with ledger folders that must be detected",
         run: ledger::run,
+    },
+    Measurement {
+        name: "histories",
+        about: "generated histories of changes, and mistakes in them that must not lead to a merge",
+        run: histories::run,
     },
 ];

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 use solvent_govern::{Court, change};
 
-use generate::{Case, Dice, From, Mistake};
-use world::{CHANGES, real, revision};
+use self::generate::{Case, Dice, From, Mistake};
+use self::world::{CHANGES, real, revision};
 
 /// What running many histories showed.
 #[derive(Default, Debug)]

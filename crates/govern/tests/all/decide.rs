@@ -1,7 +1,5 @@
 //! Behaviour of the first policy and of the invariants.
 
-#![expect(clippy::unwrap_used, reason = "a failing set-up is a failing test")]
-
 use std::collections::BTreeSet;
 
 use solvent_govern::{

@@ -1,12 +1,7 @@
 //! The life of a change against its definition, over generated histories. The score of the same name
 //! runs ten thousand.
 
-#![expect(clippy::unwrap_used, reason = "a failing set-up is a failing test")]
-
-#[path = "histories/mod.rs"]
-mod histories;
-
-use histories::generate::Mistake;
+use crate::histories::{self, generate::Mistake};
 
 #[test]
 fn ten_hundred_histories_are_judged_as_the_definition_says_and_every_mistake_is_caught() {
