@@ -6,6 +6,7 @@
 
 mod benchmark;
 mod ledger;
+mod sabotage;
 mod targets;
 
 use crate::figures::Measurement;
@@ -31,5 +32,10 @@ pub const ALL: &[Measurement] = &[
         name: "ledger",
         about: "random tampering with ledger folders that must be detected",
         run: ledger::run,
+    },
+    Measurement {
+        name: "sabotage",
+        about: "patches to the storefront that must be rejected, each for its reason, and honest ones",
+        run: sabotage::run,
     },
 ];
