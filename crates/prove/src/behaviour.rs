@@ -41,7 +41,7 @@ const MAX_TRIED: usize = 40;
 const MAX_KEPT: usize = 4;
 
 /// What no repair needs to refuse.
-const PLAIN: [&str; 4] = ["Spring", "q3-2026", "north_east", "7"];
+const PLAIN: [&str; 5] = ["Spring", "q3-2026", "north_east", "7", "e"];
 /// What people write, and a careful repair may refuse with words.
 const SPECIAL: [&str; 8] = [
     "O'Brien",
@@ -439,6 +439,17 @@ fn routes(
         .filter(|target| !is_attacked("GET", target))
         .cloned()
         .collect();
+    // A few of each route tell as much as all.
+    let mut kept: Vec<usize> = vec![0; job.entries.len() + 1];
+    gets.retain(|target| {
+        let at = job
+            .entries
+            .iter()
+            .position(|entry| match_route(entry, target).is_some())
+            .unwrap_or(job.entries.len());
+        kept[at] += 1;
+        kept[at] <= MAX_KEPT
+    });
     let mut steps: Vec<(String, Plan, Plan)> = Vec::new();
     let fill = |name: &str, converter: &str| match converter {
         "int" => "1".to_owned(),

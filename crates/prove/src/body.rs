@@ -12,9 +12,14 @@ const MAX_ENTRIES: usize = 10_000;
 
 /// The body with `gzip` undone and tar archives as a list of names and contents, without times and owners.
 pub fn opened(body: &[u8]) -> Vec<u8> {
-    let plain = gunzip(body);
-    let plain = plain.as_deref().unwrap_or(body);
-    untar(plain).unwrap_or_else(|| plain.to_vec())
+    let packed = gunzip(body);
+    let plain = packed.as_deref().unwrap_or(body);
+    let mut out = untar(plain).unwrap_or_else(|| plain.to_vec());
+    if packed.is_some() {
+        // Packed or not is a difference.
+        out.splice(0..0, *b"gzip\n");
+    }
+    out
 }
 
 fn gunzip(body: &[u8]) -> Option<Vec<u8>> {
@@ -56,6 +61,11 @@ fn untar(bytes: &[u8]) -> Option<Vec<u8>> {
             })?;
         at += 512;
         let content = bytes.get(at..at.checked_add(size)?)?;
+        at = at.checked_add(size.div_ceil(512).checked_mul(512)?)?;
+        // Extended headers hold times.
+        if matches!(header[156], b'x' | b'g') {
+            continue;
+        }
         out.extend_from_slice(text(345, 500));
         out.push(b'/');
         out.extend_from_slice(text(0, 100));
@@ -64,12 +74,8 @@ fn untar(bytes: &[u8]) -> Option<Vec<u8>> {
         out.push(b' ');
         out.extend_from_slice(text(157, 257));
         out.push(b'\n');
-        // Extended headers hold times.
-        if !matches!(header[156], b'x' | b'g') {
-            out.extend_from_slice(content);
-            out.push(b'\n');
-        }
-        at = at.checked_add(size.div_ceil(512).checked_mul(512)?)?;
+        out.extend_from_slice(content);
+        out.push(b'\n');
     }
     Some(out)
 }
@@ -97,6 +103,7 @@ mod tests {
     fn archives_differ_by_names_and_contents_and_not_by_times() {
         let one = opened(&archive("a/sales.csv", "00000000001", b"1,2"));
         assert_eq!(one, opened(&archive("a/sales.csv", "00000000777", b"1,2")));
+        assert!(one.starts_with(b"gzip"));
         assert_ne!(one, opened(&archive("b/sales.csv", "00000000001", b"1,2")));
         assert_ne!(one, opened(&archive("a/sales.csv", "00000000001", b"1,3")));
     }

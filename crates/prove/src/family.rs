@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use solvent_finding::{EntryPoint, WeaknessId};
+use solvent_finding::{EntryPoint, Input};
 use solvent_sandbox::Sandbox;
 
 use crate::campaign::{Attack, Options};
@@ -32,6 +32,11 @@ pub(crate) fn check(job: &Job<'_>, sandbox: &dyn Sandbox, options: &Options) -> 
     let mut starts = 0;
     let mut door = None;
     let ends = endings(job);
+    let inputs: Vec<Input> = job
+        .findings
+        .iter()
+        .flat_map(|finding| finding.flows.iter().map(|flow| flow.input.clone()))
+        .collect();
     for case in &cases {
         let mut deaths = 0;
         let probed = loop {
@@ -74,6 +79,7 @@ pub(crate) fn check(job: &Job<'_>, sandbox: &dyn Sandbox, options: &Options) -> 
                 Breadth::Whole,
             );
             search.ends.clone_from(&ends);
+            search.attacked.clone_from(&inputs);
             let probed = search.run();
             check.requests += target.requests - before;
             check.detail.push(format!(
@@ -137,23 +143,30 @@ fn label(case: &Case) -> String {
         .map_or_else(|| case.title.clone(), EntryPoint::label)
 }
 
-/// The findings by their own flows, then each of their entry points with nothing taken for granted.
+/// One case for each entry point and weakness: what the findings' flows know, then every input with nothing
+/// taken for granted.
 fn attacked(job: &Job<'_>) -> Vec<Case> {
-    let mut all: Vec<Case> = cases(&Attack::Findings(job.findings))
-        .into_iter()
-        .filter(|case| case.refused.is_none())
-        .collect();
-    let mut seen: BTreeSet<(String, WeaknessId)> = BTreeSet::new();
-    for finding in job.findings {
+    let mut all: Vec<Case> = Vec::new();
+    let known: Vec<Case> = cases(&Attack::Findings(job.findings));
+    for (finding, case) in job.findings.iter().zip(known) {
         let Some(entry) = &finding.entry else {
             continue;
         };
-        if !seen.insert((entry.label(), finding.weakness.clone())) {
+        let place = entry.label();
+        let leads = if case.refused.is_none() {
+            case.leads
+        } else {
+            Vec::new()
+        };
+        if let Some(same) = all
+            .iter_mut()
+            .find(|other| label(other) == place && other.weakness == finding.weakness)
+        {
+            same.leads.splice(0..0, leads);
             continue;
         }
         // Inputs that the patch reads instead are attacked too.
         let mut entry = entry.clone();
-        let place = entry.label();
         for other in job.entries.iter().filter(|e| e.label() == place) {
             for input in &other.inputs {
                 if !entry.inputs.iter().any(|(known, _)| *known == input.0) {
@@ -161,10 +174,13 @@ fn attacked(job: &Job<'_>) -> Vec<Case> {
                 }
             }
         }
-        all.extend(cases(&Attack::IgnoreVerdicts {
+        for mut open in cases(&Attack::IgnoreVerdicts {
             entries: &[entry],
             weaknesses: std::slice::from_ref(&finding.weakness),
-        }));
+        }) {
+            open.leads.splice(0..0, leads.clone());
+            all.push(open);
+        }
     }
     all
 }

@@ -288,47 +288,74 @@ pub fn verify_patch(
     progress(Progress::Stage("reading what the patch touches".to_owned()));
     let mut checks = vec![timed(|| scope::check(job))];
     progress(Progress::Stage(
-        "trying the attack, its family, harmless requests and the tests".to_owned(),
+        "trying the attack on both sides".to_owned(),
     ));
     let plans: Vec<Plan> = job.capsules.iter().map(plan_of).collect();
+    checks.extend(attacks(job, &plans, sandbox, options));
+    // Each stage costs more than the one before, and what is rejected already needs no more of it.
+    if let Some(reason) = stopped(&checks) {
+        skip(&mut checks, &[&DURING[..], &AFTER[..]].concat(), &reason);
+        return Gauntlet::new(checks, began);
+    }
+    progress(Progress::Stage(
+        "trying the payload family and harmless requests".to_owned(),
+    ));
     std::thread::scope(|scope| {
-        let attacks = scope.spawn(|| attacks(job, &plans, sandbox, options));
-        let family = scope.spawn(|| vec![timed(|| family::check(job, sandbox, options))]);
-        let behaviour = scope.spawn(|| behaviour::check(job, &plans, sandbox, options));
-        let tests = scope.spawn(|| suite::check(job, sandbox, options));
-        let parts: [(_, &[CheckName]); 4] = [
-            (
-                attacks,
-                &[CheckName::AttackWorksOnBase, CheckName::AttackFails],
+        let family = scope.spawn(|| timed(|| family::check(job, sandbox, options)));
+        let behaviour = behaviour::check(job, &plans, sandbox, options);
+        checks.extend(behaviour);
+        match family.join() {
+            Ok(check) => checks.push(check),
+            // A defect of ours must not read as an answer.
+            Err(_) => skip(
+                &mut checks,
+                &[CheckName::Family],
+                "this check stopped by a defect of its own; report it",
             ),
-            (family, &[CheckName::Family]),
-            (
-                behaviour,
-                &[
-                    CheckName::TwinWorks,
-                    CheckName::SinkReached,
-                    CheckName::Behaviour,
-                    CheckName::Writes,
-                ],
-            ),
-            (tests, &[CheckName::Tests, CheckName::RegressionTest]),
-        ];
-        for (thread, names) in parts {
-            match thread.join() {
-                Ok(done) => checks.extend(done),
-                // A defect of ours must not read as an answer.
-                Err(_) => checks.extend(names.iter().map(|name| {
-                    Check::new(
-                        *name,
-                        CheckResult::Unmeasured(
-                            "this check stopped by a defect of its own; report it".to_owned(),
-                        ),
-                    )
-                })),
-            }
         }
     });
+    if let Some(reason) = stopped(&checks) {
+        skip(&mut checks, &AFTER, &reason);
+        return Gauntlet::new(checks, began);
+    }
+    progress(Progress::Stage(
+        "running the application's tests on both sides".to_owned(),
+    ));
+    checks.extend(suite::check(job, sandbox, options));
     Gauntlet::new(checks, began)
+}
+
+/// Checks of the second and third stage.
+const DURING: [CheckName; 5] = [
+    CheckName::Family,
+    CheckName::TwinWorks,
+    CheckName::SinkReached,
+    CheckName::Behaviour,
+    CheckName::Writes,
+];
+const AFTER: [CheckName; 2] = [CheckName::Tests, CheckName::RegressionTest];
+
+/// Why no further stage is worth its cost: the base does not fall, or a telling check failed. What a patch
+/// touches never stops the others, which say more.
+fn stopped(checks: &[Check]) -> Option<String> {
+    let base = checks
+        .iter()
+        .find(|check| check.name == CheckName::AttackWorksOnBase);
+    if base.is_none_or(|check| check.result != CheckResult::Passed) {
+        return Some("not run, since the attack does not succeed on the base".to_owned());
+    }
+    let failed = checks.iter().find(|check| {
+        check.name != CheckName::Scope && matches!(check.result, CheckResult::Failed(_))
+    })?;
+    Some(format!("not run, since `{}` failed", failed.name.word()))
+}
+
+fn skip(checks: &mut Vec<Check>, names: &[CheckName], reason: &str) {
+    checks.extend(
+        names
+            .iter()
+            .map(|name| Check::new(*name, CheckResult::Unmeasured(reason.to_owned()))),
+    );
 }
 
 /// Whether the two targets differ in nothing but their source.
@@ -375,7 +402,7 @@ pub(crate) fn timed(work: impl FnOnce() -> Check) -> Check {
     check
 }
 
-/// The capsules on both sides. The base first: its answer is what the other's means.
+/// The capsules on both sides, in the same environment at the same time.
 fn attacks(job: &Job<'_>, plans: &[Plan], sandbox: &dyn Sandbox, options: &Options) -> Vec<Check> {
     let claims: Vec<Claim<'_>> = job
         .capsules
@@ -393,17 +420,37 @@ fn attacks(job: &Job<'_>, plans: &[Plan], sandbox: &dyn Sandbox, options: &Optio
         .as_ref()
         .map_or_else(BTreeMap::new, login::credentials);
     let mut on_base = Check::new(CheckName::AttackWorksOnBase, CheckResult::Passed);
-    let began = Instant::now();
-    let (base, _) = verify(
-        job.base,
-        sandbox,
-        &claims,
-        &credentials,
-        options.answer_timeout,
-        options.seed,
-        |_, _| {},
-    );
-    on_base.seconds = began.elapsed().as_secs_f64();
+    let mut on_patch = Check::new(CheckName::AttackFails, CheckResult::Passed);
+    let (base, patched) = std::thread::scope(|scope| {
+        let patched = scope.spawn(|| {
+            let began = Instant::now();
+            let patched = verify_silence(
+                job.patched,
+                sandbox,
+                &claims,
+                &credentials,
+                options.answer_timeout,
+                options.seed,
+            );
+            (patched, began.elapsed().as_secs_f64())
+        });
+        let began = Instant::now();
+        let (base, _) = verify(
+            job.base,
+            sandbox,
+            &claims,
+            &credentials,
+            options.answer_timeout,
+            options.seed,
+            |_, _| {},
+        );
+        on_base.seconds = began.elapsed().as_secs_f64();
+        // Nothing run is nothing shown: too few runs never count as silence.
+        let lost = || (vec![Verified::default(); claims.len()], 0.0);
+        let (patched, seconds) = patched.join().unwrap_or_else(|_| lost());
+        on_patch.seconds = seconds;
+        (base, patched)
+    });
     for (capsule, verified) in job.capsules.iter().zip(&base) {
         on_base.requests += verified.requests;
         on_base.detail.push(line(capsule, verified));
@@ -416,17 +463,6 @@ fn attacks(job: &Job<'_>, plans: &[Plan], sandbox: &dyn Sandbox, options: &Optio
             ));
         }
     }
-    let mut on_patch = Check::new(CheckName::AttackFails, CheckResult::Passed);
-    let began = Instant::now();
-    let patched = verify_silence(
-        job.patched,
-        sandbox,
-        &claims,
-        &credentials,
-        options.answer_timeout,
-        options.seed,
-    );
-    on_patch.seconds = began.elapsed().as_secs_f64();
     for (capsule, verified) in job.capsules.iter().zip(&patched) {
         on_patch.requests += verified.requests;
         on_patch.detail.push(line(capsule, verified));

@@ -16,6 +16,8 @@ use crate::target::Running;
 const MAX_PAGES: usize = 60;
 /// Links and forms that are kept.
 const MAX_KEPT: usize = 120;
+/// Queries that are followed for one path.
+const MAX_VARIANTS: usize = 6;
 /// Answers to `HTML` pages above this are not searched for links.
 const MAX_PAGE: usize = 1 << 20;
 
@@ -50,6 +52,8 @@ pub(crate) fn walk(
     let mut waiting: VecDeque<String> = first.iter().cloned().collect();
     let mut known: BTreeSet<String> = first.iter().cloned().collect();
     let mut pages = 0;
+    let path = |target: &str| target.split('?').next().unwrap_or_default().to_owned();
+    let mut variants: BTreeMap<String, Vec<String>> = BTreeMap::new();
     while let Some(target) = waiting.pop_front() {
         if pages >= MAX_PAGES {
             break;
@@ -73,9 +77,13 @@ pub(crate) fn walk(
                 }
             }
             for form in html::forms(&page) {
-                let pair = (target.clone(), form);
-                if harvest.forms.len() < MAX_KEPT && !harvest.forms.contains(&pair) {
-                    harvest.forms.push(pair);
+                if harvest.forms.len() < MAX_KEPT
+                    && !harvest
+                        .forms
+                        .iter()
+                        .any(|(known, other)| alike((known, other), (&target, &form)))
+                {
+                    harvest.forms.push((target.clone(), form));
                 }
             }
             let moved = answer
@@ -85,7 +93,9 @@ pub(crate) fn walk(
                 if let Some(link) = local(&link, &target, &running.host())
                     && known.len() < 2000
                     && known.insert(link.clone())
+                    && variants.entry(path(&link)).or_default().len() < MAX_VARIANTS
                 {
+                    variants.entry(path(&link)).or_default().push(link.clone());
                     waiting.push_back(link);
                 }
             }
@@ -95,6 +105,22 @@ pub(crate) fn walk(
         }
     }
     harvest
+}
+
+/// Whether two forms do the same: where they go, and which fields they have.
+fn alike(a: (&str, &Form), b: (&str, &Form)) -> bool {
+    let place = |(page, form): (&str, &Form)| {
+        let action = if form.action.is_empty() {
+            page
+        } else {
+            form.action.as_str()
+        };
+        action.split('?').next().unwrap_or_default().to_owned()
+    };
+    let names = |form: &Form| -> Vec<String> {
+        form.fields.iter().map(|field| field.name.clone()).collect()
+    };
+    a.1.method == b.1.method && place(a) == place(b) && names(a.1) == names(b.1)
 }
 
 /// The path and query that a link on `page` leads to, when it stays on this site.

@@ -90,6 +90,8 @@ pub(crate) struct Search<'a> {
     /// Where the target was seen to look for a file of a harmless name, and how harmless names end.
     pub folder: Option<String>,
     pub ends: Vec<String>,
+    /// Inputs of the root cause, which get the whole family.
+    pub attacked: Vec<Input>,
     /// Some attack made the target open a file that it has no business with, whether or not it came back.
     opened_outside: bool,
 }
@@ -150,6 +152,7 @@ impl<'a> Search<'a> {
             breadth,
             folder: None,
             ends: Vec::new(),
+            attacked: Vec::new(),
             opened_outside: false,
         }
     }
@@ -254,6 +257,16 @@ impl<'a> Search<'a> {
     fn spent(&self) -> bool {
         self.running.requests - self.started_with >= self.share.requests
             || Instant::now() >= self.share.deadline
+    }
+
+    /// Whether the variations are sent as well: for the inputs and the way that are known to be attacked.
+    fn is_whole(&self, lead: &Lead, transforms: &[Transform]) -> bool {
+        self.breadth == Breadth::Whole
+            && self.attacked.contains(&lead.input)
+            && lead
+                .transforms
+                .first()
+                .is_some_and(|first| first == transforms)
     }
 
     /// The plan for one payload, unless it cannot be delivered or was sent before.
@@ -442,7 +455,7 @@ impl<'a> Search<'a> {
         let mut fired: Vec<(String, Plan)> = Vec::new();
         let mut late: Vec<String> = Vec::new();
         let mut payloads = payload::command(&aim.lead.template);
-        if self.breadth == Breadth::Whole {
+        if self.is_whole(aim.lead, transforms) {
             payloads.extend(variation::command());
         }
         for payload in payloads {
@@ -472,7 +485,7 @@ impl<'a> Search<'a> {
 
     fn paths(&mut self, aim: &Aim<'_>, transforms: &[Transform]) -> Go {
         let mut payloads = payload::path(&aim.lead.template, aim.starts, aim.ends);
-        if self.breadth == Breadth::Whole {
+        if self.is_whole(aim.lead, transforms) {
             payloads.extend(variation::path(self.folder.as_deref(), &self.ends));
         }
         for payload in payloads {
@@ -555,7 +568,7 @@ impl<'a> Search<'a> {
         let mut number_twin: Option<Shot> = None;
         let mut watched = !oracle::statements(twin).is_empty();
         let mut payloads = payload::sql(seen_context.or(template));
-        if self.breadth == Breadth::Whole {
+        if self.is_whole(aim.lead, transforms) {
             payloads.extend(variation::sql());
         }
         for payload in payloads {

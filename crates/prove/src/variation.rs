@@ -82,6 +82,11 @@ pub(crate) fn sql() -> Vec<Payload> {
             format!("{{{{token}}}}\\{quote}{condition}"),
             condition.into(),
         );
+        let other = if quote == '\'' { '"' } else { '\'' };
+        add(
+            format!("{{{{token}}}}{other}{quote}{condition}"),
+            condition.into(),
+        );
         add(
             format!("{{{{token}}}}{quote}{quote}{quote}{plain}{quote}{quote}{quote}"),
             plain.into(),

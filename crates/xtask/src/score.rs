@@ -7,6 +7,7 @@
 mod benchmark;
 mod histories;
 mod ledger;
+mod sabotage;
 mod targets;
 
 use crate::figures::Measurement;
@@ -34,8 +35,14 @@ pub const ALL: &[Measurement] = &[
         run: ledger::run,
     },
     Measurement {
+<<<<<<< HEAD
         name: "histories",
         about: "generated histories of changes, and mistakes in them that must not lead to a merge",
         run: histories::run,
+=======
+        name: "sabotage",
+        about: "patches to the storefront that must be rejected, each for its reason, and honest ones",
+        run: sabotage::run,
+>>>>>>> h-gauntlet
     },
 ];
