@@ -8,13 +8,24 @@
 //! operators add. Cedar skips a rule that errs, which would make an erring forbid permit; here any
 //! error refuses.
 
+pub mod adoption;
+pub mod change;
 mod decide;
+pub mod people;
 mod policy;
 mod request;
+pub mod risk;
+pub mod signature;
 
+pub use adoption::Adoption;
+pub use change::{ChangeState, Court};
 pub use decide::{Decision, NearMiss, Rule, decide};
-pub use policy::{Policy, PolicyProblem};
+pub use people::Governance;
+pub use policy::{
+    MAX_CHAIN, MAX_FILE_BYTES, MAX_FILES, MAX_NESTING, MAX_RULES, Policy, PolicyProblem,
+};
 pub use request::{
-    Action, Actor, ActorState, ApprovedRevision, Authority, Environment, FlawState, Payloads,
-    Request, Stakes, Target,
+    Action, Actor, ActorState, Authority, ChangeFacts, Clock, Course, Environment, Exemption,
+    FlawState, Payloads, PolicySource, PolicyTouch, QuorumState, Reason, Request, Reviews,
+    RevisionState, Stakes, Target, Writer,
 };

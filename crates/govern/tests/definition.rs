@@ -8,9 +8,12 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use solvent_govern::{
-    Action, Actor, ActorState, ApprovedRevision, Authority, Environment, FlawState, Payloads,
-    Policy, Request, Stakes, Target, decide,
+    Action, Actor, ActorState, Authority, ChangeFacts, Clock, Course, Environment, Exemption,
+    FlawState, Payloads, Policy, PolicySource, PolicyTouch, QuorumState, Reason, Request, Reviews,
+    RevisionState, Stakes, Target, Writer, decide,
 };
+use solvent_protocol::adoption::Stage;
+use solvent_protocol::change::RiskClass;
 use solvent_protocol::record::{ActorKind, Answer};
 
 static BUILTIN: LazyLock<Policy> = LazyLock::new(|| Policy::builtin().unwrap());
@@ -36,31 +39,73 @@ fn invariant_forbids(request: &Request) -> bool {
                 environment,
                 authority,
                 payloads,
+                stage,
                 ..
             },
         ) => {
             *authority == Authority::NotShown
+                || *stage == Stage::Observe
                 || (*environment == Environment::Production
                     && !(human && *payloads == Payloads::ReadOnly))
         }
-        (Action::Approve, Target::Change { author, .. }) => *author == actor.id,
+        (Action::Fix, Target::Finding { stage, .. }) => {
+            *stage < Stage::Prove || (!human && *stage < Stage::RemediateLowRisk)
+        }
+        (_, Target::Change(facts)) => change_forbids(actor, *action, facts),
         (
-            Action::Merge,
-            Target::Change {
-                author,
-                approvers,
-                stakes,
-                revision,
+            Action::AcceptRisk,
+            Target::Acceptance {
+                owner,
+                days,
+                reason,
                 ..
             },
         ) => {
-            approvers.contains(author)
-                || *revision == ApprovedRevision::Changed
-                || (*stakes == Stakes::Production
-                    && (approvers.is_empty() || *approvers == BTreeSet::from([actor.id.clone()])))
+            owner.is_none()
+                || owner.as_deref() == Some(actor.id.as_str())
+                || !(1..=365).contains(days)
+                || *reason == Reason::Missing
         }
-        (Action::AcceptRisk, Target::Finding { owner, .. }) => {
-            owner.as_deref() == Some(actor.id.as_str())
+        (
+            Action::SetStage,
+            Target::StageChange {
+                to,
+                reviews,
+                exemption,
+                ..
+            },
+        ) => {
+            *to >= Stage::RemediateLowRisk
+                && *reviews == Reviews::TooFew
+                && *exemption == Exemption::None
+        }
+        _ => false,
+    }
+}
+
+fn change_forbids(actor: &Actor, action: Action, facts: &ChangeFacts) -> bool {
+    let too_early = match facts.stage {
+        Stage::Observe | Stage::Prove => true,
+        Stage::RemediateLowRisk => facts.risk != RiskClass::Low,
+        Stage::RemediateMore => false,
+    };
+    let played_down = facts.policy_touch == PolicyTouch::Touches && facts.risk != RiskClass::High;
+    let unsound = facts.course == Course::Closed
+        || facts.clock == Clock::Behind
+        || facts.policy_source == PolicySource::Other;
+    match action {
+        Action::Verify => facts.stage == Stage::Observe,
+        Action::Propose => too_early || played_down,
+        Action::Approve => played_down || unsound || facts.authors.contains(&actor.id),
+        Action::Merge => {
+            let others = facts.approvers.iter().any(|id| *id != actor.id);
+            too_early
+                || played_down
+                || unsound
+                || !others
+                || facts.authors.iter().any(|id| facts.approvers.contains(id))
+                || facts.quorum == QuorumState::Missing
+                || facts.revision == RevisionState::Other
         }
         _ => false,
     }
@@ -73,38 +118,71 @@ fn first_policy_permits(request: &Request) -> bool {
         action,
         target,
     } = request;
+    // The program has no roles.
     if actor.kind == ActorKind::System {
         return false;
     }
     let human = actor.kind == ActorKind::Human;
-    let owner = human && actor.roles.contains("owner");
-    let tester = actor.roles.contains("tester");
+    let is = |role: &str| actor.roles.contains(role);
+    let person = |role: &str| human && is(role);
+    let owner = person("owner");
     match (action, target) {
-        (Action::Init | Action::Rebuild, _) => owner,
-        (Action::Scan, _) => owner || tester,
+        (Action::Init, _) => owner || person("tester") || person("developer"),
+        (Action::Rebuild, _) => owner || person("tester"),
+        (Action::Scan, _) => owner || is("tester") || person("developer"),
         (Action::Prove | Action::Replay, Target::Application { environment, .. }) => {
-            (owner || tester) && *environment == Environment::Sandbox
+            (owner || is("tester")) && *environment == Environment::Sandbox
         }
         (Action::OpenCapsule, Target::Capsule { flaw, .. }) => {
-            owner
-                || (human && tester)
-                || (actor.roles.contains("reader") && *flaw == FlawState::Closed)
+            owner || person("tester") || (is("reader") && *flaw == FlawState::Closed)
         }
+        (Action::Fix, _) => owner || person("developer") || person("tester") || is("remediator"),
+        (Action::Propose | Action::Verify, _) => owner || person("developer") || is("remediator"),
+        (Action::Export, _) => {
+            let roles = ["owner", "developer", "tester", "approver", "auditor"];
+            roles.into_iter().any(person)
+        }
+        (Action::ReadEvidence, _) => {
+            let roles = ["owner", "developer", "approver", "auditor"];
+            roles.into_iter().any(person)
+        }
+        (Action::Approve | Action::ReviewProof, _) => owner || person("approver"),
+        (Action::Reject, Target::Change(facts)) => {
+            owner || person("approver") || (human && facts.authors.contains(&actor.id))
+        }
+        (Action::Merge, _) => owner || person("merger"),
+        (Action::AcceptRisk, _) => owner || person("risk"),
+        (Action::SetStage | Action::ChangePolicy, _) => owner,
         _ => false,
     }
 }
 
 /// Whether the schema lets this action have this target.
 fn fits(action: Action, target: &Target) -> bool {
+    use Action as A;
     match target {
-        Target::Repository { .. } => matches!(action, Action::Scan | Action::Init),
-        Target::Ledger { .. } => matches!(action, Action::Init | Action::Rebuild),
-        Target::Application { .. } => matches!(action, Action::Prove | Action::Replay),
-        Target::Capsule { .. } => action == Action::OpenCapsule,
-        Target::Change { .. } => matches!(action, Action::Approve | Action::Merge),
-        Target::Finding { .. } => action == Action::AcceptRisk,
-        Target::PolicySet { .. } => action == Action::ChangePolicy,
-        Target::SealedObject { .. } => action == Action::Erase,
+        Target::Repository { .. } => matches!(action, A::Scan | A::Init),
+        Target::Ledger { .. } => matches!(action, A::Init | A::Rebuild),
+        Target::Application { .. } => matches!(action, A::Prove | A::Replay),
+        Target::Capsule { .. } => action == A::OpenCapsule,
+        Target::Change(_) => matches!(
+            action,
+            A::Propose
+                | A::Verify
+                | A::Approve
+                | A::Reject
+                | A::Merge
+                | A::Export
+                | A::ReadEvidence
+        ),
+        Target::Finding { .. } => matches!(
+            action,
+            A::Fix | A::ReviewProof | A::Export | A::ReadEvidence
+        ),
+        Target::Acceptance { .. } => action == A::AcceptRisk,
+        Target::StageChange { .. } => action == A::SetStage,
+        Target::PolicySet { .. } => action == A::ChangePolicy,
+        Target::SealedObject { .. } => action == A::Erase,
     }
 }
 
@@ -126,7 +204,21 @@ fn people() -> impl Strategy<Value = String> {
 }
 
 fn actor() -> impl Strategy<Value = Actor> {
-    let roles = prop::sample::subsequence(vec!["owner", "tester", "reader", "admin"], 0..=4);
+    let roles = prop::sample::subsequence(
+        vec![
+            "owner",
+            "tester",
+            "reader",
+            "admin",
+            "approver",
+            "merger",
+            "developer",
+            "remediator",
+            "risk",
+            "auditor",
+        ],
+        0..=10,
+    );
     (
         prop::sample::select(vec![
             ActorKind::Human,
@@ -157,8 +249,8 @@ fn target() -> impl Strategy<Value = Target> {
         id().prop_map(|id| Target::Ledger { id }),
         id().prop_map(|id| Target::PolicySet { id }),
         id().prop_map(|id| Target::SealedObject { id }),
-        (0..3, any::<bool>(), any::<bool>()).prop_map(|(environment, shown, read_only)| {
-            Target::Application {
+        (0..3, any::<bool>(), any::<bool>(), stage()).prop_map(
+            |(environment, shown, read_only, stage)| Target::Application {
                 id: "shop".to_owned(),
                 environment: [
                     Environment::Sandbox,
@@ -175,8 +267,9 @@ fn target() -> impl Strategy<Value = Target> {
                 } else {
                     Payloads::Any
                 },
+                stage,
             }
-        }),
+        ),
         any::<bool>().prop_map(|open| Target::Capsule {
             id: "capsule".to_owned(),
             flaw: if open {
@@ -185,32 +278,111 @@ fn target() -> impl Strategy<Value = Target> {
                 FlawState::Closed
             },
         }),
+        // Changes are most of what is asked about.
+        change(),
+        change(),
+        change(),
+        (prop::option::of(people()), stage()).prop_map(|(owner, stage)| Target::Finding {
+            id: "finding".to_owned(),
+            owner,
+            stage,
+        }),
         (
-            people(),
-            prop::collection::btree_set(people(), 0..3),
-            any::<bool>(),
-            any::<bool>()
+            prop::option::weighted(0.8, people()),
+            prop::sample::select(vec![i64::MIN, -1, 0, 1, 30, 365, 366, i64::MAX]),
+            prop::bool::weighted(0.8)
         )
-            .prop_map(|(author, approvers, production, same)| Target::Change {
-                id: "change".to_owned(),
-                author,
-                approvers,
-                stakes: if production {
-                    Stakes::Production
+            .prop_map(|(owner, days, given)| Target::Acceptance {
+                finding: "finding".to_owned(),
+                owner,
+                days,
+                reason: if given {
+                    Reason::Given
                 } else {
-                    Stakes::Other
-                },
-                revision: if same {
-                    ApprovedRevision::Same
-                } else {
-                    ApprovedRevision::Changed
+                    Reason::Missing
                 },
             }),
-        prop::option::of(people()).prop_map(|owner| Target::Finding {
-            id: "finding".to_owned(),
-            owner
+        (stage(), any::<bool>(), any::<bool>()).prop_map(|(to, enough, asked)| {
+            Target::StageChange {
+                repository: "shop".to_owned(),
+                to,
+                reviews: if enough {
+                    Reviews::Enough
+                } else {
+                    Reviews::TooFew
+                },
+                exemption: if asked {
+                    Exemption::Asked
+                } else {
+                    Exemption::None
+                },
+            }
         }),
     ]
+}
+
+fn stage() -> impl Strategy<Value = Stage> {
+    prop::sample::select(Stage::ALL.to_vec())
+}
+
+/// Mostly sound in each respect, so that all respects together are sound often enough.
+fn change() -> impl Strategy<Value = Target> {
+    let mostly = || prop::bool::weighted(0.9);
+    (
+        prop::collection::btree_set(people(), 1..3),
+        prop::collection::btree_set(people(), 0..3),
+        prop::sample::select(RiskClass::ALL.to_vec()),
+        prop::sample::select(vec![
+            Stage::Observe,
+            Stage::Prove,
+            Stage::RemediateLowRisk,
+            Stage::RemediateMore,
+            Stage::RemediateMore,
+            Stage::RemediateMore,
+        ]),
+        (mostly(), mostly(), mostly(), mostly(), mostly()),
+        (mostly(), any::<bool>(), any::<bool>()),
+    )
+        .prop_map(
+            |(authors, approvers, risk, stage, sound, (leaves, production, agent))| {
+                let (quorum, revision, open, clock, base) = sound;
+                Target::Change(Box::new(ChangeFacts {
+                    id: "change".to_owned(),
+                    authors,
+                    approvers,
+                    quorum: if quorum {
+                        QuorumState::Met
+                    } else {
+                        QuorumState::Missing
+                    },
+                    stakes: if production {
+                        Stakes::Production
+                    } else {
+                        Stakes::Other
+                    },
+                    revision: if revision {
+                        RevisionState::Verified
+                    } else {
+                        RevisionState::Other
+                    },
+                    course: if open { Course::Open } else { Course::Closed },
+                    clock: if clock { Clock::Sound } else { Clock::Behind },
+                    policy_source: if base {
+                        PolicySource::Base
+                    } else {
+                        PolicySource::Other
+                    },
+                    policy_touch: if leaves {
+                        PolicyTouch::Leaves
+                    } else {
+                        PolicyTouch::Touches
+                    },
+                    writer: if agent { Writer::Agent } else { Writer::People },
+                    risk,
+                    stage,
+                }))
+            },
+        )
 }
 
 /// Mostly requests that make sense; now and then any action on any target.
@@ -250,6 +422,7 @@ fn operator_rule() -> impl Strategy<Value = String> {
         "action in Action::\"reserved\"",
         "action == Action::\"merge\"",
         "action in [Action::\"approve\", Action::\"changePolicy\"]",
+        "action in [Action::\"propose\", Action::\"setStage\", Action::\"acceptRisk\"]",
         "action in [Action::\"prove\", Action::\"replay\"]",
     ]);
     let condition = prop::sample::select(vec![
@@ -259,6 +432,8 @@ fn operator_rule() -> impl Strategy<Value = String> {
         "when { principal is Agent }",
         "when { 9223372036854775807 + 1 > 0 }",
         "when { resource is Change && resource.verifiedRevision }",
+        "when { resource is Change && resource.authors.contains(principal) }",
+        "when { resource is Change && resource.stage < 2 }",
         "unless { resource is Change && resource.production }",
     ]);
     let effect = prop::sample::select(vec!["permit", "permit", "permit", "forbid"]);
