@@ -4,3 +4,4 @@ mod bad_input;
 mod bad_target;
 mod harness;
 mod loops;
+mod reading;
