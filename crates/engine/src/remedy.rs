@@ -242,11 +242,10 @@ impl Bench<'_> {
                 "write the patch and give it with `solvent propose FINDING --patch FILE`",
             ));
         }
-        let test = solvent_fix::regression_test(cause, &sources);
         let mut out = Vec::new();
         for patch in proposal.patches.into_iter().take(MAX_CANDIDATES) {
             let mut contents = Vec::new();
-            for edit in patch.files.iter().chain(&test) {
+            for edit in &patch.files {
                 let old = self.tree.text(&edit.path).unwrap_or_default();
                 let new = edit.apply(&old).map_err(|why| {
                     EngineError::unfinished(

@@ -35,14 +35,13 @@ pub const ALL: &[Measurement] = &[
         run: ledger::run,
     },
     Measurement {
-<<<<<<< HEAD
         name: "histories",
         about: "generated histories of changes, and mistakes in them that must not lead to a merge",
         run: histories::run,
-=======
+    },
+    Measurement {
         name: "sabotage",
         about: "patches to the storefront that must be rejected, each for its reason, and honest ones",
         run: sabotage::run,
->>>>>>> h-gauntlet
     },
 ];

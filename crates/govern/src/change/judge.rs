@@ -92,6 +92,7 @@ pub(super) fn judge(
         by: actor.id.clone(),
         at_ms: raw.event.at_ms,
         statement: statement.clone(),
+        key: raw.approval.key.clone(),
         presence,
         voids,
     }
