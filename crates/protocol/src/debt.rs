@@ -186,7 +186,7 @@ pub struct Counted {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Closed {
     pub total: Figure,
-    /// Parts `total` without rest: `verified_fix`, `gone_from_source`, `accepted`, ...
+    /// Parts `total` without rest, by the code of the state.
     pub by: Vec<Counted>,
 }
 
@@ -210,7 +210,7 @@ pub struct Collapse {
 pub struct Exposure {
     /// Entry points that anybody outside may reach, as far as is known.
     pub public: Figure,
-    /// Those of `public` of which every reachable or undecided finding was attacked with a clear answer.
+    /// Those of `public` of which it is known: see [`DebtEntryPoint::attacked`].
     pub measured: Figure,
     /// Those of `public` with an open proof.
     pub open_proof: Figure,
@@ -229,7 +229,8 @@ pub struct DebtEntryPoint {
     pub exposure_reason: String,
     /// Ids of findings behind it that need attention.
     pub findings: Vec<String>,
-    /// Whether everything behind it was attacked with a clear answer; the value is how many were proven.
+    /// How many findings behind it are proven: known when everything behind it was attacked with a clear
+    /// answer, or as soon as one is proven.
     pub attacked: Measured<u64>,
 }
 
@@ -460,6 +461,12 @@ pub struct ToolReport {
     pub place: Place,
     /// Why it is the same flaw as the first one's.
     pub joined_because: Option<String>,
+    /// `same_line | on_flow | near_line`, with `joined_because`.
+    pub joined_how: Option<String>,
+    /// Identity of this report across runs of its tool, 64 hexadecimal digits; `None` for our own analysis.
+    pub identity: Option<String>,
+    /// Why the tool, or a comment in the source, silenced it. Silenced is not closed.
+    pub suppressed: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -478,6 +485,8 @@ pub struct DebtProof {
 pub struct DebtState {
     /// `open | accepted | closed`
     pub word: String,
+    /// How it was closed: `accepted`, `verified_fix`, `gone_from_source`, `covered_by_import`; empty for `open`.
+    pub code: String,
     /// Why, without a full stop; empty for `open`.
     pub reason: String,
     pub since_ms: Option<i64>,
