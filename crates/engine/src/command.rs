@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use solvent_protocol::capsule::Capsule;
+use solvent_protocol::debt::DebtReport;
 use solvent_protocol::view::{ProveReport, ReplayReport, ScanReport};
 
+use crate::debt::DebtRequest;
 use crate::error::EngineError;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,6 +49,8 @@ pub enum Command {
     /// Make the ledger, if there is none, and say which key to keep.
     Init,
     Scan,
+    /// Look at the debt: scan, join with other tools, look back. Attacks nothing.
+    Debt(DebtRequest),
     Prove(ProveRequest),
     Replay(ReplayRequest),
     /// Look into a sealed capsule.
@@ -98,6 +102,7 @@ pub enum Answer {
         created: Created,
     },
     Scanned(Box<ScanReport>),
+    Debt(Box<DebtReport>),
     Proved(Box<ProveReport>),
     Replayed(Box<ReplayReport>),
     Opened {

@@ -14,7 +14,7 @@ use crate::command::{Actor, ActorKind, Answer, CapsuleRef, Command, Created};
 use crate::error::EngineError;
 use crate::progress::Progress;
 use crate::repo::{Git, Repo, STATE_FOLDER};
-use crate::{prove, scan};
+use crate::{debt, prove, scan};
 
 /// Bytes of a capsule file that are read.
 const CAPSULE_CAP: u64 = solvent_protocol::capsule::MAX_BYTES as u64;
@@ -172,6 +172,7 @@ impl Engine {
                     outputs: vec![output],
                 })
             }
+            Command::Debt(request) => debt::debt(self, request, progress),
             Command::Prove(request) => prove::prove(self, request, progress),
             Command::Replay(request) => {
                 let capsule = self.capsule(&request.capsule)?;
@@ -213,7 +214,7 @@ impl Engine {
         let ledger = || Target::Ledger { id: name.clone() };
         Ok(match command {
             Command::Init => (Action::Init, repository(), place),
-            Command::Scan => (Action::Scan, repository(), place),
+            Command::Scan | Command::Debt(_) => (Action::Scan, repository(), place),
             Command::Prove(_) => (Action::Prove, Target::sandbox(&name), place),
             Command::Replay(request) => (
                 Action::Replay,
@@ -441,6 +442,7 @@ fn action_word(command: &Command) -> &'static str {
     match command {
         Command::Init => "init",
         Command::Scan => "scan",
+        Command::Debt(_) => "debt",
         Command::Prove(_) => "prove",
         Command::Replay(_) => "replay",
         Command::OpenCapsule { .. } => "open-capsule",

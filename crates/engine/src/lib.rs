@@ -6,6 +6,7 @@
 //! (the one door), then [`repo`] (what is looked at), [`scan`], [`prove`], [`read`] (answers that change nothing).
 
 pub mod command;
+pub mod debt;
 pub mod door;
 pub mod error;
 pub mod outside;
@@ -16,6 +17,7 @@ pub mod repo;
 pub mod scan;
 
 pub use command::{Actor, ActorKind, Answer, Command, Created};
+pub use debt::DebtRequest;
 pub use door::{Engine, Options};
 pub use error::{EngineError, Failure};
 pub use outside::{curl, verify};

@@ -83,7 +83,7 @@ pub fn forecast(months: &[Month]) -> Measured<Forecast> {
 /// Low, median and high end of the backlog, for each month ahead.
 fn simulate(open: u64, inflow: u64, outflow: u64, months: usize) -> Vec<(u64, u64, u64)> {
     let mut random = Random::seeded(SEED);
-    let mut ends = vec![Vec::with_capacity(FUTURES); AHEAD];
+    let mut ends: Vec<Vec<u64>> = (0..AHEAD).map(|_| Vec::with_capacity(FUTURES)).collect();
     for _ in 0..FUTURES {
         let scale = 1.0 / months as f64;
         let comes = random.gamma(inflow as f64 + 0.5) * scale;

@@ -30,6 +30,11 @@ pub struct Seen {
     pub critical: BTreeSet<String>,
 }
 
+enum Side {
+    In,
+    Out,
+}
+
 /// The months in the same order, oldest first.
 pub fn months(snapshots: &[Snapshot]) -> Vec<Month> {
     // Where each finding's present stay began, and whether the oldest look already had it.
@@ -57,11 +62,14 @@ pub fn months(snapshots: &[Snapshot]) -> Vec<Month> {
         }
         first = false;
         let last = i.checked_sub(1).and_then(|i| snapshots[i].seen.known());
-        let flow = |from: &dyn Fn(&Seen) -> (BTreeSet<String>, BTreeSet<String>)| match last {
+        let flow = |side: Side| match last {
             Some(last) => {
-                let (larger, smaller) = from(last);
+                let (more, less) = match side {
+                    Side::In => (&seen.open, &last.open),
+                    Side::Out => (&last.open, &seen.open),
+                };
                 Measured::Known(figure(
-                    larger.difference(&smaller).map(|id| evidence::finding(id)),
+                    more.difference(less).map(|id| evidence::finding(id)),
                 ))
             }
             None if before.is_none() => {
@@ -76,8 +84,8 @@ pub fn months(snapshots: &[Snapshot]) -> Vec<Month> {
                 committed_ms: seen.committed_ms,
                 lines: seen.lines,
                 open: figure(seen.open.iter().map(|id| evidence::finding(id))),
-                inflow: flow(&|last| (seen.open.clone(), last.open.clone())),
-                outflow: flow(&|last| (last.open.clone(), seen.open.clone())),
+                inflow: flow(Side::In),
+                outflow: flow(Side::Out),
                 open_critical: figure(seen.critical.iter().map(|id| evidence::finding(id))),
                 oldest_open_critical: oldest(seen, &since),
             }),
