@@ -156,11 +156,12 @@ pub struct Funnel {
     pub attention: Figure,
     /// Open, with the effect shown in the running target. Unmeasured when nothing was attacked.
     pub proven: Measured<Figure>,
-    /// Attacked as planned, without an effect.
+    /// Open and attacked as planned, without an effect. It still needs attention.
     pub not_reproduced: Figure,
-    /// Attacked, but not as planned.
+    /// Open and attacked, but not as planned.
     pub inconclusive: Figure,
-    /// Reachable or undecided, never attacked.
+    /// Open and reachable or undecided, never attacked. With the three before it parts what is open and
+    /// reachable or undecided.
     pub not_attempted: Figure,
     /// Closed by evidence within the months of this report.
     pub closed: Measured<Closed>,

@@ -6,7 +6,8 @@
 //! `dt` and `dd`), `.pairs` (a list of them), `.gaps` (what is not known), `.table` (with `.stack` its rows
 //! fall apart on a phone, `data-label` then names a cell), `.tag`, `.sev`, `.finding`, `.proof`, `.flow`,
 //! `.line` (one line of code), `.glossary`, `.soft`, `.path`, `.id`, and the fills of drawings: `.s-proven`,
-//! `.s-open`, `.s-tried`, `.s-none`, and `.s-unknown`, whose hatching is [`hatch`].
+//! `.s-open`, `.s-tried`, `.s-none`, and `.s-unknown` and `.s-dots`, whose
+//! hatching and dots are [`hatch`].
 
 pub mod escape;
 
@@ -48,12 +49,14 @@ pub fn digest(value: &str) -> String {
     )
 }
 
-/// The pattern that `.s-unknown` is filled with; once on a page, before the first drawing.
+/// The patterns that `.s-unknown` and `.s-dots` are filled with; once on a page, before the first drawing.
 pub fn hatch(out: &mut String) {
     out.push_str(
         "<svg width=\"0\" height=\"0\" style=\"position:absolute\" aria-hidden=\"true\"><defs>\
          <pattern id=\"hatch\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\">\
-         <path class=\"hatch-line\" d=\"M0 0v6\"/></pattern></defs></svg>\n",
+         <path class=\"hatch-line\" d=\"M0 0v6\"/></pattern>\
+         <pattern id=\"dots\" width=\"5\" height=\"5\" patternUnits=\"userSpaceOnUse\">\
+         <circle class=\"dots-dot\" cx=\"2.5\" cy=\"2.5\" r=\"1\"/></pattern></defs></svg>\n",
     );
 }
 

@@ -1,6 +1,7 @@
 //! Words for a terminal. Every function takes a width in columns (at least [`MIN_WIDTH`] is used) and
 //! gives a [`Page`], which becomes plain text or text with ANSI styles. Outside text is made visible.
 
+mod debt;
 mod findings;
 mod log;
 mod prove;
@@ -8,6 +9,7 @@ mod scan;
 mod show;
 mod status;
 
+pub use debt::debt;
 pub use findings::findings;
 pub use log::log;
 pub use prove::{prove, replay};
