@@ -70,7 +70,11 @@ pub(crate) fn debt(
     progress.stage("joining what the tools say");
     let mut pile = pile::pile(&scan, &imported, &known, &engine.host);
     unmeasured.append(&mut pile.unmeasured);
-    let compared = if earlier.is_some() { Compared::Yes } else { Compared::Nothing };
+    let compared = if earlier.is_some() {
+        Compared::Yes
+    } else {
+        Compared::Nothing
+    };
     if let Some(earlier) = &earlier {
         carried::carry(earlier, &imported, &mut pile, generated_ms);
     }
@@ -79,21 +83,41 @@ pub(crate) fn debt(
         deadline,
         one_scan: scan_seconds,
     };
-    let past = history::history(engine, request, &scan, &mut lowered, &clock, progress)?;
+    let mut findings = pile.findings;
+    sort(&mut findings);
+    let past = history::history(
+        engine,
+        request,
+        &scan,
+        &findings,
+        &mut lowered,
+        &clock,
+        progress,
+    )?;
     drop(lowered);
     unmeasured.extend(past.unmeasured.clone());
-    let mut findings = pile.findings;
     past.tell(&mut findings);
-    let compared = if past.compared() { Compared::Yes } else { compared };
+    let compared = if past.compared() {
+        Compared::Yes
+    } else {
+        compared
+    };
     sort(&mut findings);
 
     progress.stage("folding the figures");
-    let attacked = if known.attacked_tree.is_some() { Attacked::Yes } else { Attacked::Never };
+    let attacked = if known.attacked_tree.is_some() {
+        Attacked::Yes
+    } else {
+        Attacked::Never
+    };
     let entry_points = entries::entries(&scan, &findings, &known);
     let months = months(&past.snapshots);
     let flaw_rates = match &past.authorship {
         Measured::Known(authorship) => match &authorship.changes {
-            Measured::Known(changes) => Measured::Known(flaw_rates(&findings, changes)),
+            Measured::Known(changes) => {
+                let within = |commit: &str| past.changes.contains(commit);
+                Measured::Known(flaw_rates(&findings, changes, &within))
+            }
             Measured::Unmeasured(why) => Measured::Unmeasured(why.clone()),
         },
         Measured::Unmeasured(why) => Measured::Unmeasured(why.clone()),
@@ -167,7 +191,10 @@ fn sort(findings: &mut [DebtFinding]) {
             "accepted" => 1,
             _ => 2,
         };
-        let shown = match (f.proof.known().map(|p| p.outcome.as_str()), f.verdict.word.as_str()) {
+        let shown = match (
+            f.proof.known().map(|p| p.outcome.as_str()),
+            f.verdict.word.as_str(),
+        ) {
             (Some("proven"), _) => 0,
             (Some("inconclusive"), _) => 1,
             (None, "reachable") => 2,
@@ -202,7 +229,7 @@ fn distinct(gaps: Vec<Unmeasured>) -> Vec<Unmeasured> {
         .collect()
 }
 
-/// Ids of findings that need attention.
+/// Findings that need attention.
 pub(crate) fn attention(findings: &[DebtFinding]) -> impl Iterator<Item = &DebtFinding> {
     findings.iter().filter(|f| needs_attention(f))
 }

@@ -109,7 +109,10 @@ pub fn scan_after(
     }
 
     progress.stage(&format!("reading {} files", sources.len()));
-    let Lowered { names, units: known } = lowered;
+    let Lowered {
+        names,
+        units: known,
+    } = lowered;
     let names = &*names;
     let mut known = std::mem::take(known);
     let work: Vec<(&FilePath, Option<(Digest, Unit)>)> = sources

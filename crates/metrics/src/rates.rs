@@ -9,8 +9,13 @@ use crate::stats::poisson_interval;
 const CONFIDENCE: f64 = 0.95;
 
 /// Rates over the changes of `changes`. A flaw is an open finding of our own analysis that is reachable or
-/// proven, and belongs to the change that brought the line of its sink.
-pub fn flaw_rates(findings: &[DebtFinding], changes: &Share) -> FlawRates {
+/// proven, and belongs to the change that brought the line of its sink, when that is one of `changes`: `within`
+/// says so by the commit's full id.
+pub fn flaw_rates(
+    findings: &[DebtFinding],
+    changes: &Share,
+    within: &dyn Fn(&str) -> bool,
+) -> FlawRates {
     let flaws: Vec<&DebtFinding> = findings
         .iter()
         .filter(|f| f.state.word == "open")
@@ -20,7 +25,7 @@ pub fn flaw_rates(findings: &[DebtFinding], changes: &Share) -> FlawRates {
     let brought = |f: &DebtFinding| {
         f.introduced
             .known()
-            .filter(|i| !i.or_earlier)
+            .filter(|i| !i.or_earlier && within(&i.commit))
             .map(|i| i.attribution.by == "ai")
     };
     let of = |who: Option<bool>| {

@@ -354,6 +354,10 @@ fn brought(id: &str, by: &str, or_earlier: bool) -> DebtFinding {
 fn rates_have_their_denominators_and_their_interval() {
     let mut gone = brought("z", "ai", false);
     gone.verdict.word = "no_path".to_owned();
+    let mut old = brought("o", "ai", false);
+    if let Measured::Known(introduced) = &mut old.introduced {
+        introduced.commit = "before these months".to_owned();
+    }
     let findings = [
         brought("a", "ai", false),
         brought("b", "unknown", false),
@@ -362,8 +366,9 @@ fn rates_have_their_denominators_and_their_interval() {
         finding("e", "reachable", &["solvent"]),
         finding("f", "not_judged", &["bandit"]),
         gone,
+        old,
     ];
-    let rates = flaw_rates(&findings, &share(50, 400));
+    let rates = flaw_rates(&findings, &share(50, 400), &|commit| commit == "c");
     assert_eq!(
         (ids(&rates.ai.flaws), rates.ai.changes.count),
         (vec!["a"], 50)
@@ -372,12 +377,12 @@ fn rates_have_their_denominators_and_their_interval() {
         (ids(&rates.rest.flaws), rates.rest.changes.count),
         (vec!["b", "c"], 400)
     );
-    assert_eq!(ids(&rates.unattributed), ["d", "e"]);
+    assert_eq!(ids(&rates.unattributed), ["d", "e", "o"]);
     // One flaw in fifty changes: 2 in a hundred, Garwood's 0.0253 and 5.5716 times two.
     let interval = rates.ai.per_hundred.known().expect("changes");
     assert!((interval.value - 2.0).abs() < 1e-9);
     assert!((interval.low - 0.0506).abs() < 1e-3 && (interval.high - 11.1433).abs() < 1e-3);
-    let none = flaw_rates(&findings, &share(0, 3));
+    let none = flaw_rates(&findings, &share(0, 3), &|_| true);
     assert!(none.ai.per_hundred.why().is_some());
 }
 

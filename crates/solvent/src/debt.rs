@@ -48,7 +48,7 @@ pub fn debt(
     };
     let mut human = text::debt(&report, width()).ansi();
     if let Some(path) = &args.html {
-        write(path, solvent_report::html::debt(&report).as_bytes())?;
+        write(path, solvent_report::debt::page(&report).as_bytes())?;
         human.push_str(&format!("\nWrote {}\n", path.display()));
     }
     Ok(Done {

@@ -36,10 +36,18 @@ pub fn earlier(engine: &Engine) -> Result<Option<DebtReport>, EngineError> {
         if !matches!(record.body.phase, Phase::Result { .. }) {
             continue;
         }
-        let Some(item) = record.body.outputs.iter().find(|o| o.name == names::DEBT_REPORT) else {
+        let Some(item) = record
+            .body
+            .outputs
+            .iter()
+            .find(|o| o.name == names::DEBT_REPORT)
+        else {
             continue;
         };
-        let bytes = engine.ledger.get_object(item.commitment).map_err(|e| ledger_error(&e))?;
+        let bytes = engine
+            .ledger
+            .get_object(item.commitment)
+            .map_err(|e| ledger_error(&e))?;
         // A report of another version says nothing that this program may trust.
         let report = serde_json::from_slice::<DebtReport>(&bytes)
             .ok()
@@ -64,7 +72,11 @@ pub fn carry(before: &DebtReport, reported: &[Reported], pile: &mut Pile, now_ms
     let mut names: BTreeSet<String> = BTreeSet::new();
     let mut open = 0_u64;
     {
-        let runs: Vec<_> = pile.read.iter().map(|(run, layout)| (run, layout)).collect();
+        let runs: Vec<_> = pile
+            .read
+            .iter()
+            .map(|(run, layout)| (run, layout))
+            .collect();
         for finding in before.findings.iter().filter(|f| f.state.word == "open") {
             let mut kept = finding.clone();
             kept.reports.clear();
@@ -100,7 +112,10 @@ pub fn carry(before: &DebtReport, reported: &[Reported], pile: &mut Pile, now_ms
             if kept.reports.is_empty() && shut.is_empty() {
                 continue;
             }
-            let back = pile.findings.iter_mut().find(|f| f.fingerprint == finding.fingerprint);
+            let back = pile
+                .findings
+                .iter_mut()
+                .find(|f| f.fingerprint == finding.fingerprint);
             if let Some(row) = back {
                 // Still there as our own finding: the older word of the other tool stays beside it.
                 row.reports.append(&mut kept.reports);
@@ -125,7 +140,10 @@ pub fn carry(before: &DebtReport, reported: &[Reported], pile: &mut Pile, now_ms
     carried.extend(before.findings.iter().filter_map(|f| {
         let recent = f.state.since_ms.is_some_and(|at| now_ms - at < YEAR_MS);
         let kept = f.state.code == "covered_by_import" && recent;
-        let back = pile.findings.iter().any(|row| row.fingerprint == f.fingerprint);
+        let back = pile
+            .findings
+            .iter()
+            .any(|row| row.fingerprint == f.fingerprint);
         (kept && !back).then(|| {
             let mut row = f.clone();
             for report in &mut row.reports {
@@ -193,7 +211,11 @@ fn close(row: &mut DebtFinding, was: &DebtFinding, shut: &[(String, String)], no
     }
     row.state.word = "closed".to_owned();
     row.state.code = "covered_by_import".to_owned();
-    row.state.reason = shut.iter().map(|(_, why)| why.as_str()).collect::<Vec<_>>().join("; ");
+    row.state.reason = shut
+        .iter()
+        .map(|(_, why)| why.as_str())
+        .collect::<Vec<_>>()
+        .join("; ");
     row.state.since_ms = Some(now_ms);
     row.state.evidence = shut.iter().map(|(run, _)| evidence::run(run)).collect();
 }

@@ -28,11 +28,16 @@ pub fn entries(scan: &Scan, findings: &[DebtFinding], known: &Known) -> Vec<Debt
         .iter()
         .map(|entry| {
             let own = behind.get(&handler(entry)).map_or(&[][..], Vec::as_slice);
-            let key = Digest::of_parts([handler(entry).as_bytes(), entry.label.as_bytes()]).short(10);
+            let key =
+                Digest::of_parts([handler(entry).as_bytes(), entry.label.as_bytes()]).short(10);
             let nth = seen.entry(key.clone()).or_default();
             *nth += 1;
             DebtEntryPoint {
-                id: if *nth == 1 { key } else { format!("{key}-{nth}") },
+                id: if *nth == 1 {
+                    key
+                } else {
+                    format!("{key}-{nth}")
+                },
                 label: entry.label.clone(),
                 place: entry.place.clone(),
                 exposure: "unknown".to_owned(),
@@ -88,6 +93,7 @@ pub fn behind_none(findings: &[DebtFinding]) -> Option<Unmeasured> {
         .count();
     (count > 0).then(|| Unmeasured {
         what: format!("which entry points lead to {count} undecided findings"),
-        why: "the search for a way to them could not finish; exposure does not count them".to_owned(),
+        why: "the search for a way to them could not finish; exposure does not count them"
+            .to_owned(),
     })
 }

@@ -12,9 +12,7 @@ use solvent_finding::{Finding, NoPathReason, Severity, Verdict};
 use solvent_import::join::{self, Anchor, How, Joined, Spot};
 use solvent_import::{Candidate, Ended, Layout, Run, layout, weakness};
 use solvent_models::ModelSet;
-use solvent_protocol::debt::{
-    DebtFinding, DebtProof, DebtState, ImportRun, Measured, ToolReport,
-};
+use solvent_protocol::debt::{DebtFinding, DebtProof, DebtState, ImportRun, Measured, ToolReport};
 use solvent_protocol::view::{FindingView, Place, ReasonView, Unmeasured, VerdictView};
 
 use super::Known;
@@ -89,6 +87,7 @@ pub fn pile(scan: &Scan, reported: &[Reported], known: &Known, system: &dyn Syst
         .collect();
     let left = onto_own(scan, &mut rows, incoming, &runs, &texts);
     rows.extend(among_themselves(left, &runs, &texts, scan));
+    rows.extend(proven_before(known, scan));
     unique(&mut rows);
     Pile {
         findings: rows,
@@ -118,7 +117,10 @@ impl<'s> Texts<'s> {
     fn with<T>(&self, path: &FilePath, look: impl FnOnce(&str, &LineIndex) -> T) -> Option<T> {
         let mut files = self.files.borrow_mut();
         let file = files.entry(path.clone()).or_insert_with(|| {
-            let bytes = self.system.read(path, solvent_lang::MAX_SOURCE_BYTES).ok()?;
+            let bytes = self
+                .system
+                .read(path, solvent_lang::MAX_SOURCE_BYTES)
+                .ok()?;
             let text = String::from_utf8_lossy(&bytes).into_owned();
             let index = LineIndex::new(&text);
             Some((text, index))
@@ -195,19 +197,22 @@ fn run_view(index: usize, report: &Reported, run: &Run, layout: &Layout) -> Impo
     if !lost.is_empty() {
         note(
             &format!("{} files that {} reports about", lost.len(), run.tool),
-            "they are not in this tree; their findings stay, and nothing more is known of them".to_owned(),
+            "they are not in this tree; their findings stay, and nothing more is known of them"
+                .to_owned(),
         );
     }
     let covered = match (&run.coverage.ended, &run.coverage.paths) {
         (Ended::Whole, Some(paths)) => Measured::Known(
             paths
                 .iter()
-                .filter(|p| layout.found.contains_key(*p) && !run.coverage.not_read.contains_key(*p))
+                .filter(|p| {
+                    layout.found.contains_key(*p) && !run.coverage.not_read.contains_key(*p)
+                })
                 .count() as u64,
         ),
-        (Ended::Whole, None) => Measured::Unmeasured(
-            "the report does not list the files that were analysed".to_owned(),
-        ),
+        (Ended::Whole, None) => {
+            Measured::Unmeasured("the report does not list the files that were analysed".to_owned())
+        }
         (Ended::Failed(why) | Ended::Unsaid(why), _) => Measured::Unmeasured(why.clone()),
     };
     ImportRun {
@@ -225,7 +230,10 @@ fn run_view(index: usize, report: &Reported, run: &Run, layout: &Layout) -> Impo
 
 /// The last three segments of a path of another machine: what can be shown of it.
 fn tail(raw: &str) -> String {
-    let parts: Vec<&str> = raw.split('/').filter(|p| !p.is_empty() && *p != ".." && *p != ".").collect();
+    let parts: Vec<&str> = raw
+        .split('/')
+        .filter(|p| !p.is_empty() && *p != ".." && *p != ".")
+        .collect();
     parts[parts.len().saturating_sub(3)..].join("/")
 }
 
@@ -257,9 +265,49 @@ fn take(run: usize, report: &Run, layout: &Layout) -> Vec<Incoming> {
         .collect()
 }
 
-/// A row for a finding of our own.
+/// A row for a finding of our own, with what is known of its proof.
 fn own(view: &FindingView, known: &Known, scan: &Scan) -> DebtFinding {
     let state = known.states.get(&view.fingerprint);
+    DebtFinding {
+        proof: proof(state.and_then(|s| s.proof.as_ref()), known, scan),
+        state: open(state.map(|s| s.first_seen_ms)),
+        ..own_row(view)
+    }
+}
+
+/// Rows for what was proven and the newest scan does not find: no replay shows that the attack fails now.
+fn proven_before(known: &Known, scan: &Scan) -> Vec<DebtFinding> {
+    let here: BTreeSet<&str> = scan
+        .report
+        .findings
+        .iter()
+        .map(|f| f.fingerprint.as_str())
+        .collect();
+    known
+        .states
+        .values()
+        .filter(|s| s.proof.as_ref().is_some_and(|p| p.outcome == "proven"))
+        .filter(|s| !here.contains(s.finding.fingerprint.as_str()))
+        .map(|s| {
+            let mut row = own(&s.finding, known, scan);
+            row.verdict = VerdictView {
+                word: "not_judged".to_owned(),
+                reasons: vec![reason(
+                    "not_seen",
+                    format!(
+                        "the newest scan does not find it, but no replay shows that the attack fails; run `solvent \
+                         replay {}`",
+                        s.finding.id
+                    ),
+                )],
+            };
+            row
+        })
+        .collect()
+}
+
+/// A row for a finding of our own, as the analysis alone sees it.
+pub fn own_row(view: &FindingView) -> DebtFinding {
     DebtFinding {
         id: view.id.clone(),
         fingerprint: view.fingerprint.clone(),
@@ -279,8 +327,8 @@ fn own(view: &FindingView, known: &Known, scan: &Scan) -> DebtFinding {
             suppressed: None,
         }],
         verdict: view.verdict.clone(),
-        proof: proof(state.and_then(|s| s.proof.as_ref()), known, scan),
-        state: open(state.map(|s| s.first_seen_ms)),
+        proof: Measured::Unmeasured("it was never attacked; run `solvent prove`".to_owned()),
+        state: open(None),
         introduced: Measured::Unmeasured("git was not asked".to_owned()),
     }
 }
@@ -471,11 +519,7 @@ fn reason(code: &str, text: String) -> ReasonView {
     }
 }
 
-fn tool_report(
-    one: &Incoming,
-    runs: &[ImportRun],
-    joined: Option<(How, String)>,
-) -> ToolReport {
+fn tool_report(one: &Incoming, runs: &[ImportRun], joined: Option<(How, String)>) -> ToolReport {
     let (how, because) = joined.unzip();
     ToolReport {
         tool: one.spot.tool.clone(),
@@ -548,9 +592,7 @@ fn imported_row(one: &Incoming, reasons: Vec<ReasonView>) -> DebtFinding {
             word: "not_judged".to_owned(),
             reasons,
         },
-        proof: Measured::Unmeasured(
-            "only what our own analysis finds is attacked".to_owned(),
-        ),
+        proof: Measured::Unmeasured("only what our own analysis finds is attacked".to_owned()),
         state: open(None),
         introduced: Measured::Unmeasured("git was not asked".to_owned()),
     }
@@ -581,9 +623,11 @@ fn among_themselves(
             && let Joined::Spot(head) = join.with
             && let Some(row) = row_of.get(&head)
         {
-            rows[*row]
-                .reports
-                .push(tool_report(one, runs, Some((join.how, join.because.clone()))));
+            rows[*row].reports.push(tool_report(
+                one,
+                runs,
+                Some((join.how, join.because.clone())),
+            ));
         }
     }
     rows
@@ -605,7 +649,10 @@ fn not_judged(one: &Incoming, scan: &Scan) -> ReasonView {
         return reason("unreadable", format!("part of {path} could not be read"));
     }
     if !scan.functions.contains_key(path) {
-        return reason("language", format!("{path} is not in a language that is modelled"));
+        return reason(
+            "language",
+            format!("{path} is not in a language that is modelled"),
+        );
     }
     match families.iter().find(|f| !modelled.contains(f)) {
         Some(class) => reason("weakness", format!("{} is not modelled yet", weakness::id(*class))),

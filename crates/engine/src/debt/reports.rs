@@ -24,13 +24,13 @@ pub struct Reported {
 
 /// Reads reports. A file that is not there is a mistake of the caller; one whose content cannot be trusted is
 /// a gap, because a tool that crashed must not hide what the others say.
-pub fn read(
-    paths: &[PathBuf],
-    progress: &dyn Progress,
-) -> Result<Vec<Reported>, EngineError> {
+pub fn read(paths: &[PathBuf], progress: &dyn Progress) -> Result<Vec<Reported>, EngineError> {
     if paths.len() > MAX_REPORTS {
         return Err(EngineError::usage(
-            format!("{} reports were given, more than the {MAX_REPORTS} that are read", paths.len()),
+            format!(
+                "{} reports were given, more than the {MAX_REPORTS} that are read",
+                paths.len()
+            ),
             "give one report for each tool",
         ));
     }

@@ -439,6 +439,9 @@ fn findings() -> Vec<DebtFinding> {
             run: None,
             place: place(r.at.0, r.at.1),
             joined_because: None,
+            joined_how: None,
+            identity: None,
+            suppressed: None,
         }];
         reports.extend(r.also.iter().map(|(tool, rule, why)| ToolReport {
             tool: (*tool).to_owned(),
@@ -446,6 +449,9 @@ fn findings() -> Vec<DebtFinding> {
             run: Some(format!("run-{tool}")),
             place: place(r.at.0, r.at.1),
             joined_because: Some((*why).to_owned()),
+            joined_how: Some("same_line".to_owned()),
+            identity: None,
+            suppressed: None,
         }));
         DebtFinding {
             id: r.id.to_owned(),
@@ -469,6 +475,11 @@ fn findings() -> Vec<DebtFinding> {
             },
             state: DebtState {
                 word: r.state.0.to_owned(),
+                code: if r.state.0 == "open" {
+                    String::new()
+                } else {
+                    "verified_fix".to_owned()
+                },
                 reason: r.state.1.to_owned(),
                 since_ms: (r.state.0 != "open").then_some(NOW - 20 * DAY),
                 evidence: vec![evidence::commit(&commit_id(1))],
@@ -501,11 +512,15 @@ fn findings() -> Vec<DebtFinding> {
                 run: Some(format!("run-{tool}")),
                 place: at,
                 joined_because: None,
+                joined_how: None,
+                identity: None,
+                suppressed: None,
             }],
             verdict: verdict((word, why)),
             proof: Unknown("only findings of our own analysis are attacked".to_owned()),
             state: DebtState {
                 word: "open".to_owned(),
+                code: String::new(),
                 reason: String::new(),
                 since_ms: None,
                 evidence: Vec::new(),
@@ -559,6 +574,9 @@ fn quieter() -> impl Iterator<Item = DebtFinding> {
                 run: None,
                 place: at,
                 joined_because: None,
+                joined_how: None,
+                identity: None,
+                suppressed: None,
             }],
             verdict: if n % 3 == 2 {
                 verdict(("reachable", ""))
@@ -570,6 +588,7 @@ fn quieter() -> impl Iterator<Item = DebtFinding> {
             ),
             state: DebtState {
                 word: "open".to_owned(),
+                code: String::new(),
                 reason: String::new(),
                 since_ms: None,
                 evidence: Vec::new(),
