@@ -2,5 +2,6 @@
 
 mod bad_input;
 mod bad_target;
+mod debt;
 mod harness;
 mod loops;
