@@ -11,8 +11,10 @@ use solvent_protocol::remediation::{
     Acceptance, ApprovalNote, ChangeRequest, GateReport, MergeReport, Rejection, ReplayAllReport,
     StageReport,
 };
+use solvent_protocol::debt::DebtReport;
 use solvent_protocol::view::{ProveReport, ReplayReport, ScanReport};
 
+use crate::debt::DebtRequest;
 use crate::error::EngineError;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,6 +78,8 @@ pub enum Command {
     /// Make the ledger, if there is none, and say which key to keep.
     Init,
     Scan,
+    /// Look at the debt: scan, join with other tools, look back. Attacks nothing.
+    Debt(DebtRequest),
     Prove(ProveRequest),
     Replay(ReplayRequest),
     /// Look into a sealed capsule.
@@ -199,6 +203,7 @@ pub enum Answer {
         created: Created,
     },
     Scanned(Box<ScanReport>),
+    Debt(Box<DebtReport>),
     Proved(Box<ProveReport>),
     Replayed(Box<ReplayReport>),
     Opened {

@@ -20,7 +20,7 @@ use crate::governance::Rules;
 use crate::progress::Progress;
 use crate::remedy::Origin;
 use crate::repo::{Git, Repo, STATE_FOLDER};
-use crate::{branch, decision, gate, merge, prove, remedy, reproof, scan};
+use crate::{branch, debt, decision, gate, merge, prove, remedy, reproof, scan};
 
 /// Bytes of a capsule file that are read.
 const CAPSULE_CAP: u64 = solvent_protocol::capsule::MAX_BYTES as u64;
@@ -195,6 +195,7 @@ impl Engine {
                     links: Vec::new(),
                 })
             }
+            Command::Debt(request) => debt::debt(self, request, progress),
             Command::Prove(request) => prove::prove(self, request, progress),
             Command::Replay(request) => {
                 let capsule = self.capsule(&request.capsule)?;
@@ -283,7 +284,7 @@ impl Engine {
         };
         let (action, target, words) = match command {
             Command::Init => (Action::Init, repository(), place),
-            Command::Scan => (Action::Scan, repository(), place),
+            Command::Scan | Command::Debt(_) => (Action::Scan, repository(), place),
             Command::Prove(_) => (Action::Prove, sandbox(), place),
             Command::Gate(request) => (
                 match request.attack {
@@ -740,6 +741,7 @@ fn action_word(command: &Command) -> &'static str {
     match command {
         Command::Init => "init",
         Command::Scan => "scan",
+        Command::Debt(_) => "debt",
         Command::Prove(_) => "prove",
         Command::Replay(_) => "replay",
         Command::OpenCapsule { .. } => "open-capsule",

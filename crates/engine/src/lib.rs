@@ -9,6 +9,7 @@
 mod branch;
 pub mod command;
 mod decision;
+pub mod debt;
 pub mod door;
 pub mod error;
 mod gate;
@@ -25,6 +26,7 @@ mod reproof;
 pub mod scan;
 
 pub use command::{Actor, ActorKind, Answer, Command, Created};
+pub use debt::DebtRequest;
 pub use door::{Engine, Options};
 /// What policy decides about, for callers that explain.
 pub use solvent_govern as govern;

@@ -74,6 +74,8 @@ pub enum Cmd {
     Doctor,
     /// Work out which inputs reach dangerous places
     Scan(Where),
+    /// The debt of this repository on one page: findings of all tools, what is shown, how it grew
+    Debt(crate::debt::DebtArgs),
     /// Attack the running application in a sandbox, and keep what is proven
     Prove(ProveArgs),
     /// Run a capsule again, on this tree or on another revision

@@ -36,6 +36,7 @@ pub fn run(cli: Cli, progress: &Terminal) -> Result<Done, EngineError> {
         Cmd::Init(args) => init(&args.place, &common, progress),
         Cmd::Doctor => doctor(),
         Cmd::Scan(place) => scan(&place, &common, progress),
+        Cmd::Debt(args) => crate::debt::debt(&args, &common, progress),
         Cmd::Prove(args) => prove(&args, &common, progress),
         Cmd::Replay(args) => replay(args, &common, progress),
         Cmd::Status(args) => status(&args),
@@ -532,7 +533,7 @@ pub fn read_text(path: &Path) -> Result<String, EngineError> {
     std::fs::read_to_string(path).map_err(|e| failed(e.to_string()))
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), EngineError> {
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), EngineError> {
     std::fs::write(path, bytes).map_err(|e| {
         EngineError::unfinished(
             format!("cannot write `{}`: {e}", path.display()),

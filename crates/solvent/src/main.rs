@@ -5,6 +5,7 @@
 
 mod args;
 mod commands;
+mod debt;
 mod demo;
 mod exit;
 mod out;

@@ -25,6 +25,8 @@ pub use sqlite::SqliteStore;
 /// Names that outputs of records carry.
 pub mod names {
     pub const SCAN_REPORT: &str = "scan-report";
+    /// Kept whole: nothing is folded from it.
+    pub const DEBT_REPORT: &str = "debt-report";
     pub const PROVE_REPORT: &str = "prove-report";
     pub const REPLAY_REPORT: &str = "replay-report";
     pub const CHANGE_REQUEST: &str = "change-request";

@@ -5,6 +5,7 @@
 //! `false`; which case it was goes to standard error, with its capsule, to be published as disputed.
 
 mod benchmark;
+mod collapse;
 mod histories;
 mod ledger;
 mod sabotage;
@@ -28,6 +29,11 @@ pub const ALL: &[Measurement] = &[
         name: "open-targets",
         about: "proofs on dsvw, vulpy-bad and flaskcode against their confirmed flaws",
         run: targets::run,
+    },
+    Measurement {
+        name: "collapse",
+        about: "the pile of bandit and semgrep on open applications, and confirmed flaws lost from it",
+        run: collapse::run,
     },
     Measurement {
         name: "ledger",

@@ -88,7 +88,7 @@ pub fn status(report: &StatusReport, width: usize) -> Page {
 }
 
 /// At least one mark when there is anything; `most` fills the room.
-fn bar(n: u64, most: u64, room: usize) -> String {
+pub(super) fn bar(n: u64, most: u64, room: usize) -> String {
     if n == 0 || most == 0 {
         return String::new();
     }

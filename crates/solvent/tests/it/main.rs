@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bad_target;
+mod debt;
 mod harness;
 mod loops;
 mod reading;
