@@ -68,7 +68,12 @@ impl Repo {
         }
         let remote = git_out(
             &self.root,
-            ["symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD"],
+            [
+                "symbolic-ref",
+                "--quiet",
+                "--short",
+                "refs/remotes/origin/HEAD",
+            ],
         )
         .ok()
         .and_then(|name| name.trim().strip_prefix("origin/").map(str::to_owned));
@@ -94,7 +99,13 @@ impl Repo {
     /// Full id of the commit that `name` stands for.
     pub fn resolve(&self, name: &str) -> Option<String> {
         let wanted = format!("{name}^{{commit}}");
-        let args = ["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted];
+        let args = [
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            "--end-of-options",
+            &wanted,
+        ];
         git_out(&self.root, args)
             .ok()
             .map(|out| out.trim().to_owned())
@@ -111,7 +122,16 @@ impl Repo {
         let prefix = format!("{folder}/");
         git_out(
             &self.root,
-            ["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit, "--", &prefix],
+            [
+                "ls-tree",
+                "-r",
+                "-z",
+                "--name-only",
+                "--full-tree",
+                commit,
+                "--",
+                &prefix,
+            ],
         )
         .unwrap_or_default()
         .split('\0')
@@ -158,7 +178,10 @@ impl Repo {
                     ));
                 }
                 index
-                    .run(["apply", "--cached", "--whitespace=nowarn", "-"], Some(diff))
+                    .run(
+                        ["apply", "--cached", "--whitespace=nowarn", "-"],
+                        Some(diff),
+                    )
                     .map_err(|e| {
                         EngineError::usage(
                             format!("the patch does not apply to {}: {}", short(base), e.message),
@@ -173,7 +196,12 @@ impl Repo {
 
     /// What lies between a commit and a tree.
     pub fn between(&self, base: &str, tree: &str) -> Result<Patched, EngineError> {
-        let options = ["--no-ext-diff", "--no-textconv", "--no-renames", "--no-color"];
+        let options = [
+            "--no-ext-diff",
+            "--no-textconv",
+            "--no-renames",
+            "--no-color",
+        ];
         let args = |how: &'static str| {
             let mut args = vec!["diff-tree", "-r", how];
             args.extend(options);
@@ -194,8 +222,10 @@ impl Repo {
                 "a person must be able to read what they approve; convert the file first",
             )
         })?;
-        let numbers = git_out(&self.root, args("--numstat")).map_err(|e| failed("read the patch", e))?;
-        let states = git_out(&self.root, args("--name-status")).map_err(|e| failed("read the patch", e))?;
+        let numbers =
+            git_out(&self.root, args("--numstat")).map_err(|e| failed("read the patch", e))?;
+        let states =
+            git_out(&self.root, args("--name-status")).map_err(|e| failed("read the patch", e))?;
         let mut files = Vec::new();
         for (number, state) in numbers.lines().zip(states.lines()) {
             let mut cells = number.splitn(3, '\t');
@@ -239,12 +269,21 @@ impl Repo {
     ) -> Result<String, EngineError> {
         let mut newest = 0;
         for parent in parents {
-            let args = ["show", "--no-patch", "--no-show-signature", "--format=%ct", parent];
+            let args = [
+                "show",
+                "--no-patch",
+                "--no-show-signature",
+                "--format=%ct",
+                parent,
+            ];
             let text = git_out(&self.root, args).map_err(|e| failed("read a commit", e))?;
             newest = newest.max(text.trim().parse::<i64>().unwrap_or(0));
         }
         let date = format!("{} +0000", newest + 1);
-        let mut command = git(&self.root, ["-c", "commit.gpgsign=false", "commit-tree", tree]);
+        let mut command = git(
+            &self.root,
+            ["-c", "commit.gpgsign=false", "commit-tree", tree],
+        );
         for parent in parents {
             command.args(["-p", parent]);
         }
@@ -269,7 +308,12 @@ impl Repo {
     }
 
     /// The merge commit of a change, made and not yet on any branch.
-    pub fn merge_commit(&self, base: &str, head: &str, words: &Words<'_>) -> Result<String, EngineError> {
+    pub fn merge_commit(
+        &self,
+        base: &str,
+        head: &str,
+        words: &Words<'_>,
+    ) -> Result<String, EngineError> {
         let tree = self.tree_of(head)?;
         self.commit(&tree, &[base, head], words)
     }
@@ -277,9 +321,12 @@ impl Repo {
     /// Git tree of a commit.
     pub fn tree_of(&self, commit: &str) -> Result<String, EngineError> {
         let wanted = format!("{commit}^{{tree}}");
-        git_out(&self.root, ["rev-parse", "--verify", "--end-of-options", &wanted])
-            .map(|out| out.trim().to_owned())
-            .map_err(|e| failed("read a commit", e))
+        git_out(
+            &self.root,
+            ["rev-parse", "--verify", "--end-of-options", &wanted],
+        )
+        .map(|out| out.trim().to_owned())
+        .map_err(|e| failed("read a commit", e))
     }
 
     /// Whether `commit` is `of` or before it.
@@ -289,7 +336,13 @@ impl Repo {
 
     /// Moves the branch from `base` to `merged` in one step of git's, or not at all. A checkout of that branch
     /// follows; files that a person changed are never overwritten.
-    pub fn advance(&self, branch: &str, base: &str, merged: &str, change: &str) -> Result<(), EngineError> {
+    pub fn advance(
+        &self,
+        branch: &str,
+        base: &str,
+        merged: &str,
+        change: &str,
+    ) -> Result<(), EngineError> {
         let checked_out = self.checked_out(branch);
         if checked_out && self.changed_files()? {
             return Err(EngineError::usage(

@@ -7,11 +7,11 @@ use solvent_govern::Exemption;
 use solvent_protocol::adoption::{ProofVerdict, Stage};
 use solvent_protocol::approval::SignedApproval;
 use solvent_protocol::capsule::Capsule;
+use solvent_protocol::debt::DebtReport;
 use solvent_protocol::remediation::{
     Acceptance, ApprovalNote, ChangeRequest, GateReport, MergeReport, Rejection, ReplayAllReport,
     StageReport,
 };
-use solvent_protocol::debt::DebtReport;
 use solvent_protocol::view::{ProveReport, ReplayReport, ScanReport};
 
 use crate::debt::DebtRequest;

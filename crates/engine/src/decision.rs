@@ -30,13 +30,20 @@ pub const MAX_ACCEPTED_DAYS: i64 = 366;
 
 impl Engine {
     /// The text that `actor` signs to approve a change as it is recorded.
-    pub fn statement(&mut self, actor: &Actor, change: &str) -> Result<ApprovalStatement, EngineError> {
+    pub fn statement(
+        &mut self,
+        actor: &Actor,
+        change: &str,
+    ) -> Result<ApprovalStatement, EngineError> {
         let rules = Rules::read(self, actor)?;
         let request = self.change_request(change)?;
         let state = self.standing(&request.id, &rules)?;
         let revision = state.revision.clone().ok_or_else(|| {
             EngineError::usage(
-                format!("change {} was not proposed, so there is nothing to approve", request.id),
+                format!(
+                    "change {} was not proposed, so there is nothing to approve",
+                    request.id
+                ),
                 format!("`solvent review {}` says why", request.id),
             )
         })?;
@@ -100,7 +107,11 @@ impl Engine {
     }
 
     /// One change with everything known about it now.
-    pub(crate) fn change_state(&mut self, id: &str, rules: &Rules) -> Result<ChangeState, EngineError> {
+    pub(crate) fn change_state(
+        &mut self,
+        id: &str,
+        rules: &Rules,
+    ) -> Result<ChangeState, EngineError> {
         let request = self.change_request(id)?;
         let state = self.standing(id, rules)?;
         let mut records: Vec<u64> = Vec::new();
@@ -112,8 +123,12 @@ impl Engine {
             records.extend(documents.iter().map(|d| d.index));
             Ok(documents.into_iter().next_back().map(|d| d.body))
         };
-        let merge = newest(self, names::MERGE_REPORT)?.map(|body| parse(&body)).transpose()?;
-        let rejection = newest(self, names::REJECTION)?.map(|body| parse(&body)).transpose()?;
+        let merge = newest(self, names::MERGE_REPORT)?
+            .map(|body| parse(&body))
+            .transpose()?;
+        let rejection = newest(self, names::REJECTION)?
+            .map(|body| parse(&body))
+            .transpose()?;
         newest(self, names::CHANGE_REQUEST)?;
         newest(self, names::CHANGE_EVENT)?;
         records.sort_unstable();
@@ -151,7 +166,13 @@ impl Engine {
         let request = self.change_request(change)?;
         let state = self.standing(&request.id, &rules)?;
         let at = self.at_hand(&request, &rules).ok();
-        Ok(changes::may(&state, &rules.court(), &rules.actor(actor), action, at.as_ref()))
+        Ok(changes::may(
+            &state,
+            &rules.court(),
+            &rules.actor(actor),
+            action,
+            at.as_ref(),
+        ))
     }
 
     /// How far this repository has come.
@@ -171,12 +192,18 @@ impl Engine {
                 "give your SSH key: `--key ~/.ssh/id_ed25519`, or sign the text of `--statement` elsewhere",
             )
         })?;
-        let person = rules.governance.person(&signed.statement.approver).ok_or_else(|| {
-            EngineError::refused(
-                format!("`{}` is not in solvent-policy/people.toml", signed.statement.approver),
-                "add the person and their key to the protected branch",
-            )
-        })?;
+        let person = rules
+            .governance
+            .person(&signed.statement.approver)
+            .ok_or_else(|| {
+                EngineError::refused(
+                    format!(
+                        "`{}` is not in solvent-policy/people.toml",
+                        signed.statement.approver
+                    ),
+                    "add the person and their key to the protected branch",
+                )
+            })?;
         let presence = changes::seen(signed, person).map_err(|why| {
             EngineError::refused(
                 format!("this approval does not count: {why}"),
@@ -212,7 +239,12 @@ impl Engine {
         })
     }
 
-    pub(crate) fn reject(&mut self, actor: &Actor, change: &str, reason: &str) -> Result<Acted, EngineError> {
+    pub(crate) fn reject(
+        &mut self,
+        actor: &Actor,
+        change: &str,
+        reason: &str,
+    ) -> Result<Acted, EngineError> {
         let reason = said(reason, "a rejection")?;
         let rejection = Rejection {
             schema: REJECTION_SCHEMA.to_owned(),
@@ -223,7 +255,10 @@ impl Engine {
         let event = EventKind::Rejected {
             reason: reason.to_owned(),
         };
-        let outputs = vec![self.seal(names::REJECTION, &rejection)?, self.seal_event(&event)?];
+        let outputs = vec![
+            self.seal(names::REJECTION, &rejection)?,
+            self.seal_event(&event)?,
+        ];
         Ok(Acted {
             answer: Answer::Rejected(Box::new(rejection)),
             status: Status::Done,
@@ -322,7 +357,11 @@ impl Engine {
     }
 
     /// Who owns the risk of a finding: the policy's word, else what the person says.
-    pub(crate) fn risk_owner(&self, rules: &Rules, said: Option<&str>) -> Result<String, EngineError> {
+    pub(crate) fn risk_owner(
+        &self,
+        rules: &Rules,
+        said: Option<&str>,
+    ) -> Result<String, EngineError> {
         match (rules.governance.findings_owner(), said) {
             (Some(owner), None) => Ok(owner.to_owned()),
             (Some(owner), Some(said)) if owner == said => Ok(owner.to_owned()),
@@ -344,7 +383,9 @@ pub(crate) fn days_until(now_ms: i64, expires_ms: i64) -> Result<i64, EngineErro
     let days = expires_ms.saturating_sub(now_ms).max(0).div_euclid(DAY_MS);
     if days > MAX_ACCEPTED_DAYS {
         return Err(EngineError::usage(
-            format!("an acceptance lasts {MAX_ACCEPTED_DAYS} days at most, this one would last {days}"),
+            format!(
+                "an acceptance lasts {MAX_ACCEPTED_DAYS} days at most, this one would last {days}"
+            ),
             "choose an earlier day; it can be accepted again then",
         ));
     }

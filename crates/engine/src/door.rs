@@ -397,7 +397,11 @@ impl Engine {
             _ if state.merged.is_some() => {
                 (Action::Verify, "verify-merge", Some(MergeStep::Verify))
             }
-            _ => (Action::Merge, action_word(command), Some(MergeStep::Advance)),
+            _ => (
+                Action::Merge,
+                action_word(command),
+                Some(MergeStep::Advance),
+            ),
         };
         // A crash may have come between the branch and its record. What was allowed then is finished now:
         // the decision about it is in the intent that was left open.
@@ -434,7 +438,10 @@ impl Engine {
             let body = record.map_err(|e| ledger_error(&e))?.body;
             if body.action == action
                 && body.phase == Phase::Intent
-                && body.links.iter().any(|l| l.rel == "change" && l.to == change)
+                && body
+                    .links
+                    .iter()
+                    .any(|l| l.rel == "change" && l.to == change)
                 && body
                     .decision
                     .as_ref()
@@ -534,7 +541,10 @@ impl Engine {
     }
 
     /// The newest capsule of a finding, also when a later attack on it was inconclusive.
-    pub(crate) fn newest_capsule(&mut self, fingerprint: &str) -> Result<Option<Capsule>, EngineError> {
+    pub(crate) fn newest_capsule(
+        &mut self,
+        fingerprint: &str,
+    ) -> Result<Option<Capsule>, EngineError> {
         let commitments = self
             .store
             .capsules(fingerprint)
@@ -566,7 +576,10 @@ impl Engine {
         self.seal_bytes(names::ADOPTION_EVENT, &bytes)
     }
 
-    pub(crate) fn sealed_capsule(&mut self, finding: &str) -> Result<(Capsule, Commitment), EngineError> {
+    pub(crate) fn sealed_capsule(
+        &mut self,
+        finding: &str,
+    ) -> Result<(Capsule, Commitment), EngineError> {
         let state = self.finding(finding)?;
         let id = &state.finding.id;
         let commitment = state

@@ -52,7 +52,11 @@ pub(crate) fn gate(
         .map(|out| out.trim().to_owned())
         .map_err(|_| {
             EngineError::usage(
-                format!("{} and {} have no commit in common", short(&base), short(&head)),
+                format!(
+                    "{} and {} have no commit in common",
+                    short(&base),
+                    short(&head)
+                ),
                 "fetch the whole history (`fetch-depth: 0`)",
             )
         })?;
@@ -79,7 +83,8 @@ pub(crate) fn gate(
         let id = finding.fingerprint;
         let (outcome, reason) = results.get(&id).cloned().unwrap_or_default();
         let reachable = matches!(finding.verdict, Verdict::Reachable { .. });
-        fails |= outcome == "proven" || (reachable && rules.governance.settings().fails_on == FailsOn::Reachable);
+        fails |= outcome == "proven"
+            || (reachable && rules.governance.settings().fails_on == FailsOn::Reachable);
         // Tried as planned without an effect is an answer; everything else that may be reached is none.
         if outcome != "proven" && outcome != "not_reproduced" {
             open = true;
@@ -167,7 +172,12 @@ fn changed(engine: &Engine, base: &str, head: &str) -> Result<BTreeSet<String>, 
                 .map(str::to_owned)
                 .collect()
         })
-        .map_err(|e| EngineError::unfinished(format!("cannot compare the revisions: {e}"), "see git's words above"))
+        .map_err(|e| {
+            EngineError::unfinished(
+                format!("cannot compare the revisions: {e}"),
+                "see git's words above",
+            )
+        })
 }
 
 struct Compared<'a> {
@@ -185,7 +195,11 @@ fn open(finding: &Finding) -> bool {
 fn moved_key(finding: &Finding) -> (String, String, String) {
     (
         finding.weakness.0.clone(),
-        finding.entry.as_ref().map(solvent_finding::EntryPoint::label).unwrap_or_default(),
+        finding
+            .entry
+            .as_ref()
+            .map(solvent_finding::EntryPoint::label)
+            .unwrap_or_default(),
         finding.sink.text.clone(),
     )
 }
@@ -212,7 +226,9 @@ fn compare<'a>(before: &Scan, after: &'a Scan, changed: &BTreeSet<String>) -> Co
     for finding in after.findings.iter().filter(|f| open(f)) {
         match old.get(&finding.fingerprint) {
             Some(earlier) if open(earlier) => compared.known += 1,
-            Some(_) => compared.new.push((finding, "nothing could reach it before".to_owned())),
+            Some(_) => compared
+                .new
+                .push((finding, "nothing could reach it before".to_owned())),
             None => {
                 let key = moved_key(finding);
                 if let Some(at) = gone.iter().position(|f| moved_key(f) == key) {
@@ -295,7 +311,9 @@ fn attack(
 
 fn answered(case: &CaseResult) -> Option<(Fingerprint, (String, String))> {
     let reason = match &case.outcome {
-        solvent_finding::Outcome::Inconclusive { reason } if case.reason.is_empty() => reason_text(reason),
+        solvent_finding::Outcome::Inconclusive { reason } if case.reason.is_empty() => {
+            reason_text(reason)
+        }
         _ => case.reason.clone(),
     };
     Some((case.fingerprint?, (case.outcome.word().to_owned(), reason)))
@@ -304,7 +322,8 @@ fn answered(case: &CaseResult) -> Option<(Fingerprint, (String, String))> {
 /// What the scan does not know about the files that the change touches.
 fn gaps(after: &Scan, changed: &BTreeSet<String>) -> Vec<Unmeasured> {
     let modelled = changed.iter().any(|path| {
-        solvent_base::FilePath::new(path).is_some_and(|path| solvent_lang::language_of(&path).is_some())
+        solvent_base::FilePath::new(path)
+            .is_some_and(|path| solvent_lang::language_of(&path).is_some())
     });
     let mut out: Vec<Unmeasured> = after
         .report
@@ -324,7 +343,10 @@ fn gaps(after: &Scan, changed: &BTreeSet<String>) -> Vec<Unmeasured> {
         }
     }
     out.extend(languages.into_iter().map(|(language, count)| Unmeasured {
-        what: format!("{count} changed {language} file{}", if count == 1 { "" } else { "s" }),
+        what: format!(
+            "{count} changed {language} file{}",
+            if count == 1 { "" } else { "s" }
+        ),
         why: format!("{language} is not modelled yet"),
     }));
     out
@@ -339,6 +361,10 @@ fn inert(changed: &BTreeSet<String>) -> Vec<String> {
                 .iter()
                 .any(|judge| path.as_str() == *judge || path.starts_with(&format!("{judge}/")))
         })
-        .map(|path| format!("`{path}` is read from the base; what this change does to it counts once merged"))
+        .map(|path| {
+            format!(
+                "`{path}` is read from the base; what this change does to it counts once merged"
+            )
+        })
         .collect()
 }

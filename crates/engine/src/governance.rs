@@ -129,7 +129,11 @@ impl Rules {
     pub fn assess(&self, measured: &Measured<'_>) -> Assessment {
         let mut paths: Vec<String> = measured.files.iter().map(|f| f.path.clone()).collect();
         paths.sort();
-        let listed = self.governance.settings().low_risk.contains(measured.weakness);
+        let listed = self
+            .governance
+            .settings()
+            .low_risk
+            .contains(measured.weakness);
         risk::assess(RiskInputs {
             paths,
             lines: measured
@@ -189,7 +193,10 @@ fn in_force(repo: &Repo, owner: &str) -> Result<(Option<Base>, Governance), Engi
     // The rules name another branch: that one's rules count, and they must agree.
     let commit = repo.tip(named).ok_or_else(|| {
         EngineError::refused(
-            format!("the rules on `{}` protect the branch `{named}`, which is not here", base.branch),
+            format!(
+                "the rules on `{}` protect the branch `{named}`, which is not here",
+                base.branch
+            ),
             format!("fetch it: `git fetch origin {named}:{named}`"),
         )
     })?;
@@ -199,7 +206,10 @@ fn in_force(repo: &Repo, owner: &str) -> Result<(Option<Base>, Governance), Engi
     };
     let governance = at(repo, &other.commit)?.ok_or_else(|| {
         EngineError::refused(
-            format!("`{}` names `{named}` as protected, where there are no rules", base.branch),
+            format!(
+                "`{}` names `{named}` as protected, where there are no rules",
+                base.branch
+            ),
             format!("merge `{POLICY_FOLDER}/` into `{named}`"),
         )
     })?;
@@ -218,8 +228,14 @@ fn at(repo: &Repo, commit: &str) -> Result<Option<Governance>, EngineError> {
         };
         let text = text.ok_or_else(|| {
             EngineError::refused(
-                format!("`{name}` at {} is too large or not text, so no rule is in force", short(commit)),
-                format!("mend it on the protected branch; at most {} KiB are read", FILE_CAP >> 10),
+                format!(
+                    "`{name}` at {} is too large or not text, so no rule is in force",
+                    short(commit)
+                ),
+                format!(
+                    "mend it on the protected branch; at most {} KiB are read",
+                    FILE_CAP >> 10
+                ),
             )
         })?;
         files.push((name, text));
@@ -227,13 +243,19 @@ fn at(repo: &Repo, commit: &str) -> Result<Option<Governance>, EngineError> {
     if files.is_empty() {
         return Ok(None);
     }
-    Governance::read(commit, &files).map(Some).map_err(|problems| {
-        let words: Vec<String> = problems.iter().take(5).map(ToString::to_string).collect();
-        EngineError::refused(
-            format!("the rules at {} do not read, so nothing is permitted: {}", short(commit), words.join("; ")),
-            "mend them on the protected branch",
-        )
-    })
+    Governance::read(commit, &files)
+        .map(Some)
+        .map_err(|problems| {
+            let words: Vec<String> = problems.iter().take(5).map(ToString::to_string).collect();
+            EngineError::refused(
+                format!(
+                    "the rules at {} do not read, so nothing is permitted: {}",
+                    short(commit),
+                    words.join("; ")
+                ),
+                "mend them on the protected branch",
+            )
+        })
 }
 
 fn unreadable(why: String) -> EngineError {
@@ -245,7 +267,10 @@ fn unreadable(why: String) -> EngineError {
 
 impl Engine {
     /// Time and actor of the record that a document came with.
-    pub(crate) fn recorded_by(&self, document: &Document) -> Result<(i64, record::Actor), EngineError> {
+    pub(crate) fn recorded_by(
+        &self,
+        document: &Document,
+    ) -> Result<(i64, record::Actor), EngineError> {
         let record = self
             .ledger
             .record(document.index)
@@ -269,7 +294,10 @@ impl Engine {
         }
         match found.len() {
             1 => Ok(found.remove(0)),
-            0 => Err(EngineError::usage(format!("no change `{id}`"), "see `solvent changes`")),
+            0 => Err(EngineError::usage(
+                format!("no change `{id}`"),
+                "see `solvent changes`",
+            )),
             n => Err(EngineError::usage(
                 format!("`{id}` begins the id of {n} changes"),
                 "give more of it; see `solvent changes`",
@@ -294,18 +322,31 @@ impl Engine {
     }
 
     /// Where a change stands by the rules in force.
-    pub(crate) fn standing(&mut self, change: &str, rules: &Rules) -> Result<ChangeState, EngineError> {
+    pub(crate) fn standing(
+        &mut self,
+        change: &str,
+        rules: &Rules,
+    ) -> Result<ChangeState, EngineError> {
         let events = self.events(change)?;
         Ok(changes::fold(change, &events, &rules.court()))
     }
 
     /// The change as it is on disk now: what merging would give.
-    pub(crate) fn at_hand(&self, request: &ChangeRequest, rules: &Rules) -> Result<Revision, EngineError> {
+    pub(crate) fn at_hand(
+        &self,
+        request: &ChangeRequest,
+        rules: &Rules,
+    ) -> Result<Revision, EngineError> {
         let base = rules.base(&self.repo)?;
-        let kept = self.repo.resolve(&format!("refs/solvent/changes/{}", request.id));
+        let kept = self
+            .repo
+            .resolve(&format!("refs/solvent/changes/{}", request.id));
         let head = kept.ok_or_else(|| {
             EngineError::usage(
-                format!("the commit of change {} is not in this repository", request.id),
+                format!(
+                    "the commit of change {} is not in this repository",
+                    request.id
+                ),
                 "make the fix again here",
             )
         })?;

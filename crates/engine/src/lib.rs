@@ -8,8 +8,8 @@
 
 mod branch;
 pub mod command;
-mod decision;
 pub mod debt;
+mod decision;
 pub mod door;
 pub mod error;
 mod gate;

@@ -55,7 +55,9 @@ fn planned(engine: &Engine, request: &ChangeRequest) -> Result<String, EngineErr
         name: "solvent",
         message: &message,
     };
-    engine.repo.merge_commit(&request.base, &request.head, &words)
+    engine
+        .repo
+        .merge_commit(&request.base, &request.head, &words)
 }
 
 /// Whether an earlier run moved the branch, and had no time to record it.
@@ -197,7 +199,11 @@ fn judge(replays: &[MergedReplay]) -> (Verification, &'static str, String) {
         );
     }
     if let Some(replay) = first("inconclusive") {
-        return (Verification::Unmeasured, "inconclusive", replay.reason.clone());
+        return (
+            Verification::Unmeasured,
+            "inconclusive",
+            replay.reason.clone(),
+        );
     }
     if replays.is_empty() {
         return (

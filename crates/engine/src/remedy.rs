@@ -9,10 +9,10 @@ use std::path::Path;
 use solvent_base::{Digest, FilePath, System as _};
 use solvent_finding::{EntryPoint, Finding};
 use solvent_fix::Sources;
-use solvent_host::Host;
-use solvent_protocol::capsule::Capsule;
 use solvent_govern::Action;
 use solvent_govern::change as changes;
+use solvent_host::Host;
+use solvent_protocol::capsule::Capsule;
 use solvent_protocol::change::{
     Assessment, Disposition, Event, EventKind, Exposure, Revision, Tests, Verification as Verified,
 };
@@ -62,7 +62,10 @@ impl Tree {
         let into = folder.path().join("x");
         let root = repo.export(object, &into)?;
         let host = Host::open(&root).map_err(|e| {
-            EngineError::unfinished(format!("cannot open the tree of {object}: {e}"), "is the disk full?")
+            EngineError::unfinished(
+                format!("cannot open the tree of {object}: {e}"),
+                "is the disk full?",
+            )
         })?;
         Ok(Self {
             repo: Repo {
@@ -118,7 +121,11 @@ pub(crate) fn make(
     progress: &dyn Progress,
 ) -> Result<Acted, EngineError> {
     let base = rules.base(&engine.repo)?;
-    progress.stage(&format!("reading {} at {}", base.branch, short(&base.commit)));
+    progress.stage(&format!(
+        "reading {} at {}",
+        base.branch,
+        short(&base.commit)
+    ));
     let state = engine.finding(finding)?;
     let tree = Tree::write(&engine.repo, &base.commit, Some(&base.commit))?;
     let scan = scan::scan(&tree.repo, &tree.host, progress);
@@ -133,7 +140,12 @@ pub(crate) fn make(
         .map(|cause| cause.findings.into_iter().cloned().collect())
         .ok_or_else(|| {
             EngineError::usage(
-                format!("finding {} is not on `{}` at {}", state.finding.id, base.branch, short(&base.commit)),
+                format!(
+                    "finding {} is not on `{}` at {}",
+                    state.finding.id,
+                    base.branch,
+                    short(&base.commit)
+                ),
                 "commit what you scanned to the protected branch, or scan that branch",
             )
         })?;
@@ -151,7 +163,10 @@ pub(crate) fn make(
     }
     if capsules.is_empty() {
         return Err(EngineError::usage(
-            format!("finding {} is not proven, so no fix of it could be verified", state.finding.id),
+            format!(
+                "finding {} is not proven, so no fix of it could be verified",
+                state.finding.id
+            ),
             format!("run `solvent prove --finding {}` first", state.finding.id),
         ));
     }
@@ -213,7 +228,10 @@ impl Bench<'_> {
         match origin {
             Origin::Outside(diff) => Ok(vec![Candidate {
                 origin: "outside".to_owned(),
-                patched: self.engine.repo.patched(&self.base.commit, Patch::Diff(diff))?,
+                patched: self
+                    .engine
+                    .repo
+                    .patched(&self.base.commit, Patch::Diff(diff))?,
                 disposition: Disposition::NeedsReview,
                 summary: "a patch from outside".to_owned(),
                 rollback: "revert the merge commit".to_owned(),
@@ -224,7 +242,14 @@ impl Bench<'_> {
     }
 
     fn fixes(&self) -> Result<Vec<Candidate>, EngineError> {
-        let files: Vec<FilePath> = self.tree.host.walk().files.into_iter().map(|f| f.path).collect();
+        let files: Vec<FilePath> = self
+            .tree
+            .host
+            .walk()
+            .files
+            .into_iter()
+            .map(|f| f.path)
+            .collect();
         let text = |path: &FilePath| self.tree.text(path);
         let sources = Sources {
             files: &files,
@@ -257,7 +282,10 @@ impl Bench<'_> {
             }
             out.push(Candidate {
                 origin: format!("fixer {}", patch.fixer),
-                patched: self.engine.repo.patched(&self.base.commit, Patch::Files(&contents))?,
+                patched: self
+                    .engine
+                    .repo
+                    .patched(&self.base.commit, Patch::Files(&contents))?,
                 disposition: match patch.disposition {
                     solvent_fix::Disposition::Mechanical => Disposition::Mechanical,
                     solvent_fix::Disposition::NeedsReview => Disposition::NeedsReview,
@@ -270,7 +298,11 @@ impl Bench<'_> {
         Ok(out)
     }
 
-    fn verify(&self, candidate: &Candidate, progress: &dyn Progress) -> Result<Verification, EngineError> {
+    fn verify(
+        &self,
+        candidate: &Candidate,
+        progress: &dyn Progress,
+    ) -> Result<Verification, EngineError> {
         progress.stage(&format!("trying the patch of {}", candidate.origin));
         let tree = Tree::write(&self.engine.repo, &candidate.patched.tree, None)?;
         let scan = scan::scan(&tree.repo, &tree.host, progress);
@@ -288,7 +320,10 @@ impl Bench<'_> {
         };
         let mut entries = self.entries.clone();
         for entry in scan.entry_points {
-            if !entries.iter().any(|e| e.label() == entry.label() && e.handler == entry.handler) {
+            if !entries
+                .iter()
+                .any(|e| e.label() == entry.label() && e.handler == entry.handler)
+            {
                 entries.push(entry);
             }
         }
@@ -356,16 +391,16 @@ impl Bench<'_> {
         // No payload: a public change request must not carry one.
         let message = format!(
             "Fix {} at {}\n\n{}\n\nSolvent-Change: {id}\nSolvent-Finding: {}\n",
-            first.weakness,
-            first.sink,
-            candidate.summary,
-            first.id
+            first.weakness, first.sink, candidate.summary, first.id
         );
         let words = Words {
             name: &actor.id,
             message: &message,
         };
-        let head = self.engine.repo.commit(&patched.tree, &[&self.base.commit], &words)?;
+        let head = self
+            .engine
+            .repo
+            .commit(&patched.tree, &[&self.base.commit], &words)?;
         self.engine.repo.keep(&id, &head)?;
         let assessment = rules.assess(&Measured {
             files: &patched.files,
@@ -429,8 +464,15 @@ impl Bench<'_> {
             weakness: finding.weakness.0.clone(),
             severity: format!("{:?}", finding.severity).to_lowercase(),
             title: finding.title.clone(),
-            sink: format!("{}:{}", finding.sink.location.path, finding.sink.location.line),
-            entry: finding.entry.as_ref().map(EntryPoint::label).unwrap_or_default(),
+            sink: format!(
+                "{}:{}",
+                finding.sink.location.path, finding.sink.location.line
+            ),
+            entry: finding
+                .entry
+                .as_ref()
+                .map(EntryPoint::label)
+                .unwrap_or_default(),
             capsule,
         }
     }
@@ -446,7 +488,12 @@ impl Bench<'_> {
 }
 
 fn tests(verification: &Verification) -> Tests {
-    match verification.checks.iter().find(|c| c.name == "tests").map(|c| c.result.as_str()) {
+    match verification
+        .checks
+        .iter()
+        .find(|c| c.name == "tests")
+        .map(|c| c.result.as_str())
+    {
         Some("passed") => Tests::Passed,
         Some("failed") => Tests::Failed,
         _ => Tests::Unmeasured,
@@ -525,9 +572,20 @@ fn not_proposed(
     }
     let state = changes::fold(&request.id, events, &rules.court());
     let asking = rules.actor(actor);
-    let decision = changes::may(&state, &rules.court(), &asking, Action::Propose, Some(revision));
-    (!decision.allowed())
-        .then(|| format!("{}; to pass: {}", decision.sentence(), decision.pass.join("; ")))
+    let decision = changes::may(
+        &state,
+        &rules.court(),
+        &asking,
+        Action::Propose,
+        Some(revision),
+    );
+    (!decision.allowed()).then(|| {
+        format!(
+            "{}; to pass: {}",
+            decision.sentence(),
+            decision.pass.join("; ")
+        )
+    })
 }
 
 /// Reads a patch file.
@@ -542,7 +600,10 @@ pub fn read_patch(path: &Path) -> Result<Vec<u8>, EngineError> {
     let size = std::fs::metadata(path).map_err(unreadable)?.len();
     if size > solvent_protocol::remediation::MAX_PATCH_BYTES as u64 {
         return Err(EngineError::usage(
-            format!("the patch `{shown}` has {} KiB, too many for one root cause", size >> 10),
+            format!(
+                "the patch `{shown}` has {} KiB, too many for one root cause",
+                size >> 10
+            ),
             "propose one root cause at a time",
         ));
     }

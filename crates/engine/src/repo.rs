@@ -227,7 +227,10 @@ pub(crate) fn run_git(command: &mut Command) -> Result<Vec<u8>, String> {
     }
 }
 
-pub(crate) fn git_bytes<'a>(root: &Path, args: impl IntoIterator<Item = &'a str>) -> Result<Vec<u8>, String> {
+pub(crate) fn git_bytes<'a>(
+    root: &Path,
+    args: impl IntoIterator<Item = &'a str>,
+) -> Result<Vec<u8>, String> {
     run_git(&mut git(root, args))
 }
 

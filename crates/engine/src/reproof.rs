@@ -56,7 +56,12 @@ impl Ready {
         })
     }
 
-    pub fn replay(&self, engine: &Engine, capsule: &Capsule, progress: &dyn Progress) -> ReplayResult {
+    pub fn replay(
+        &self,
+        engine: &Engine,
+        capsule: &Capsule,
+        progress: &dyn Progress,
+    ) -> ReplayResult {
         proving::replay(
             capsule,
             &self.prepared,
@@ -118,7 +123,10 @@ pub(crate) fn all(
         presence: Presence::Ever,
         ..Filter::present()
     };
-    let known = engine.store.findings(&filter).map_err(|e| store_failed(&e))?;
+    let known = engine
+        .store
+        .findings(&filter)
+        .map_err(|e| store_failed(&e))?;
     let mut report = ReplayAllReport {
         schema: REPLAY_ALL_SCHEMA.to_owned(),
         subject: Subject {
@@ -182,7 +190,13 @@ pub(crate) fn all(
         }
         if result.outcome == "proven" && result.was == "closed" {
             result.regress = true;
-            result.suspects = suspects(engine, &state.finding.fingerprint, capsule, &commit, progress)?;
+            result.suspects = suspects(
+                engine,
+                &state.finding.fingerprint,
+                capsule,
+                &commit,
+                progress,
+            )?;
         }
         if result.outcome == "inconclusive" && ready.is_some() {
             report.unmeasured.push(Unmeasured {
@@ -228,7 +242,13 @@ fn suspects(
         return Ok(Vec::new());
     };
     let range = format!("{good}..{bad}");
-    let args = ["rev-list", "--first-parent", "--reverse", "--end-of-options", &range];
+    let args = [
+        "rev-list",
+        "--first-parent",
+        "--reverse",
+        "--end-of-options",
+        &range,
+    ];
     let mut commits: Vec<String> = git_out(&engine.repo.root, args)
         .unwrap_or_default()
         .lines()
@@ -238,9 +258,17 @@ fn suspects(
         // The last of them is known to be bad.
         while commits.len() > 1 {
             let middle = commits.len() / 2 - 1;
-            progress.stage(&format!("looking for the change: {} commits left", commits.len()));
-            let outcome = Ready::at(engine, &commits[middle], progress)
-                .map(|ready| ready.replay(engine, capsule, progress).outcome.word().to_owned());
+            progress.stage(&format!(
+                "looking for the change: {} commits left",
+                commits.len()
+            ));
+            let outcome = Ready::at(engine, &commits[middle], progress).map(|ready| {
+                ready
+                    .replay(engine, capsule, progress)
+                    .outcome
+                    .word()
+                    .to_owned()
+            });
             match outcome.as_deref() {
                 Ok("proven") => commits.truncate(middle + 1),
                 Ok("not_reproduced") => drop(commits.drain(..=middle)),
@@ -253,7 +281,13 @@ fn suspects(
         .rev()
         .take(20)
         .map(|commit| {
-            let args = ["show", "--no-patch", "--no-show-signature", "--format=%s", commit];
+            let args = [
+                "show",
+                "--no-patch",
+                "--no-show-signature",
+                "--format=%s",
+                commit,
+            ];
             let subject = git_out(&engine.repo.root, args).unwrap_or_default();
             format!("{} {}", short(commit), subject.trim())
         })

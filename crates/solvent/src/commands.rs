@@ -18,10 +18,10 @@ use crate::args::{
     AttackArg, Cli, Cmd, Common, FindingsArgs, LedgerArgs, LedgerCmd, LogArgs, ProveArgs,
     ReplayArgs, ReplayWhere, ReportArgs, ShowArgs, StatusArgs, Then, Where,
 };
-use crate::{demo, remedy};
 use crate::exit::Exit;
 use crate::out::{Done, width};
 use crate::progress::Terminal;
+use crate::{demo, remedy};
 
 /// Faults shown one by one before the rest is counted.
 const SHOWN_FAULTS: usize = 20;

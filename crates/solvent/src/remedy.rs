@@ -183,7 +183,11 @@ pub fn fix(args: &FixArgs, common: &Common, progress: &dyn Progress) -> Result<D
     changed(&args.place, &command, common, progress)
 }
 
-pub fn propose(args: &ProposeArgs, common: &Common, progress: &dyn Progress) -> Result<Done, EngineError> {
+pub fn propose(
+    args: &ProposeArgs,
+    common: &Common,
+    progress: &dyn Progress,
+) -> Result<Done, EngineError> {
     let command = Command::Propose {
         finding: args.finding.clone(),
         patch: read_patch(&args.patch)?,
@@ -248,7 +252,11 @@ pub fn review(args: &ChangeArgs, common: &Common) -> Result<Done, EngineError> {
     })
 }
 
-pub fn export(args: &ExportArgs, common: &Common, progress: &dyn Progress) -> Result<Done, EngineError> {
+pub fn export(
+    args: &ExportArgs,
+    common: &Common,
+    progress: &dyn Progress,
+) -> Result<Done, EngineError> {
     let mut engine = open_at(&args.change.place)?;
     let command = Command::Export {
         change: args.change.change.clone(),
@@ -260,7 +268,11 @@ pub fn export(args: &ExportArgs, common: &Common, progress: &dyn Progress) -> Re
         None => change.diff.clone(),
         Some(path) => {
             write(path, change.diff.as_bytes())?;
-            format!("Wrote {}. Apply it with: git apply {}\n", path.display(), path.display())
+            format!(
+                "Wrote {}. Apply it with: git apply {}\n",
+                path.display(),
+                path.display()
+            )
         }
     };
     Ok(Done {
@@ -270,7 +282,11 @@ pub fn export(args: &ExportArgs, common: &Common, progress: &dyn Progress) -> Re
     })
 }
 
-pub fn approve(args: &ApproveArgs, common: &Common, progress: &dyn Progress) -> Result<Done, EngineError> {
+pub fn approve(
+    args: &ApproveArgs,
+    common: &Common,
+    progress: &dyn Progress,
+) -> Result<Done, EngineError> {
     let mut engine = open_at(&args.change.place)?;
     let actor = actor(common)?;
     if args.statement {
@@ -285,8 +301,12 @@ pub fn approve(args: &ApproveArgs, common: &Common, progress: &dyn Progress) -> 
     let signed = match (&args.key, &args.signature, &args.public_key, &args.signed) {
         (Some(key), ..) => Some(sign(&engine.statement(&actor, &args.change.change)?, key)?),
         (None, Some(signature), Some(key), Some(signed)) => Some(SignedApproval {
-            statement: ApprovalStatement::parse(read_text(signed)?.as_bytes())
-                .map_err(|e| EngineError::usage(e.to_string(), "give the text of `--statement` as it was printed"))?,
+            statement: ApprovalStatement::parse(read_text(signed)?.as_bytes()).map_err(|e| {
+                EngineError::usage(
+                    e.to_string(),
+                    "give the text of `--statement` as it was printed",
+                )
+            })?,
             key: public_key(key)?,
             signature: read_text(signature)?,
             presence: Presence::NotShown,
@@ -348,7 +368,9 @@ fn sign(statement: &ApprovalStatement, key: &Path) -> Result<SignedApproval, Eng
     if let Some(mut pipe) = child.stdin.take() {
         let _ = pipe.write_all(spelt(statement)?.as_bytes());
     }
-    let output = child.wait_with_output().map_err(|e| failed(e.to_string()))?;
+    let output = child
+        .wait_with_output()
+        .map_err(|e| failed(e.to_string()))?;
     if !output.status.success() {
         return Err(failed("it said so above".to_owned()));
     }
@@ -366,7 +388,11 @@ fn public_key(path: &Path) -> Result<String, EngineError> {
     Ok(read_text(path)?.trim().to_owned())
 }
 
-pub fn reject(args: &RejectArgs, common: &Common, progress: &dyn Progress) -> Result<Done, EngineError> {
+pub fn reject(
+    args: &RejectArgs,
+    common: &Common,
+    progress: &dyn Progress,
+) -> Result<Done, EngineError> {
     let mut engine = open_at(&args.change.place)?;
     let command = Command::Reject {
         change: args.change.change.clone(),
@@ -377,12 +403,19 @@ pub fn reject(args: &RejectArgs, common: &Common, progress: &dyn Progress) -> Re
     };
     Ok(Done {
         exit: Exit::Clean,
-        human: format!("Rejected change {}: {}\n", rejection.change, rejection.reason),
+        human: format!(
+            "Rejected change {}: {}\n",
+            rejection.change, rejection.reason
+        ),
         json: to_json(&*rejection)?,
     })
 }
 
-pub fn merge(args: &ChangeArgs, common: &Common, progress: &dyn Progress) -> Result<Done, EngineError> {
+pub fn merge(
+    args: &ChangeArgs,
+    common: &Common,
+    progress: &dyn Progress,
+) -> Result<Done, EngineError> {
     let mut engine = open_at(&args.place)?;
     let report = engine.merge(&actor(common)?, &args.change, progress)?;
     Ok(Done {
@@ -443,7 +476,11 @@ pub fn explain(args: &ExplainArgs, common: &Common) -> Result<Done, EngineError>
     })
 }
 
-pub fn stage(args: &StageArgs, common: &Common, progress: &dyn Progress) -> Result<Done, EngineError> {
+pub fn stage(
+    args: &StageArgs,
+    common: &Common,
+    progress: &dyn Progress,
+) -> Result<Done, EngineError> {
     let mut engine = open_at(&args.place)?;
     let actor = actor(common)?;
     let report = match &args.stage {
@@ -451,7 +488,10 @@ pub fn stage(args: &StageArgs, common: &Common, progress: &dyn Progress) -> Resu
         Some(word) => {
             let stage = Stage::parse(word).ok_or_else(|| {
                 let words: Vec<&str> = Stage::ALL.iter().map(|s| s.word()).collect();
-                EngineError::usage(format!("there is no stage `{word}`"), format!("one of {}", words.join(", ")))
+                EngineError::usage(
+                    format!("there is no stage `{word}`"),
+                    format!("one of {}", words.join(", ")),
+                )
             })?;
             let command = Command::SetStage {
                 stage,
@@ -502,12 +542,19 @@ pub fn review_proof(
     };
     Ok(Done {
         exit: Exit::Clean,
-        human: format!("Recorded your word on the proof of {finding}.\n{}", stage_text(&stage)),
+        human: format!(
+            "Recorded your word on the proof of {finding}.\n{}",
+            stage_text(&stage)
+        ),
         json: json!({"schema": "solvent.proof-review/v1", "finding": finding, "stage": to_json(&*stage)?}),
     })
 }
 
-pub fn accept(args: &AcceptArgs, common: &Common, progress: &dyn Progress) -> Result<Done, EngineError> {
+pub fn accept(
+    args: &AcceptArgs,
+    common: &Common,
+    progress: &dyn Progress,
+) -> Result<Done, EngineError> {
     let mut engine = open_at(&args.place)?;
     let command = Command::Accept(AcceptRequest {
         finding: args.finding.clone(),
@@ -548,13 +595,21 @@ pub fn replay_all(
     };
     let works = report.results.iter().any(|r| r.outcome == "proven");
     Ok(Done {
-        exit: if works { gaps.and(Exit::Findings) } else { gaps },
+        exit: if works {
+            gaps.and(Exit::Findings)
+        } else {
+            gaps
+        },
         human: text::replay_all(&report, width()).ansi(),
         json: to_json(&*report)?,
     })
 }
 
-pub fn gate(args: &GateArgs, common: &Common, progress: &dyn Progress) -> Result<Done, EngineError> {
+pub fn gate(
+    args: &GateArgs,
+    common: &Common,
+    progress: &dyn Progress,
+) -> Result<Done, EngineError> {
     let mut engine = open(&args.place.path, git(args.place.no_git))?;
     let command = Command::Gate(GateRequest {
         base: args.base.clone(),
