@@ -484,4 +484,3 @@ pub(crate) fn readable(from: &impl AsFd, until: Instant) -> io::Result<bool> {
         }
     }
 }
-

@@ -168,7 +168,9 @@ pub fn history(root: &Path, limits: &Limits) -> Result<History, ChangeError> {
         months,
     };
     let Some(head) = head(&git)? else {
-        history.gaps.push(Gap::new("the history", "the repository has no commit"));
+        history
+            .gaps
+            .push(Gap::new("the history", "the repository has no commit"));
         return Ok(history);
     };
     history.head = Some(head);
@@ -340,7 +342,8 @@ impl Reading<'_> {
             })
             .collect();
         // In the order of landing, what a merge brings before the merge, older before newer.
-        let on_line: HashMap<u32, u32> = (0..).zip(&self.shape.line).map(|(p, n)| (*n, p)).collect();
+        let on_line: HashMap<u32, u32> =
+            (0..).zip(&self.shape.line).map(|(p, n)| (*n, p)).collect();
         wanted.sort_by_key(|n| {
             let node = &self.shape.nodes[*n as usize];
             (node.landed, on_line.contains_key(n), std::cmp::Reverse(*n))
@@ -369,7 +372,9 @@ impl Reading<'_> {
         for node in &wanted {
             if self.shape.nodes[*node as usize].landed >= window {
                 let position = on_line.get(node).copied();
-                history.changes.push(self.change(*node, position, &wanted, &patches));
+                history
+                    .changes
+                    .push(self.change(*node, position, &wanted, &patches));
             }
         }
         let failed = history
@@ -488,7 +493,10 @@ impl Reading<'_> {
             match patches.get(&node.id) {
                 Some(Shown::Patch { patch, .. }) => replay.apply(position, patch),
                 Some(Shown::Failed(_)) => {
-                    let parent = node.parents.first().map(|p| self.shape.nodes[*p as usize].id);
+                    let parent = node
+                        .parents
+                        .first()
+                        .map(|p| self.shape.nodes[*p as usize].id);
                     for path in touched(self.git, &node.id, parent.as_ref())? {
                         replay.lose(&path);
                     }

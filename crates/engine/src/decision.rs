@@ -1,5 +1,7 @@
 //! What people decide: approvals, rejections, reviews of proofs, stages, acceptances of risk.
 
+use std::collections::BTreeSet;
+
 use solvent_base::System as _;
 use solvent_govern::change as changes;
 use solvent_govern::{Action, Decision};
@@ -9,8 +11,8 @@ use solvent_protocol::change::EventKind;
 use solvent_protocol::record::Status;
 use solvent_protocol::remediation::{
     ACCEPTANCE_SCHEMA, Acceptance, ApprovalNote, CHANGES_SCHEMA, ChangeList, ChangeState,
-    REJECTION_SCHEMA, REVIEW_SCHEMA, Rejection, ReviewReport, STAGE_SCHEMA, StageReport, exposure,
-    proof_words,
+    MergeReport, REJECTION_SCHEMA, REVIEW_SCHEMA, Rejection, ReviewReport, STAGE_SCHEMA,
+    StageReport, exposure, proof_words,
 };
 use solvent_store::{Store as _, names};
 
@@ -123,7 +125,7 @@ impl Engine {
             records.extend(documents.iter().map(|d| d.index));
             Ok(documents.into_iter().next_back().map(|d| d.body))
         };
-        let merge = newest(self, names::MERGE_REPORT)?
+        let merge: Option<MergeReport> = newest(self, names::MERGE_REPORT)?
             .map(|body| parse(&body))
             .transpose()?;
         let rejection = newest(self, names::REJECTION)?
@@ -139,13 +141,25 @@ impl Engine {
             (changes::Status::Unknown, _) => "inconclusive",
             (status, _) => status.word(),
         };
+        // What was merged was merged by the approvals of then, whatever the rules say today.
+        let approvals = merge
+            .as_ref()
+            .map_or_else(|| notes(&state), |merge| merge.approvals.clone());
+        let counted: BTreeSet<&str> = approvals
+            .iter()
+            .filter(|a| a.void.is_none())
+            .map(|a| a.by.as_str())
+            .collect();
         Ok(ChangeState {
             status: status.to_owned(),
-            approvals: notes(&state),
-            counted: state.tally.approvers.len() as u32,
+            counted: counted.len() as u32,
+            approvals,
             needed: state.tally.needed,
             missing: match state.status {
                 changes::Status::Unknown => request.not_proposed.iter().cloned().collect(),
+                changes::Status::Merged | changes::Status::Closed | changes::Status::Reopened => {
+                    Vec::new()
+                }
                 _ => state.missing,
             },
             merge,

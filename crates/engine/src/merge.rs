@@ -14,6 +14,7 @@ use crate::door::{Acted, Engine, about, store_failed};
 use crate::error::EngineError;
 use crate::governance::{Rules, notes};
 use crate::progress::Progress;
+use crate::repo::Repo;
 use crate::reproof;
 
 impl Engine {
@@ -96,6 +97,8 @@ pub(crate) fn advance(
             .repo
             .advance(&base.branch, &request.base, &merged, &request.id)?;
     }
+    // The checkout may have followed: what is scanned next is at the merge.
+    engine.repo = Repo::open(&engine.options.path, engine.options.git)?;
     let tree = engine.repo.tree_of(&merged)?;
     if tree != request.tree {
         return Err(EngineError::unfinished(

@@ -45,7 +45,11 @@ pub(crate) struct Part<'w> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Unit {
     /// A character of the run-time text, and how it is written.
-    Char { c: char, span: Span, part: usize },
+    Char {
+        c: char,
+        span: Span,
+        part: usize,
+    },
     Hole(usize),
 }
 
@@ -138,9 +142,7 @@ pub(crate) fn is_text(expr: &Expr) -> bool {
                 "dedent" => args.len() == 1 && is_text(&args[0].value),
                 _ => false,
             },
-            ExprKind::Name(name) => {
-                name == "dedent" && args.len() == 1 && is_text(&args[0].value)
-            }
+            ExprKind::Name(name) => name == "dedent" && args.len() == 1 && is_text(&args[0].value),
             _ => false,
         },
         _ => false,
@@ -149,10 +151,7 @@ pub(crate) fn is_text(expr: &Expr) -> bool {
 
 /// A name in capitals, or with an attribute: a template kept elsewhere.
 fn template_name(expr: &Expr) -> bool {
-    matches!(
-        expr.kind,
-        ExprKind::Name(_) | ExprKind::Attribute { .. }
-    )
+    matches!(expr.kind, ExprKind::Name(_) | ExprKind::Attribute { .. })
 }
 
 /// Elements of `"".join([a, b])`.
@@ -166,9 +165,7 @@ fn joined(args: &[Arg]) -> Option<&[Expr]> {
             },
         ] => match &value.kind {
             ExprKind::List(items) | ExprKind::Tuple(items)
-                if !items
-                    .iter()
-                    .any(|i| matches!(i.kind, ExprKind::Starred(_))) =>
+                if !items.iter().any(|i| matches!(i.kind, ExprKind::Starred(_))) =>
             {
                 Some(items)
             }
@@ -205,9 +202,7 @@ impl<'w> Text<'w> {
             } if is_text(left) => {
                 let right = match &right.kind {
                     ExprKind::Tuple(items)
-                        if !items
-                            .iter()
-                            .any(|i| matches!(i.kind, ExprKind::Starred(_))) =>
+                        if !items.iter().any(|i| matches!(i.kind, ExprKind::Starred(_))) =>
                     {
                         AppArgs::Values(items.iter().collect())
                     }
@@ -478,7 +473,11 @@ impl<'w> Text<'w> {
                         (Some(value), file.slice(value.span).to_owned())
                     }
                     _ => {
-                        let quote = if file.slice(right.span).contains('"') { '\'' } else { '"' };
+                        let quote = if file.slice(right.span).contains('"') {
+                            '\''
+                        } else {
+                            '"'
+                        };
                         (
                             None,
                             format!("{}[{quote}{key}{quote}]", file.slice(right.span)),
@@ -498,7 +497,8 @@ impl<'w> Text<'w> {
                 'r' if flags == end => Form::Repr,
                 'd' | 'i' | 'u' if flags == end => Form::Number,
                 's' | 'r' | 'd' | 'i' | 'u' | 'f' | 'F' | 'e' | 'g' | 'x' | 'X' | 'o' | 'c' => {
-                    let directive: String = (flags..=end).filter_map(|i| char_at(&units, i)).collect();
+                    let directive: String =
+                        (flags..=end).filter_map(|i| char_at(&units, i)).collect();
                     Form::Styled(format!("\"%{directive}\" % ({source},)"))
                 }
                 _ => return None,
@@ -764,11 +764,7 @@ pub(crate) fn value_of<'w>(
 }
 
 /// As [`flatten`], with templates that are kept under a name (`FIND % x`, `FIND.format(x)`) put in.
-pub(crate) fn flatten_named<'w>(
-    world: &'w World<'_>,
-    file: &'w File,
-    expr: &'w Expr,
-) -> Text<'w> {
+pub(crate) fn flatten_named<'w>(world: &'w World<'_>, file: &'w File, expr: &'w Expr) -> Text<'w> {
     if let Some((template, kind, right)) = application(expr)
         && !is_text(template)
         && let Some((from, value)) = value_of(world, file, template, 0)
@@ -818,9 +814,7 @@ fn application(expr: &Expr) -> Option<(&Expr, AppKind, AppArgs<'_>)> {
             AppKind::Percent,
             match &right.kind {
                 ExprKind::Tuple(items)
-                    if !items
-                        .iter()
-                        .any(|i| matches!(i.kind, ExprKind::Starred(_))) =>
+                    if !items.iter().any(|i| matches!(i.kind, ExprKind::Starred(_))) =>
                 {
                     AppArgs::Values(items.iter().collect())
                 }

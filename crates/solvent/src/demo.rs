@@ -26,7 +26,7 @@ use act::Closed;
 use shop::{STOREFRONT, STOREFRONT_FIXED, failed, make};
 
 /// Flaws of the shop that can be reached, and so must be proven, fixed and closed.
-const PLANTED: usize = 3;
+const PLANTED: u64 = 3;
 
 pub fn demo(
     args: &DemoArgs,
@@ -127,14 +127,10 @@ fn full(
     let seconds = started.elapsed().as_secs_f64() - proofs.target.prepare_ms as f64 / 1000.0;
     let status = engine.view()?.status()?;
 
-    let as_designed = match &again {
-        None => {
-            proofs.proofs.len() == PLANTED
-                && closed.len() == PLANTED
-                && closed.iter().all(Closed::is_closed)
-        }
-        Some(again) => stays_closed(again),
-    } && status.reachable == 0
+    let as_designed = status.closed == PLANTED
+        && status.reachable == 0
+        && closed.iter().all(Closed::is_closed)
+        && again.as_ref().is_none_or(stays_closed)
         && pages.sound;
     let mut human = text::status(&found, width()).ansi();
     human.push('\n');
@@ -173,7 +169,8 @@ fn full(
 }
 
 fn stays_closed(again: &ReplayAllReport) -> bool {
-    again.results.len() >= PLANTED && again.results.iter().all(|r| r.outcome == "not_reproduced")
+    again.results.len() as u64 >= PLANTED
+        && again.results.iter().all(|r| r.outcome == "not_reproduced")
 }
 
 /// What was written for people, and whether the record holds.

@@ -62,7 +62,11 @@ fn is_own(world: &World<'_>, file: &File, expr: &Expr) -> bool {
     }
     match &expr.kind {
         ExprKind::Name(name) => {
-            if name.starts_with("__") || name.chars().all(|c| c.is_uppercase() || c == '_' || c.is_ascii_digit()) {
+            if name.starts_with("__")
+                || name
+                    .chars()
+                    .all(|c| c.is_uppercase() || c == '_' || c.is_ascii_digit())
+            {
                 return true;
             }
             match value_of(world, file, expr, 0) {
@@ -81,15 +85,29 @@ fn is_own(world: &World<'_>, file: &File, expr: &Expr) -> bool {
             last.chars().all(|c| c.is_uppercase() || c == '_')
                 || (matches!(
                     first,
-                    "app" | "current_app" | "settings" | "config" | "cfg" | "conf" | "g" | "os" | "self"
-                        | "server" | "constants" | "options" | "tempfile"
+                    "app"
+                        | "current_app"
+                        | "settings"
+                        | "config"
+                        | "cfg"
+                        | "conf"
+                        | "g"
+                        | "os"
+                        | "self"
+                        | "server"
+                        | "constants"
+                        | "options"
+                        | "tempfile"
                 ) && !dotted.contains("request"))
         }
         ExprKind::Subscript { value, index } => {
             is_constant(index)
                 && value.dotted().is_some_and(|d| {
                     let last = d.rsplit('.').next().unwrap_or_default();
-                    last == "config" || last == "environ" || last == "settings" || last.chars().all(|c| c.is_uppercase() || c == '_')
+                    last == "config"
+                        || last == "environ"
+                        || last == "settings"
+                        || last.chars().all(|c| c.is_uppercase() || c == '_')
                 })
         }
         ExprKind::Call { func, args, .. } => {
@@ -97,7 +115,8 @@ fn is_own(world: &World<'_>, file: &File, expr: &Expr) -> bool {
                 // `current_app.config.get("X")`, `Path(__file__).parent`
                 return match &func.kind {
                     ExprKind::Attribute { value, .. } => {
-                        is_own(world, file, value) && args.iter().all(|a| is_own(world, file, &a.value))
+                        is_own(world, file, value)
+                            && args.iter().all(|a| is_own(world, file, &a.value))
                     }
                     _ => false,
                 };
@@ -105,20 +124,38 @@ fn is_own(world: &World<'_>, file: &File, expr: &Expr) -> bool {
             let last = name.rsplit('.').next().unwrap_or_default();
             let known = matches!(
                 last,
-                "getcwd" | "join" | "dirname" | "abspath" | "realpath" | "normpath" | "gettempdir" | "mkdtemp"
-                    | "expanduser" | "getenv" | "cwd" | "Path" | "resolve" | "joinpath" | "absolute" | "fspath"
+                "getcwd"
+                    | "join"
+                    | "dirname"
+                    | "abspath"
+                    | "realpath"
+                    | "normpath"
+                    | "gettempdir"
+                    | "mkdtemp"
+                    | "expanduser"
+                    | "getenv"
+                    | "cwd"
+                    | "Path"
+                    | "resolve"
+                    | "joinpath"
+                    | "absolute"
+                    | "fspath"
                     | "str"
             ) || name.ends_with("config.get")
                 || name.ends_with("environ.get");
             let receiver = match &func.kind {
-                ExprKind::Attribute { value, .. } if last == "resolve" || last == "absolute" || last == "joinpath" => {
+                ExprKind::Attribute { value, .. }
+                    if last == "resolve" || last == "absolute" || last == "joinpath" =>
+                {
                     is_own(world, file, value)
                 }
                 _ => true,
             };
             known && receiver && args.iter().all(|a| is_own(world, file, &a.value))
         }
-        ExprKind::Binary { left, right, .. } => is_own(world, file, left) && is_own(world, file, right),
+        ExprKind::Binary { left, right, .. } => {
+            is_own(world, file, left) && is_own(world, file, right)
+        }
         _ => false,
     }
 }
@@ -204,7 +241,8 @@ where
                         }
                         _ => whole(Kind::Pathlib),
                     },
-                    "abspath" | "realpath" | "normpath" | "fspath" | "str" | "expanduser" | "open"
+                    "abspath" | "realpath" | "normpath" | "fspath" | "str" | "expanduser"
+                    | "open"
                         if args.len() == 1 && positional =>
                     {
                         let inner = &args[0].value;
@@ -279,8 +317,7 @@ where
                         let Some((level, function)) = site.function() else {
                             return whole(Kind::Os);
                         };
-                        let calls =
-                            calls_into(self.world, self.flows, self.sink, file, function)?;
+                        let calls = calls_into(self.world, self.flows, self.sink, file, function)?;
                         let in_class = level
                             .checked_sub(1)
                             .and_then(|l| site.levels.get(l))
@@ -429,15 +466,14 @@ where
             _ => None,
         }) else {
             return Err(NoPatch::NotFollowed {
-                what: "the part of the path that comes from the request could not be told".to_owned(),
+                what: "the part of the path that comes from the request could not be told"
+                    .to_owned(),
                 line: file.line_of(expr.span.start),
             });
         };
         let (root, root_text) = folder(&text, at, file);
         let data = &text.holes[hole];
-        let input_expr = data
-            .expr
-            .filter(|_| std::ptr::eq(data.file, file));
+        let input_expr = data.expr.filter(|_| std::ptr::eq(data.file, file));
         Ok(vec![Anchor {
             file,
             expr: outer,
@@ -510,14 +546,32 @@ fn goes_on(value: &Expr) -> bool {
             is_text(value)
                 || matches!(
                     name,
-                    "join" | "Path" | "PurePath" | "joinpath" | "abspath" | "realpath" | "normpath" | "resolve"
-                        | "absolute" | "fspath" | "str"
+                    "join"
+                        | "Path"
+                        | "PurePath"
+                        | "joinpath"
+                        | "abspath"
+                        | "realpath"
+                        | "normpath"
+                        | "resolve"
+                        | "absolute"
+                        | "fspath"
+                        | "str"
                 )
         }
         ExprKind::Binary {
             op: Operator::Div, ..
         } => true,
-        ExprKind::Binary { .. } | ExprKind::Str(_) => is_text(value) || matches!(value.kind, ExprKind::Binary { op: Operator::Add, .. }),
+        ExprKind::Binary { .. } | ExprKind::Str(_) => {
+            is_text(value)
+                || matches!(
+                    value.kind,
+                    ExprKind::Binary {
+                        op: Operator::Add,
+                        ..
+                    }
+                )
+        }
         ExprKind::Name(_) => true,
         _ => false,
     }

@@ -166,7 +166,8 @@ fn sources(
                 Some(root) => format!("{path}({root}).resolve()"),
                 None => format!("{path}.cwd()"),
             };
-            let is_path = is_path_source(&whole) || matches!(&anchor.expr.kind, ExprKind::Binary { .. });
+            let is_path =
+                is_path_source(&whole) || matches!(&anchor.expr.kind, ExprKind::Binary { .. });
             let whole = if whole.ends_with(".resolve()") {
                 whole
             } else if is_path {
@@ -291,7 +292,10 @@ fn action(
     if let Some(own) = missing_file(file, site, path).or_else(|| handled(anchor, site)) {
         return own;
     }
-    let function = site.function().map(|(_, f)| f.name.clone()).unwrap_or_default();
+    let function = site
+        .function()
+        .map(|(_, f)| f.name.clone())
+        .unwrap_or_default();
     let framework = is_handler(cause, file, &function);
     match framework.as_deref() {
         Some("flask" | "quart") => {
@@ -340,7 +344,12 @@ fn caught(file: &File, stmt: &Stmt) -> Option<&'static str> {
         if names.iter().any(|n| {
             matches!(
                 *n,
-                "OSError" | "IOError" | "EnvironmentError" | "FileNotFoundError" | "Exception" | "BaseException"
+                "OSError"
+                    | "IOError"
+                    | "EnvironmentError"
+                    | "FileNotFoundError"
+                    | "Exception"
+                    | "BaseException"
             )
         }) {
             return Some("FileNotFoundError");
@@ -402,7 +411,10 @@ fn handled(anchor: &Anchor<'_>, site: &Site<'_>) -> Option<String> {
         if handlers.len() == 1
             && let [only] = handler.body.as_slice()
             && let Some(text) = leaves(file, only)
-            && handler.name.as_ref().is_none_or(|n| !text.contains(n.as_str()))
+            && handler
+                .name
+                .as_ref()
+                .is_none_or(|n| !text.contains(n.as_str()))
         {
             return Some(text);
         }

@@ -19,16 +19,52 @@ const MAX_LINE: usize = 88;
 
 /// Programs whose options end at `--` (POSIX guideline 10, checked for each).
 const ENDS_OPTIONS: [&str; 40] = [
-    "cat", "ls", "cp", "mv", "rm", "mkdir", "rmdir", "touch", "ln", "chmod", "chown", "grep", "egrep",
-    "fgrep", "wc", "head", "tail", "sort", "uniq", "cut", "stat", "file", "du", "df", "basename", "dirname",
-    "realpath", "readlink", "tee", "md5sum", "sha1sum", "sha256sum", "sha512sum", "gzip", "gunzip", "ping",
-    "ping6", "diff", "cmp", "strings",
+    "cat",
+    "ls",
+    "cp",
+    "mv",
+    "rm",
+    "mkdir",
+    "rmdir",
+    "touch",
+    "ln",
+    "chmod",
+    "chown",
+    "grep",
+    "egrep",
+    "fgrep",
+    "wc",
+    "head",
+    "tail",
+    "sort",
+    "uniq",
+    "cut",
+    "stat",
+    "file",
+    "du",
+    "df",
+    "basename",
+    "dirname",
+    "realpath",
+    "readlink",
+    "tee",
+    "md5sum",
+    "sha1sum",
+    "sha256sum",
+    "sha512sum",
+    "gzip",
+    "gunzip",
+    "ping",
+    "ping6",
+    "diff",
+    "cmp",
+    "strings",
 ];
 
 /// Programs that read an argument as a program of their own.
 const READS_PROGRAMS: [&str; 16] = [
-    "awk", "gawk", "sed", "perl", "python", "python3", "ruby", "node", "php", "sqlite3", "mysql", "psql",
-    "find", "tar", "vim", "git",
+    "awk", "gawk", "sed", "perl", "python", "python3", "ruby", "node", "php", "sqlite3", "mysql",
+    "psql", "find", "tar", "vim", "git",
 ];
 
 pub(crate) fn attempt(world: &World<'_>, found: &Found<'_, '_>) -> Result<Draft, NoPatch> {
@@ -144,7 +180,11 @@ fn place(
         (Form::Text, Some(name)) => {
             let alone = scope::uses(found.site.body(), &name).len() == 1;
             match value_of(world, file, found.command, 0) {
-                Some((from, value)) if alone && std::ptr::eq(from, file) && in_function(found, value) => value.span,
+                Some((from, value))
+                    if alone && std::ptr::eq(from, file) && in_function(found, value) =>
+                {
+                    value.span
+                }
                 _ => {
                     fixed_names(found, text, file)?;
                     found.command.span
@@ -173,7 +213,9 @@ fn place(
     match found.method.as_str() {
         "run" | "call" | "check_call" | "check_output" | "Popen" => {
             if let Form::ShellArgument(_) = found.form {
-                draft.edits(file).replace(whole.start, whole.end, list(file, whole, &words));
+                draft
+                    .edits(file)
+                    .replace(whole.start, whole.end, list(file, whole, &words));
                 missing(draft, &words);
                 return redirects(found, command, subprocess(draft).as_str(), draft);
             }
@@ -186,13 +228,16 @@ fn place(
             if !matches!(shell.value.kind, ExprKind::True | ExprKind::Number) {
                 return Err(refuse("whether there is a shell is decided at run time"));
             }
-            draft.edits(file).replace(whole.start, whole.end, list(file, whole, &words));
+            draft
+                .edits(file)
+                .replace(whole.start, whole.end, list(file, whole, &words));
             remove_argument(file, shell.span, draft);
             missing(draft, &words);
             let name = match func.dotted() {
-                Some(d) if d.contains('.') => {
-                    d.rsplit_once('.').map(|(m, _)| m.to_owned()).unwrap_or_default()
-                }
+                Some(d) if d.contains('.') => d
+                    .rsplit_once('.')
+                    .map(|(m, _)| m.to_owned())
+                    .unwrap_or_default(),
                 _ => "subprocess".to_owned(),
             };
             redirects(found, command, &name, draft)
@@ -210,7 +255,9 @@ fn place(
             draft
                 .edits(file)
                 .replace(func_span.start, func_span.end, format!("{name}.{function}"));
-            draft.edits(file).replace(whole.start, whole.end, list(file, whole, &words));
+            draft
+                .edits(file)
+                .replace(whole.start, whole.end, list(file, whole, &words));
             missing(draft, &words);
             redirects(found, command, &name, draft)
         }
@@ -227,7 +274,9 @@ fn place(
             draft
                 .edits(file)
                 .replace(func_span.start, func_span.end, format!("{name}.{function}"));
-            draft.edits(file).replace(whole.start, whole.end, list(file, whole, &words));
+            draft
+                .edits(file)
+                .replace(whole.start, whole.end, list(file, whole, &words));
             let errors = match command.errors {
                 Errors::Same => String::new(),
                 Errors::Null => format!(", stderr={name}.DEVNULL"),
@@ -255,7 +304,9 @@ fn place(
             draft
                 .edits(file)
                 .replace(func_span.start, func_span.end, format!("{name}.run"));
-            draft.edits(file).replace(whole.start, whole.end, list(file, whole, &words));
+            draft
+                .edits(file)
+                .replace(whole.start, whole.end, list(file, whole, &words));
             let errors = match command.errors {
                 Errors::Null => "DEVNULL",
                 _ => "STDOUT",
@@ -270,7 +321,9 @@ fn place(
             draft
                 .edits(file)
                 .insert(found.call.span.end, ".stdout.rstrip(\"\\n\")");
-            draft.assume("`getoutput` takes one line break from the end of the output; this takes all");
+            draft.assume(
+                "`getoutput` takes one line break from the end of the output; this takes all",
+            );
             missing(draft, &words);
             Ok(())
         }
@@ -284,18 +337,18 @@ fn place(
             let ExprKind::Attribute { name_span, .. } = &func.kind else {
                 return Err(refuse("the function is imported by name"));
             };
-            draft.edits(file).replace(
-                name_span.start,
-                name_span.end,
-                "create_subprocess_exec",
-            );
+            draft
+                .edits(file)
+                .replace(name_span.start, name_span.end, "create_subprocess_exec");
             draft
                 .edits(file)
                 .replace(whole.start, whole.end, words.join(", "));
             missing(draft, &words);
             Ok(())
         }
-        _ => Err(refuse("this way to start a program has no form without a shell")),
+        _ => Err(refuse(
+            "this way to start a program has no form without a shell",
+        )),
     }
 }
 
@@ -329,12 +382,10 @@ fn fixed_names(found: &Found<'_, '_>, text: &Text<'_>, file: &File) -> Result<()
         });
         let changed = !std::ptr::eq(hole.file, file)
             || names.iter().any(|name| {
-                scope::definitions(found.site.body(), name)
-                    .iter()
-                    .any(|d| {
-                        let at = d.stmt().span.start;
-                        at > hole.root.start && at < found.call.span.start
-                    })
+                scope::definitions(found.site.body(), name).iter().any(|d| {
+                    let at = d.stmt().span.start;
+                    at > hole.root.start && at < found.call.span.start
+                })
             });
         if changed {
             return Err(NoPatch::NotFollowed {
@@ -421,12 +472,17 @@ fn redirects(
     draft: &mut Draft,
 ) -> Result<(), NoPatch> {
     let mut more = String::new();
-    let taken = |name: &str| found.keyword(name).is_some() || found.keyword("capture_output").is_some();
+    let taken =
+        |name: &str| found.keyword(name).is_some() || found.keyword("capture_output").is_some();
     let refuse = || NoPatch::NotFollowed {
         what: "the command and the call both redirect the output".to_owned(),
         line: span_line(found.file, found.call.span),
     };
-    let name = if subprocess.is_empty() { "subprocess" } else { subprocess };
+    let name = if subprocess.is_empty() {
+        "subprocess"
+    } else {
+        subprocess
+    };
     if command.output == Output::Null {
         if taken("stdout") || found.method == "check_output" {
             return Err(refuse());
@@ -474,13 +530,13 @@ fn only_compared(found: &Found<'_, '_>) -> bool {
     match found.site.parent() {
         Some(parent) => match &parent.kind {
             ExprKind::Not(_) => true,
-            ExprKind::Boolean(_) => matches!(stmt.kind, StmtKind::If { .. } | StmtKind::While { .. }),
+            ExprKind::Boolean(_) => {
+                matches!(stmt.kind, StmtKind::If { .. } | StmtKind::While { .. })
+            }
             ExprKind::Compare { ops, right, .. } => {
                 ops.iter()
                     .all(|o| matches!(o, Comparison::Equal | Comparison::NotEqual))
-                    && right
-                        .iter()
-                        .all(|r| found.file.slice(r.span).trim() == "0")
+                    && right.iter().all(|r| found.file.slice(r.span).trim() == "0")
             }
             _ => false,
         },

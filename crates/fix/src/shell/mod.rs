@@ -22,7 +22,19 @@ const MAX_EXPANSIONS: usize = 32;
 
 /// Programs that run one of their arguments as a program of a shell.
 const SHELLS: [&str; 14] = [
-    "sh", "bash", "dash", "ash", "zsh", "ksh", "busybox", "eval", "ssh", "su", "xargs", "cmd", "cmd.exe",
+    "sh",
+    "bash",
+    "dash",
+    "ash",
+    "zsh",
+    "ksh",
+    "busybox",
+    "eval",
+    "ssh",
+    "su",
+    "xargs",
+    "cmd",
+    "cmd.exe",
     "powershell",
 ];
 
@@ -36,12 +48,12 @@ pub(crate) fn propose(world: &World<'_>, cause: &RootCause<'_>) -> Proposal {
         }
     };
     let at = place(&cause.sink.function);
-    let mut take = |result: Result<Draft, NoPatch>, summary: String| {
-        match result.and_then(|draft| draft.finish(world, "argument-list", summary)) {
-            Ok(patch) => out.patches.push(patch),
-            Err(why) if !out.refused.contains(&why) => out.refused.push(why),
-            Err(_) => {}
-        }
+    let mut take = |result: Result<Draft, NoPatch>, summary: String| match result
+        .and_then(|draft| draft.finish(world, "argument-list", summary))
+    {
+        Ok(patch) => out.patches.push(patch),
+        Err(why) if !out.refused.contains(&why) => out.refused.push(why),
+        Err(_) => {}
     };
     take(
         argv::attempt(world, &found),

@@ -176,13 +176,22 @@ pub(crate) fn bind<'w>(
             Bit::Hole(h) => Some(*h),
             Bit::Text(_) => None,
         });
-        let Some(first_hole) = first_hole else { continue };
+        let Some(first_hole) = first_hole else {
+            continue;
+        };
         // `IN (%s)` with `",".join(ids)`: one placeholder for each.
         if let Some((list, file, expr)) = joined(world, text, slot) {
             if style != Style::Question && style != Style::Percent {
                 return Err(not_a_value(text, first_hole, "a list of unknown length"));
             }
-            items.push(list_of(text, slot, first_hole, (&list, file, expr), style, draft));
+            items.push(list_of(
+                text,
+                slot,
+                first_hole,
+                (&list, file, expr),
+                style,
+                draft,
+            ));
             bound_holes.remove(&first_hole);
             continue;
         }
@@ -479,7 +488,10 @@ fn joined<'w>(
     text: &Text<'w>,
     slot: &Slot,
 ) -> Option<(Joined, &'w File, &'w Expr)> {
-    if !matches!(slot.place, Place::List | Place::Literal | Place::DoubleQuoted) {
+    if !matches!(
+        slot.place,
+        Place::List | Place::Literal | Place::DoubleQuoted
+    ) {
         return None;
     }
     let [Bit::Hole(hole)] = slot.bits.as_slice() else {
@@ -513,7 +525,9 @@ fn list_of(
     // Inside an f-string its own quote cannot stand before Python 3.12.
     let around = hole_data
         .part
-        .filter(|p| own && hole_data.app.is_none() && text.parts[*p].formatted == Formatted::FString)
+        .filter(|p| {
+            own && hole_data.app.is_none() && text.parts[*p].formatted == Formatted::FString
+        })
         .and_then(|p| text.parts[p].quote.chars().next());
     let quote = match around {
         Some('"') => '\'',
@@ -562,8 +576,8 @@ fn moves(text: &Text<'_>, slot: &Slot) -> Moves {
                     _ => "",
                 };
                 const READS: [&str; 15] = [
-                    "get", "str", "int", "float", "strip", "lower", "upper", "len", "format", "join",
-                    "replace", "lstrip", "rstrip", "encode", "decode",
+                    "get", "str", "int", "float", "strip", "lower", "upper", "len", "format",
+                    "join", "replace", "lstrip", "rstrip", "encode", "decode",
                 ];
                 if !READS.contains(&method) {
                     pure = Purity::Calls;
@@ -603,14 +617,15 @@ fn place(
     match (part_of(first), part_of(last)) {
         (Some(a), Some(b)) if a == b => {
             let file = text.parts[a].file;
-            draft
-                .edits(file)
-                .replace(start.start, end.end, written(a));
+            draft.edits(file).replace(start.start, end.end, written(a));
             Ok(())
         }
         (Some(a), Some(b)) => {
             let (one, two) = (&text.parts[a], &text.parts[b]);
-            if !std::ptr::eq(one.file, two.file) || one.root != two.root || two.span.start < one.span.end {
+            if !std::ptr::eq(one.file, two.file)
+                || one.root != two.root
+                || two.span.start < one.span.end
+            {
                 return Err(apart(text, slot));
             }
             let alike = one.quote == two.quote
@@ -644,7 +659,10 @@ fn place(
                 Unit::Hole(h) => *h,
                 Unit::Char { .. } => return Err(apart(text, slot)),
             }];
-            if !std::ptr::eq(one.file, hole.file) || one.root != hole.root || one.span.end > start.start {
+            if !std::ptr::eq(one.file, hole.file)
+                || one.root != hole.root
+                || one.span.end > start.start
+            {
                 return Err(apart(text, slot));
             }
             let edits = draft.edits(one.file);

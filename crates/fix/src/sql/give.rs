@@ -176,9 +176,7 @@ impl<'w> Receiver<'w> {
                 (arg.passing == Passing::Position).then_some(arg)
             });
         }
-        let at = args
-            .iter()
-            .position(|a| a.value.span == self.sql.span)?;
+        let at = args.iter().position(|a| a.value.span == self.sql.span)?;
         let next = args
             .get(at + 1)
             .filter(|a| a.passing == Passing::Position && args[at].passing == Passing::Position);
@@ -345,9 +343,10 @@ impl<'w> Receiver<'w> {
             Kind::Text {
                 inside: Inside::Other,
             } => {
-                draft
-                    .edits(file)
-                    .insert(self.call.span.end, format!(".bindparams({})", given.keywords));
+                draft.edits(file).insert(
+                    self.call.span.end,
+                    format!(".bindparams({})", given.keywords),
+                );
             }
             Kind::Raw => {
                 let start = own.start;
@@ -385,9 +384,7 @@ impl<'w> Receiver<'w> {
                     a.value.span == self.sql.span && matches!(a.passing, Passing::Keyword(_))
                 });
                 let name = if keyword { "params=" } else { "" };
-                draft
-                    .edits(file)
-                    .insert(end, format!("{gap}{name}{value}"));
+                draft.edits(file).insert(end, format!("{gap}{name}{value}"));
             }
             Kind::Separate => {}
         }
@@ -521,13 +518,9 @@ impl<'w> Receiver<'w> {
     }
 
     /// `fetch(sql, a, b)`: one argument each.
-    fn separate(
-        &self,
-        lexed: &Lexed,
-        items: &[Item],
-        draft: &mut Draft,
-    ) -> Result<(), NoPatch> {
-        if lexed.slots.iter().any(|s| s.bound_before > 0) || items.iter().any(|i| i.count == Count::Many)
+    fn separate(&self, lexed: &Lexed, items: &[Item], draft: &mut Draft) -> Result<(), NoPatch> {
+        if lexed.slots.iter().any(|s| s.bound_before > 0)
+            || items.iter().any(|i| i.count == Count::Many)
         {
             return Err(self.refuse("the placeholders would have to be numbered anew"));
         }

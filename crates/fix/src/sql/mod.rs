@@ -82,7 +82,11 @@ fn attempt(world: &World<'_>, cause: &RootCause<'_>) -> Result<(Draft, String), 
         sink: &cause.sink.function,
     };
     let count = work.at(file, sql, &receiver, &mut draft, 0)?;
-    let values = if count == 1 { "the value" } else { "the values" };
+    let values = if count == 1 {
+        "the value"
+    } else {
+        "the values"
+    };
     let summary = format!(
         "bind {values} of the statement in `{}` instead of writing {} into it",
         place(&cause.sink.function),
@@ -212,9 +216,9 @@ impl<'w> Work<'w, '_> {
             return Err(refuse());
         };
         match scope::meaning(&site, &name) {
-            Meaning::Many(defs) => build::chunks(
-                self, from, &site, &name, &defs, text, hole, receiver, draft,
-            ),
+            Meaning::Many(defs) => {
+                build::chunks(self, from, &site, &name, &defs, text, hole, receiver, draft)
+            }
             Meaning::Param(index) if depth < MAX_WRAPPERS => {
                 // Only a statement that is handed through whole; parts of it may be names.
                 if !matches!(text.units.first(), Some(Unit::Hole(h)) if *h == hole) {

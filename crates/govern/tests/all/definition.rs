@@ -136,7 +136,8 @@ fn first_policy_permits(request: &Request) -> bool {
             owner || person("tester") || (is("reader") && *flaw == FlawState::Closed)
         }
         (Action::Fix, _) => owner || person("developer") || person("tester") || is("remediator"),
-        (Action::Propose | Action::Verify, _) => owner || person("developer") || is("remediator"),
+        (Action::Propose, _) => owner || person("developer") || is("remediator"),
+        (Action::Verify, _) => owner || person("developer") || is("remediator") || person("merger"),
         (Action::Export, _) => {
             let roles = ["owner", "developer", "tester", "approver", "auditor"];
             roles.into_iter().any(person)

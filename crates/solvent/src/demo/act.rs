@@ -78,6 +78,19 @@ pub fn close_all(
     proofs: &ProveReport,
     progress: &dyn Progress,
 ) -> Result<Vec<Closed>, EngineError> {
+    let mut closed: Vec<Closed> = Vec::new();
+    // A merge that an earlier run was cut off in is seen through before anything new.
+    for state in engine.changes(owner)?.changes {
+        if state.status == "merged" {
+            let merger = Actor::parse(&format!("human:{}", APPROVERS[1]))?;
+            let merge = engine.merge(&merger, &state.request.id, progress)?;
+            closed.push(Closed {
+                request: state.request,
+                refusal: None,
+                merge: Some(merge),
+            });
+        }
+    }
     let proven: Vec<&str> = proofs
         .proofs
         .iter()
@@ -85,7 +98,7 @@ pub fn close_all(
         .map(|p| p.id.as_str())
         .collect();
     if proven.is_empty() {
-        return Ok(Vec::new());
+        return Ok(closed);
     }
     if engine.stage(owner)?.stage != Stage::RemediateMore.word() {
         let command = Command::SetStage {
@@ -95,7 +108,6 @@ pub fn close_all(
         engine.submit(owner, &command, progress)?;
     }
     let agent = Actor::parse(AGENT)?.started_by(&owner.id);
-    let mut closed: Vec<Closed> = Vec::new();
     for finding in proven {
         let command = Command::Fix {
             finding: finding.to_owned(),
@@ -109,7 +121,7 @@ pub fn close_all(
             merge: None,
         };
         if one.request.not_proposed.is_none() {
-            if closed.is_empty() {
+            if closed.iter().all(|c| c.refusal.is_none()) {
                 one.refusal = Some(refused(engine, &agent, &one.request.id, progress)?);
             }
             for id in APPROVERS {

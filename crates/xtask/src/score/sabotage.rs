@@ -69,9 +69,9 @@ pub fn run(place: &Place) -> Result<Figures, String> {
         total(name, 0.0);
     }
     for patch in &patches {
-        let finding = findings.get(&patch.weakness).ok_or_else(|| {
-            format!("{} of the storefront was not proven", patch.weakness)
-        })?;
+        let finding = findings
+            .get(&patch.weakness)
+            .ok_or_else(|| format!("{} of the storefront was not proven", patch.weakness))?;
         let file = patch.path.to_string_lossy().into_owned();
         let (change, cost) = json(
             &program,
@@ -82,11 +82,17 @@ pub fn run(place: &Place) -> Result<Figures, String> {
         total("seconds", rounded(cost.wall_seconds));
         if patch.expect == "verified" {
             total("honest", 1.0);
-            total("honest_verified", f64::from(u8::from(verdict == "verified")));
+            total(
+                "honest_verified",
+                f64::from(u8::from(verdict == "verified")),
+            );
         } else {
             total("tried", 1.0);
             total("rejected", f64::from(u8::from(verdict == "rejected")));
-            total("inconclusive", f64::from(u8::from(verdict == "inconclusive")));
+            total(
+                "inconclusive",
+                f64::from(u8::from(verdict == "inconclusive")),
+            );
             let right = verdict == "rejected" && decided == patch.expect;
             total("right_reason", f64::from(u8::from(right)));
         }
@@ -114,11 +120,15 @@ fn decided(change: &Value) -> String {
     items(change, "/verification/checks")
         .iter()
         .find(|check| text(check, "/result") == "failed" && text(check, "/reason") == reason)
-        .map_or_else(|| "no check".to_owned(), |check| text(check, "/name").to_owned())
+        .map_or_else(
+            || "no check".to_owned(),
+            |check| text(check, "/name").to_owned(),
+        )
 }
 
 fn patches(folder: &Path) -> Result<Vec<Patch>, String> {
-    let entries = fs::read_dir(folder).map_err(|error| format!("cannot list the patches: {error}"))?;
+    let entries =
+        fs::read_dir(folder).map_err(|error| format!("cannot list the patches: {error}"))?;
     let mut paths: Vec<PathBuf> = entries
         .filter_map(Result::ok)
         .map(|entry| entry.path())
@@ -164,7 +174,12 @@ fn git(folder: &Path, arguments: &[&str]) -> Result<(), String> {
     let output = Command::new("git")
         .arg("-C")
         .arg(folder)
-        .args(["-c", "user.name=score", "-c", "user.email=score@example.org"])
+        .args([
+            "-c",
+            "user.name=score",
+            "-c",
+            "user.email=score@example.org",
+        ])
         .args(arguments)
         .output()
         .map_err(|error| format!("cannot start git: {error}"))?;
@@ -175,7 +190,10 @@ fn git(folder: &Path, arguments: &[&str]) -> Result<(), String> {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "names of patches go beside the figures")]
+#[expect(
+    clippy::print_stderr,
+    reason = "names of patches go beside the figures"
+)]
 fn note(line: &str) {
     eprintln!("{line}");
 }
@@ -187,7 +205,10 @@ mod tests {
     #[test]
     fn every_patch_says_what_must_reject_it_and_every_kind_is_there() {
         let all = patches(&crate::workspace::root().join("fixtures/sabotage")).expect("reads");
-        let sabotaged = all.iter().filter(|patch| patch.expect != "verified").count();
+        let sabotaged = all
+            .iter()
+            .filter(|patch| patch.expect != "verified")
+            .count();
         assert!(sabotaged >= 60, "{sabotaged}");
         assert!(all.len() - sabotaged >= 6);
         for weakness in ["CWE-89", "CWE-78", "CWE-22"] {
