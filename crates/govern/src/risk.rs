@@ -322,7 +322,7 @@ fn holds(path: &str) -> Option<Area> {
     let in_segment = |segment: &&str| segment.split(['_', '-', '.']).any(word);
     segments
         .iter()
-        .any(|segment| in_segment(&segment))
+        .any(|segment| in_segment(segment))
         .then_some(Area::Login)
 }
 

@@ -253,7 +253,7 @@ fn files_that_are_missing_strange_or_too_large_are_refused() {
             .map(|problems| problems[0].to_string())
     };
     let people = ("solvent-policy/people.toml", two_people());
-    assert_eq!(of(&[people.clone()]), None);
+    assert_eq!(of(std::slice::from_ref(&people)), None);
     assert_eq!(
         of(&[
             people.clone(),
