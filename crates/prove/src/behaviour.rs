@@ -33,6 +33,8 @@ use crate::token;
 use crate::value::plausible;
 use crate::verify::words;
 
+/// Times that differences are tried once more.
+const MAX_REPEATS: u32 = 3;
 /// Requests to other routes in one script.
 const MAX_ROUTES: usize = 160;
 /// Texts of pages that are tried as values of one input.
@@ -79,7 +81,11 @@ pub(crate) fn check(
         Ok(scouted) => scouted,
         Err(reason) => return unmeasured(&format!("the base could not be looked at: {reason}")),
     };
-    let go = |on: &crate::prepare::Prepared| run(on, sandbox, &script, door.as_ref(), timeout);
+    let go_to = |on: &crate::prepare::Prepared, end: usize| {
+        run(on, sandbox, &script, end, door.as_ref(), timeout)
+    };
+    let all = script.probes.len();
+    let go = |on: &crate::prepare::Prepared| go_to(on, all);
     let (first, second, patched) = std::thread::scope(|scope| {
         let first = scope.spawn(|| go(job.base));
         let second = scope.spawn(|| go(job.base));
@@ -108,13 +114,26 @@ pub(crate) fn check(
     };
     let mut base = vec![first, second];
     let mut patch = vec![patched];
-    let mut checks = judge(job, &script, &base, &patch);
-    if checks.iter().any(failed)
-        && let (Ok(third), Ok(again)) = (go(job.base), go(job.patched))
-    {
+    let (mut checks, mut worst) = judge(job, &script, &base, &patch);
+    let mut tried = 0;
+    for _ in 0..MAX_REPEATS {
+        // Up to the first difference the script is repeated as it was, since requests may build on each other.
+        let end = worst.map_or(all, |at| at + 1);
+        if !checks.iter().any(failed) || end <= tried {
+            break;
+        }
+        let (third, again) = std::thread::scope(|scope| {
+            let third = scope.spawn(|| go_to(job.base, end));
+            let again = go_to(job.patched, end);
+            (third.join().ok(), again)
+        });
+        let (Some(Ok(third)), Ok(again)) = (third, again) else {
+            break;
+        };
+        tried = end;
         base.push(third);
         patch.push(again);
-        checks = judge(job, &script, &base, &patch);
+        (checks, worst) = judge(job, &script, &base, &patch);
     }
     let total: u64 = base.iter().chain(&patch).map(|ran| ran.requests).sum();
     if let Some(twin) = checks.first_mut() {
@@ -656,8 +675,14 @@ fn form_plan(page: &str, form: &Form, who: Who, door: Option<&Door>) -> Option<P
     Some(quiet_steps(vec![look, send]))
 }
 
-/// The four checks from what was seen.
-fn judge(job: &Job<'_>, script: &Script, base: &[Ran], patched: &[Ran]) -> Vec<Check> {
+/// The four checks from what was seen, and the first probe that differs.
+fn judge(
+    job: &Job<'_>,
+    script: &Script,
+    base: &[Ran],
+    patched: &[Ran],
+) -> (Vec<Check>, Option<usize>) {
+    let mut worst = None;
     let mut twin = Check::new(CheckName::TwinWorks, CheckResult::Passed);
     let mut behaviour = Check::new(CheckName::Behaviour, CheckResult::Passed);
     let (mut compared, mut routes, mut found_something) = (0_u32, 0_u32, false);
@@ -674,6 +699,7 @@ fn judge(job: &Job<'_>, script: &Script, base: &[Ran], patched: &[Ran]) -> Vec<C
             About::Route(label) => match (&result, status) {
                 (Compared::Same, Some(status)) if status < 500 => routes += 1,
                 (Compared::Differs(how), Some(status)) if status < 500 => {
+                    worst.get_or_insert(at);
                     let line = format!("{label} is answered {how}");
                     if behaviour.result == CheckResult::Passed {
                         behaviour.result =
@@ -694,6 +720,7 @@ fn judge(job: &Job<'_>, script: &Script, base: &[Ran], patched: &[Ran]) -> Vec<C
                 let Some(status) = status else { continue };
                 if *origin == Origin::Quoted {
                     if let Some(line) = drops_quotes(script, at, value, patched, tokens[*capsule]) {
+                        worst.get_or_insert(at);
                         fail(&mut twin, line);
                     }
                     continue;
@@ -726,6 +753,7 @@ fn judge(job: &Job<'_>, script: &Script, base: &[Ran], patched: &[Ran]) -> Vec<C
                                 format!("narrower than before: `{value}` is answered {how}"),
                             );
                         } else {
+                            worst.get_or_insert(at);
                             fail(&mut twin, line);
                         }
                     }
@@ -756,12 +784,22 @@ fn judge(job: &Job<'_>, script: &Script, base: &[Ran], patched: &[Ran]) -> Vec<C
     }
     let sink = sink(job, script, base, patched, &twin);
     let mut writes = Check::new(CheckName::Writes, CheckResult::Passed);
+    // A repetition that ended before the last twin wrote less.
+    let twins = script
+        .probes
+        .iter()
+        .filter(|probe| matches!(probe.about, About::Twin { .. }))
+        .count();
+    let whole = |ran: &&Ran| ran.shots.len() >= twins;
     if base.iter().chain(patched).all(|ran| ran.writes.is_some()) {
-        let base: Vec<_> = base.iter().filter_map(|ran| ran.writes.as_ref()).collect();
-        let patched: Vec<_> = patched
-            .iter()
-            .filter_map(|ran| ran.writes.as_ref())
-            .collect();
+        let of = |runs: &'_ [Ran]| -> Vec<BTreeSet<_>> {
+            runs.iter()
+                .filter(whole)
+                .filter_map(|ran| ran.writes.clone())
+                .collect()
+        };
+        let (base, patched) = (of(base), of(patched));
+        let (base, patched): (Vec<_>, Vec<_>) = (base.iter().collect(), patched.iter().collect());
         if let Some(line) = compare_writes(&base, &patched) {
             writes.result = CheckResult::Failed(format!("after harmless requests, {line}"));
         }
@@ -776,7 +814,14 @@ fn judge(job: &Job<'_>, script: &Script, base: &[Ran], patched: &[Ran]) -> Vec<C
         writes.result =
             CheckResult::Unmeasured("the sandbox could not list what was written".to_owned());
     }
-    vec![twin, sink, behaviour, writes]
+    // Only what was written by the twins is compared, so all of them must have run.
+    if matches!(writes.result, CheckResult::Failed(_)) && worst.is_none() {
+        worst = script
+            .probes
+            .iter()
+            .rposition(|probe| matches!(probe.about, About::Twin { .. }));
+    }
+    (vec![twin, sink, behaviour, writes], worst)
 }
 
 fn fail(check: &mut Check, line: String) {
@@ -806,7 +851,7 @@ fn drops_quotes(
         .probes
         .iter()
         .position(|probe| matches!(&probe.about, About::Twin { value, .. } if *value == plain))?;
-    let shots = &patched.last()?.shots;
+    let shots = &patched.first()?.shots;
     let (with, without) = (shots.get(at)?, shots.get(twin)?);
     let ok = |shot: &Shot| shot.last().is_some_and(|answer| answer.status < 300);
     let here = without_value(without, &plain);
@@ -846,14 +891,11 @@ fn sink(job: &Job<'_>, script: &Script, base: &[Ran], patched: &[Ran], twin: &Ch
         if *origin != wanted {
             continue;
         }
-        let shot = |runs: &[Ran]| runs.last().map(|ran| ran.shots.len()).filter(|n| *n > at);
+        let shot = |runs: &[Ran]| runs.first().map(|ran| ran.shots.len()).filter(|n| *n > at);
         if shot(base).is_none() || shot(patched).is_none() {
             continue;
         }
-        let (before, after) = (
-            &base[base.len() - 1].shots[at],
-            &patched[patched.len() - 1].shots[at],
-        );
+        let (before, after) = (&base[0].shots[at], &patched[0].shots[at]);
         let reached = match family {
             Family::Command => token_arrived(before, "exec").then(|| token_arrived(after, "exec")),
             Family::Path => (!opened_paths(before, "slv").is_empty())

@@ -30,7 +30,8 @@ pub(crate) fn check(job: &Job<'_>) -> Check {
         check.result = CheckResult::Failed("the patch changes nothing".to_owned());
         return check;
     }
-    let flow = Flow::of(job);
+    let mut flow = Flow::of(job);
+    flow.read(job.patched_tree);
     let mut complaints = Vec::new();
     for change in &changes {
         complaints.extend(one(&flow, change, &changes, &mut check.detail));
@@ -109,6 +110,8 @@ fn changes(job: &Job<'_>, base: &Listing, patched: &Listing) -> Vec<Change> {
 struct Flow {
     functions: BTreeSet<(String, String)>,
     files: BTreeSet<String>,
+    /// Text of those functions in the patched tree, which may use new helpers of any of the files.
+    users: String,
 }
 
 impl Flow {
@@ -128,7 +131,36 @@ impl Flow {
             }
         }
         let files = functions.iter().map(|(file, _)| file.clone()).collect();
-        Self { functions, files }
+        Self {
+            functions,
+            files,
+            users: String::new(),
+        }
+    }
+
+    fn read(&mut self, tree: &Path) {
+        for file in &self.files {
+            let path = tree.join(file);
+            let plain = fs::symlink_metadata(&path)
+                .is_ok_and(|meta| meta.is_file() && meta.len() <= MAX_SOURCE as u64);
+            if !plain {
+                continue;
+            }
+            let text = String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned();
+            self.users.push_str(&self.used_in(file, &text));
+        }
+    }
+
+    /// The text of one file's functions that are on a flow.
+    fn used_in(&self, file: &str, text: &str) -> String {
+        let mut out = String::new();
+        for (name, body) in Parts::of(Path::new(file), text).functions {
+            if self.holds(file, &name) {
+                out.push_str(&body);
+                out.push('\n');
+            }
+        }
+        out
     }
 
     /// Whether a function is on a flow, or stands inside one that is.
@@ -316,13 +348,7 @@ fn in_source(flow: &Flow, change: &Change, shown: &str) -> Vec<String> {
         });
     }
     // Text that may use new helpers: functions of the flow, then whatever they use.
-    let mut users: String = after
-        .functions
-        .iter()
-        .filter(|(name, _)| flow.holds(shown, name))
-        .map(|(_, text)| text.as_str())
-        .collect::<Vec<_>>()
-        .join("\n");
+    let mut users = flow.users.clone();
     let mut new: BTreeMap<String, String> = after
         .functions
         .iter()
@@ -609,6 +635,7 @@ mod tests {
         Flow {
             functions: [("a.py".to_owned(), "search".to_owned())].into(),
             files: ["a.py".to_owned()].into(),
+            users: String::new(),
         }
     }
 
@@ -623,7 +650,11 @@ mod tests {
         };
         match role(&change.path) {
             Some(role) => tests(&change, role, path),
-            None => in_source(&flow(), &change, path),
+            None => {
+                let mut flow = flow();
+                flow.users = flow.used_in(path, after);
+                in_source(&flow, &change, path)
+            }
         }
     }
 

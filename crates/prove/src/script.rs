@@ -91,11 +91,12 @@ pub(crate) struct Ran {
     pub requests: u64,
 }
 
-/// Runs the script on one fresh instance.
+/// Runs the script's probes before `end` on one fresh instance.
 pub(crate) fn run(
     prepared: &Prepared,
     sandbox: &dyn Sandbox,
     script: &Script,
+    end: usize,
     door: Option<&Door>,
     timeout: Duration,
 ) -> Result<Ran, String> {
@@ -118,7 +119,7 @@ pub(crate) fn run(
     let nobody = Session::default();
     let mut shots: Vec<Shot> = Vec::new();
     let mut writes = None;
-    for probe in &script.probes {
+    for probe in script.probes.iter().take(end) {
         if writes.is_none() && matches!(probe.about, About::Route(_)) {
             writes = Some(written(&mut running, &shots, &placed));
         }

@@ -141,9 +141,31 @@ fn patches() -> Vec<Sabotage> {
         .collect()
 }
 
+/// A folder of this run, or the one that `SOLVENT_TEST_CACHE` names, where environments are kept.
+enum Cache {
+    Ours(tempfile::TempDir),
+    Given(PathBuf),
+}
+
+impl Cache {
+    fn make() -> Self {
+        match std::env::var_os("SOLVENT_TEST_CACHE") {
+            Some(folder) => Self::Given(folder.into()),
+            None => Self::Ours(tempfile::tempdir().expect("a temporary folder")),
+        }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Ours(folder) => folder.path(),
+            Self::Given(folder) => folder,
+        }
+    }
+}
+
 struct Base {
     tree: PathBuf,
-    cache: tempfile::TempDir,
+    cache: Cache,
     recipe: Recipe,
     prepared: Prepared,
     findings: Vec<Finding>,
@@ -207,8 +229,9 @@ fn copy(from: &Path, to: &Path) {
 
 impl Base {
     fn make() -> Result<Self, String> {
-        let cache = tempfile::tempdir().expect("a temporary folder");
+        let cache = Cache::make();
         let tree = cache.path().join("base");
+        let _ = fs::remove_dir_all(&tree);
         copy(&root().join("examples/storefront"), &tree);
         let recipe = infer(&tree, &[]).map_err(|e| e.to_string())?;
         let prepared = prepare(&recipe, &tree, cache.path(), &sandbox(), &mut |_| {})
