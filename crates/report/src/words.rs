@@ -386,7 +386,7 @@ mod tests {
         assert_eq!(share_of(1, 0), "0%");
         assert_eq!(range(0.18, 0.83), "18% to 83%");
         assert_eq!(range(0.18, 0.181), "18%");
-        assert_eq!(rate(3.14), "3.1");
+        assert_eq!(rate(2.36), "2.4");
         assert_eq!(rate(f64::INFINITY), "unknown");
     }
 

@@ -159,8 +159,7 @@ fn row(out: &mut String, f: &DebtFinding, anchor: &str, links: &Links<'_>) {
 /// Findings that say the same about different places, the largest bundle first: what scanners of patterns
 /// report by the hundred.
 fn bundles(out: &mut String, rows: &[(usize, &DebtFinding)], links: &Links<'_>) {
-    let mut bundles: BTreeMap<(&str, &str, &str, String), Vec<(usize, &DebtFinding)>> =
-        BTreeMap::new();
+    let mut bundles: BTreeMap<_, Vec<(usize, &DebtFinding)>> = BTreeMap::new();
     for (n, f) in rows {
         let key = (
             f.title.as_str(),

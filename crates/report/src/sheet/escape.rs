@@ -52,7 +52,13 @@ pub fn sentence(outside: &str) -> String {
     while let Some(piece) = pieces.next() {
         // An unpaired last backtick is text.
         if code && pieces.peek().is_some() {
-            let _ = write!(out, "<code>{}</code>", text(piece));
+            // An option is not broken after its dashes.
+            let class = if piece.starts_with("--") && piece.len() <= 24 {
+                " class=\"nowrap\""
+            } else {
+                ""
+            };
+            let _ = write!(out, "<code{class}>{}</code>", text(piece));
         } else if code {
             let _ = write!(out, "`{}", text(piece));
         } else {
@@ -99,6 +105,10 @@ mod tests {
             "call <code>f(&lt;x&gt;)</code> now"
         );
         assert_eq!(sentence("an odd ` here"), "an odd ` here");
+        assert_eq!(
+            sentence("give `--sarif`"),
+            "give <code class=\"nowrap\">--sarif</code>"
+        );
     }
 
     #[test]

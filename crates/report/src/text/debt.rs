@@ -240,7 +240,7 @@ fn months(page: &mut Page, report: &DebtReport) {
             .iter()
             .filter_map(|m| m.scan.known().map(|s| (m, s)))
     };
-    let (Some((first, _)), Some((last, newest))) = (scans().next(), scans().last()) else {
+    let (Some((first, _)), Some((last, newest))) = (scans().next(), scans().next_back()) else {
         let why = report
             .months
             .iter()

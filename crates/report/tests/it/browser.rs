@@ -52,7 +52,7 @@ const LOOK: &str = r##"(() => {
 #[test]
 fn pages_hold_at_every_size() {
     let Some(mut browser) = Browser::start() else {
-        println!(
+        eprintln!(
             "unmeasured: pages in a browser: `chromium` does not start; type: sudo apt-get install --yes chromium"
         );
         return;

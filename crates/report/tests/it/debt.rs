@@ -297,6 +297,28 @@ fn ids_that_are_not_unique_still_have_one_place_each() {
     assert_eq!(ids.len(), report.findings.len());
 }
 
+/// A scanner of patterns reports thousands of places. What repeats is said once: under 700 bytes a place, so
+/// that a browser opens the page at once.
+#[test]
+fn five_thousand_findings_are_a_page_that_opens() {
+    let mut report = debt();
+    let pattern = report.findings.last().expect("a finding").clone();
+    report.findings.extend((0..5_000_u32).map(|n| {
+        let mut finding = pattern.clone();
+        finding.id = format!("{n:010x}");
+        finding.place.line = n;
+        finding
+    }));
+    report.funnel.not_judged.evidence = report
+        .findings
+        .iter()
+        .map(|f| evidence::finding(&f.id))
+        .collect();
+    let page = page(&report);
+    assert!(page.len() < 3_500_000, "{}", page.len());
+    assert_eq!(page.matches("<code>innerHTML</code></h4>").count(), 1);
+}
+
 #[test]
 fn the_same_report_gives_the_same_bytes() {
     assert_eq!(page(&debt()), page(&debt()));
