@@ -6,6 +6,7 @@ use solvent_protocol::capsule::Capsule;
 use solvent_protocol::view::{ProveReport, ReplayReport, ScanReport};
 
 use crate::error::EngineError;
+use crate::evidence::EvidenceWritten;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ActorKind {
@@ -55,6 +56,8 @@ pub enum Command {
     },
     /// Make the projections anew from the ledger.
     Rebuild,
+    /// Write a folder for auditors.
+    Evidence(EvidenceRequest),
 }
 
 /// What to attack.
@@ -90,6 +93,14 @@ pub struct ReplayRequest {
     pub revision: Option<String>,
 }
 
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EvidenceRequest {
+    /// Of a finding or a change.
+    pub id: String,
+    /// A folder that does not exist yet.
+    pub out: PathBuf,
+}
+
 /// What a command answered.
 #[derive(Debug)]
 pub enum Answer {
@@ -107,6 +118,7 @@ pub enum Answer {
     Rebuilt {
         records: u64,
     },
+    Evidence(Box<EvidenceWritten>),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

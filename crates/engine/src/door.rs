@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use solvent_govern::{self as govern, Action, FlawState, Policy, Request, Target};
 use solvent_host::Host;
 use solvent_ledger::{Ledger, LedgerError};
+use solvent_protocol::adoption::Stage;
 use solvent_protocol::capsule::{self, Capsule};
 use solvent_protocol::record::{self, Body, Commitment, Item, Link, Phase, Status};
 use solvent_sandbox::Launcher;
@@ -14,7 +15,7 @@ use crate::command::{Actor, ActorKind, Answer, CapsuleRef, Command, Created};
 use crate::error::EngineError;
 use crate::progress::Progress;
 use crate::repo::{Git, Repo, STATE_FOLDER};
-use crate::{prove, scan};
+use crate::{evidence, prove, scan};
 
 /// Bytes of a capsule file that are read.
 const CAPSULE_CAP: u64 = solvent_protocol::capsule::MAX_BYTES as u64;
@@ -149,7 +150,7 @@ impl Engine {
             ..body
         };
         self.append(result)?;
-        acted.map(|acted| acted.answer)
+        evidence::finish(self, acted?.answer)
     }
 
     fn act(&mut self, command: &Command, progress: &dyn Progress) -> Result<Acted, EngineError> {
@@ -195,6 +196,7 @@ impl Engine {
                     records: self.ledger.size(),
                 }))
             }
+            Command::Evidence(request) => evidence::write(self, request),
         }
     }
 
@@ -230,6 +232,15 @@ impl Engine {
                     flaw: FlawState::Open,
                 },
                 format!("capsule of finding {finding}"),
+            ),
+            Command::Evidence(request) => (
+                Action::ReadEvidence,
+                Target::Finding {
+                    id: request.id.clone(),
+                    owner: None,
+                    stage: Stage::Prove,
+                },
+                format!("evidence of {}", request.id),
             ),
             Command::Rebuild => (Action::Rebuild, ledger(), format!("projections of {name}")),
         })
@@ -445,5 +456,6 @@ fn action_word(command: &Command) -> &'static str {
         Command::Replay(_) => "replay",
         Command::OpenCapsule { .. } => "open-capsule",
         Command::Rebuild => "rebuild",
+        Command::Evidence(_) => solvent_protocol::evidence::EXPORT_ACTION,
     }
 }

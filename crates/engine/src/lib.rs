@@ -9,6 +9,7 @@
 pub mod command;
 pub mod door;
 pub mod error;
+pub mod evidence;
 pub mod outside;
 pub mod progress;
 pub mod prove;
@@ -20,7 +21,7 @@ pub mod scan;
 pub use command::{Actor, ActorKind, Answer, Command, Created};
 pub use door::{Engine, Options};
 pub use error::{EngineError, Failure};
-pub use outside::{curl, verify};
+pub use outside::{check_evidence, curl, verify};
 pub use progress::{Progress, Quiet};
 pub use read::View;
 pub use reader::{AsOf, Reader};

@@ -4,7 +4,7 @@
 //! Read [`page`] from top to bottom: it is the order of the document. Outside text enters only through
 //! [`escape`]; a content policy in the page forbids scripts and requests should that ever fail.
 
-mod escape;
+pub(crate) mod escape;
 mod finding;
 mod funnel;
 

@@ -19,6 +19,7 @@ use crate::args::{
     ReplayArgs, ReplayWhere, ReportArgs, ShowArgs, StatusArgs, Then, Where,
 };
 use crate::demo;
+use crate::evidence;
 use crate::exit::Exit;
 use crate::out::{Done, width};
 use crate::progress::Terminal;
@@ -43,6 +44,7 @@ pub fn run(cli: Cli, progress: &Terminal) -> Result<Done, EngineError> {
         Cmd::Show(args) => show(&args, &common, progress),
         Cmd::Log(args) => log(&args),
         Cmd::Report(args) => report(&args),
+        Cmd::Evidence(args) => evidence::evidence(args, &common, progress),
         Cmd::Ledger(args) => ledger(args, &common, progress),
     }
 }
@@ -372,11 +374,16 @@ fn ledger(args: LedgerArgs, common: &Common, progress: &dyn Progress) -> Result<
     }
 }
 
+/// A key as text, or the text of the file that holds it.
+pub fn key_text(key: &str) -> Result<String, EngineError> {
+    match std::fs::metadata(key) {
+        Ok(_) => read_text(Path::new(key)),
+        Err(_) => Ok(key.to_owned()),
+    }
+}
+
 fn verify(dir: &Path, key: &str, checkpoint: Option<&Path>) -> Result<Done, EngineError> {
-    let key = match std::fs::metadata(key) {
-        Ok(_) => read_text(Path::new(key))?,
-        Err(_) => key.to_owned(),
-    };
+    let key = key_text(key)?;
     let last = checkpoint.map(read_text).transpose()?;
     let report = solvent_engine::verify(dir, key.trim(), last.as_deref())?;
     let gaps = report.objects_unopened > 0 || !report.unknown_states.is_empty();
@@ -454,7 +461,7 @@ pub fn git(no_git: bool) -> Git {
     }
 }
 
-fn open_at(place: &ReplayWhere) -> Result<Engine, EngineError> {
+pub fn open_at(place: &ReplayWhere) -> Result<Engine, EngineError> {
     open(&place.path, git(place.no_git))
 }
 

@@ -6,6 +6,7 @@
 mod args;
 mod commands;
 mod demo;
+mod evidence;
 mod exit;
 mod out;
 mod progress;

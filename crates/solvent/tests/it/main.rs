@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bad_target;
+mod evidence;
 mod harness;
 mod loops;
 mod reading;

@@ -27,7 +27,10 @@ fn reads_answer_while_a_campaign_runs_in_another_process() {
     );
     let repo = Repo::with(&[
         ("app.py", slow.as_str()),
-        ("solvent.toml", "[target.start]\nscript = \"app.py\"\nport = 8099\nready = \"/\"\ntimeout = 90\n"),
+        (
+            "solvent.toml",
+            "[target.start]\nscript = \"app.py\"\nport = 8099\nready = \"/\"\ntimeout = 90\n",
+        ),
     ]);
     repo.run(&["init"]).expect(0);
     let id = repo.run(&["scan", "--json"]).json()["findings"][0]["id"]
@@ -87,7 +90,10 @@ fn time(ms: i64) -> String {
     let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
     let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
     let mp = (5 * doy + 2) / 153;
-    let (day, month) = (doy - (153 * mp + 2) / 5 + 1, if mp < 10 { mp + 3 } else { mp - 9 });
+    let (day, month) = (
+        doy - (153 * mp + 2) / 5 + 1,
+        if mp < 10 { mp + 3 } else { mp - 9 },
+    );
     let year = yoe + era * 400 + i64::from(month <= 2);
     format!(
         "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
@@ -141,7 +147,9 @@ fn what_was_shown_then_is_shown_again_as_of_then() {
         .to_owned();
     moments.push(ask(&repo, Some(&id)));
     // A second flaw, and then the first one goes.
-    let second = TINY_APP.replace("8099", "8098").replace("\"host\"", "\"name\"");
+    let second = TINY_APP
+        .replace("8099", "8098")
+        .replace("\"host\"", "\"name\"");
     repo.write("other.py", second.as_bytes());
     repo.commit("second");
     repo.run(&["scan"]);
@@ -151,7 +159,10 @@ fn what_was_shown_then_is_shown_again_as_of_then() {
     repo.run(&["scan"]);
     moments.push(ask(&repo, Some(&id)));
     let found = |shown: &Shown| shown.answers[0].1["found"].as_u64();
-    assert_eq!(moments.iter().map(found).collect::<Vec<_>>(), [Some(0), Some(1), Some(2), Some(1)]);
+    assert_eq!(
+        moments.iter().map(found).collect::<Vec<_>>(),
+        [Some(0), Some(1), Some(2), Some(1)]
+    );
 
     for moment in &moments {
         for (words, then) in &moment.answers {
@@ -177,7 +188,8 @@ fn what_was_shown_then_is_shown_again_as_of_then() {
     repo.run(&["log", "--as-of", "soon"])
         .expect(2)
         .says("is not a date");
-    repo.run(&["show", &id, "--open", "--as-of", today]).expect(2);
+    repo.run(&["show", &id, "--open", "--as-of", today])
+        .expect(2);
 }
 
 #[test]
