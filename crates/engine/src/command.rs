@@ -16,6 +16,7 @@ use solvent_protocol::view::{ProveReport, ReplayReport, ScanReport};
 
 use crate::debt::DebtRequest;
 use crate::error::EngineError;
+use crate::evidence::EvidenceWritten;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ActorKind {
@@ -88,6 +89,8 @@ pub enum Command {
     },
     /// Make the projections anew from the ledger.
     Rebuild,
+    /// Write a folder for auditors.
+    Evidence(EvidenceRequest),
     /// Make a patch for a proven finding, try it, and propose it if it holds.
     Fix {
         finding: String,
@@ -195,6 +198,14 @@ pub struct ReplayRequest {
     pub revision: Option<String>,
 }
 
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EvidenceRequest {
+    /// Of a finding or a change.
+    pub id: String,
+    /// A folder that does not exist yet.
+    pub out: PathBuf,
+}
+
 /// What a command answered.
 #[derive(Debug)]
 pub enum Answer {
@@ -213,6 +224,7 @@ pub enum Answer {
     Rebuilt {
         records: u64,
     },
+    Evidence(Box<EvidenceWritten>),
     Changed(Box<ChangeRequest>),
     /// The unified diff of a verified change.
     Exported {

@@ -228,6 +228,12 @@ impl Engine {
             presence,
             ..signed.clone()
         };
+        let document = signed.to_json().map_err(|e| {
+            EngineError::usage(
+                e.to_string(),
+                "sign it again with `solvent approve CHANGE --key FILE`",
+            )
+        })?;
         let event = EventKind::Approved {
             approval: Box::new(signed.clone()),
         };
@@ -248,7 +254,10 @@ impl Engine {
         Ok(Acted {
             answer: Answer::Approved(Box::new(note)),
             status: Status::Done,
-            outputs: vec![self.seal_event(&event)?],
+            outputs: vec![
+                self.seal_event(&event)?,
+                self.seal_bytes(names::APPROVAL, &document)?,
+            ],
             links: about(change),
         })
     }

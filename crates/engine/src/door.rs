@@ -20,7 +20,7 @@ use crate::governance::Rules;
 use crate::progress::Progress;
 use crate::remedy::Origin;
 use crate::repo::{Git, Repo, STATE_FOLDER};
-use crate::{branch, debt, decision, gate, merge, prove, remedy, reproof, scan};
+use crate::{branch, debt, decision, evidence, gate, merge, prove, remedy, reproof, scan};
 
 /// Bytes of a capsule file that are read.
 const CAPSULE_CAP: u64 = solvent_protocol::capsule::MAX_BYTES as u64;
@@ -164,7 +164,7 @@ impl Engine {
             ..body
         };
         self.append(result)?;
-        acted.map(|acted| acted.answer)
+        evidence::finish(self, acted?.answer)
     }
 
     fn act(
@@ -258,6 +258,7 @@ impl Engine {
                 Found::Merge(request, MergeStep::Verify) => merge::verify(self, &request, progress),
                 _ => Err(lost()),
             },
+            Command::Evidence(request) => evidence::write(self, request),
         }
     }
 
@@ -312,6 +313,11 @@ impl Engine {
                     flaw: self.flaw_state(finding),
                 },
                 format!("capsule of finding {}", shortened(finding)),
+            ),
+            Command::Evidence(request) => (
+                Action::ReadEvidence,
+                flaw(&request.id),
+                format!("evidence of {}", shortened(&request.id)),
             ),
             Command::Rebuild => (Action::Rebuild, ledger(), format!("projections of {name}")),
             Command::Fix { finding } | Command::Propose { finding, .. } => (
@@ -770,5 +776,6 @@ fn action_word(command: &Command) -> &'static str {
         Command::Accept(_) => "accept",
         Command::ReplayAll { .. } => "replay-all",
         Command::Gate(_) => "gate",
+        Command::Evidence(_) => solvent_protocol::evidence::EXPORT_ACTION,
     }
 }

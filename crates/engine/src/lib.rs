@@ -12,6 +12,7 @@ pub mod debt;
 mod decision;
 pub mod door;
 pub mod error;
+pub mod evidence;
 mod gate;
 mod governance;
 mod merge;
@@ -32,7 +33,7 @@ pub use door::{Engine, Options};
 pub use solvent_govern as govern;
 
 pub use error::{EngineError, Failure};
-pub use outside::{curl, verify};
+pub use outside::{check_evidence, curl, verify};
 pub use progress::{Progress, Quiet};
 pub use read::View;
 pub use reader::{AsOf, Reader, instant};

@@ -4,10 +4,11 @@
 //! finished views and gives text. Everything in a view may have been written by an attacker (paths,
 //! source lines, parameter names, answers of a target), so every format makes outside text visible and
 //! escapes it. [`html`] and [`debt`] are the pages for people, printed on the [`sheet`] that all
-//! pages share, [`sarif`] the file for other tools, [`text`] the words of
-//! the command line; [`visible`] and [`words`] are shared by all three.
+//! pages share, [`sarif`] the file for other tools, [`text`] the words of the command line, [`evidence`] the
+//! folder for auditors; [`visible`] and [`words`] are shared by all.
 
 pub mod debt;
+pub mod evidence;
 pub mod html;
 pub mod sarif;
 pub mod sheet;

@@ -116,6 +116,8 @@ pub enum Cmd {
     Accept(AcceptArgs),
     /// For pipelines: does this change bring a new flaw?
     Gate(GateArgs),
+    /// Write a folder for auditors about a finding or a change, or check one
+    Evidence(EvidenceArgs),
     /// Check or rebuild the record
     Ledger(LedgerArgs),
 }
@@ -249,6 +251,33 @@ pub struct ReportArgs {
     /// SARIF 2.1.0
     #[arg(long, value_name = "FILE")]
     pub sarif: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct EvidenceArgs {
+    /// Id of a finding or of a change, or the start of it
+    #[arg(required = true)]
+    pub id: Option<String>,
+    #[command(flatten)]
+    pub place: ReplayWhere,
+    /// A folder that does not exist yet
+    #[arg(long, value_name = "DIR", required = true)]
+    pub out: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Option<EvidenceCmd>,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum EvidenceCmd {
+    /// Check a folder, or a copy of one, offline
+    Check {
+        /// The folder
+        dir: PathBuf,
+        /// The trusted key, as `solvent init` printed it (text or file)
+        #[arg(long)]
+        key: String,
+    },
 }
 
 #[derive(Args, Debug)]

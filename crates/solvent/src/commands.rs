@@ -21,7 +21,7 @@ use crate::args::{
 use crate::exit::Exit;
 use crate::out::{Done, width};
 use crate::progress::Terminal;
-use crate::{demo, remedy};
+use crate::{demo, evidence, remedy};
 
 /// Faults shown one by one before the rest is counted.
 const SHOWN_FAULTS: usize = 20;
@@ -57,6 +57,7 @@ pub fn run(cli: Cli, progress: &Terminal) -> Result<Done, EngineError> {
         Cmd::ReviewProof(args) => remedy::review_proof(&args, &common, progress),
         Cmd::Accept(args) => remedy::accept(&args, &common, progress),
         Cmd::Gate(args) => remedy::gate(&args, &common, progress),
+        Cmd::Evidence(args) => evidence::evidence(args, &common, progress),
         Cmd::Ledger(args) => ledger(args, &common, progress),
     }
 }
@@ -388,11 +389,16 @@ fn ledger(args: LedgerArgs, common: &Common, progress: &dyn Progress) -> Result<
     }
 }
 
+/// A key as text, or the text of the file that holds it.
+pub fn key_text(key: &str) -> Result<String, EngineError> {
+    match std::fs::metadata(key) {
+        Ok(_) => read_text(Path::new(key)),
+        Err(_) => Ok(key.to_owned()),
+    }
+}
+
 fn verify(dir: &Path, key: &str, checkpoint: Option<&Path>) -> Result<Done, EngineError> {
-    let key = match std::fs::metadata(key) {
-        Ok(_) => read_text(Path::new(key))?,
-        Err(_) => key.to_owned(),
-    };
+    let key = key_text(key)?;
     let last = checkpoint.map(read_text).transpose()?;
     let report = solvent_engine::verify(dir, key.trim(), last.as_deref())?;
     let gaps = report.objects_unopened > 0 || !report.unknown_states.is_empty();

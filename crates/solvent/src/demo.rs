@@ -123,7 +123,7 @@ fn full(
         engine.submit(actor, &Command::Scan, progress)?;
         None
     };
-    let pages = pages(engine, args, actor, repo, progress)?;
+    let pages = pages(engine, args, actor, repo, &closed, progress)?;
     let seconds = started.elapsed().as_secs_f64() - proofs.target.prepare_ms as f64 / 1000.0;
     let status = engine.view()?.status()?;
 
@@ -164,6 +164,7 @@ fn full(
             "ledger_sound": pages.sound,
             "report": pages.report,
             "debt": pages.debt,
+            "evidence": pages.evidence,
         }),
     })
 }
@@ -177,6 +178,8 @@ fn stays_closed(again: &ReplayAllReport) -> bool {
 struct Pages {
     report: String,
     debt: String,
+    /// One folder for each change that was closed in this run.
+    evidence: Vec<String>,
     sound: bool,
 }
 
@@ -185,6 +188,7 @@ fn pages(
     args: &DemoArgs,
     actor: &Actor,
     repo: &Path,
+    closed: &[Closed],
     progress: &dyn Progress,
 ) -> Result<Pages, EngineError> {
     progress.stage("writing the pages");
@@ -200,10 +204,18 @@ fn pages(
     fs::write(&debt_page, solvent_report::debt::page(&debt)).map_err(|e| failed(&debt_page, &e))?;
     let page = args.dir.join("storefront.html");
     fs::write(&page, Html.render(&engine.view()?.full_report()?)).map_err(|e| failed(&page, &e))?;
-    let sound = act::ledger_is_sound(engine, repo, &args.dir)?;
+    let mut evidence = Vec::new();
+    let mut sound = true;
+    for one in closed.iter().filter(|one| one.is_closed()) {
+        let folder = args.dir.join("evidence").join(one.change());
+        sound &= act::evidence(engine, actor, one.change(), &folder, progress)?;
+        evidence.push(folder.display().to_string());
+    }
+    sound &= act::ledger_is_sound(engine, repo, &args.dir)?;
     Ok(Pages {
         report: page.display().to_string(),
         debt: debt_page.display().to_string(),
+        evidence,
         sound,
     })
 }

@@ -7,6 +7,7 @@ mod args;
 mod commands;
 mod debt;
 mod demo;
+mod evidence;
 mod exit;
 mod out;
 mod progress;

@@ -4,6 +4,7 @@
 //! asks compares `expires_ms` with the time of asking.
 
 use serde::de::DeserializeOwned;
+use solvent_protocol::adoption::AdoptionKind;
 use solvent_protocol::remediation::{
     ACCEPTANCE_SCHEMA, Acceptance, CHANGE_SCHEMA, ChangeRequest, GATE_SCHEMA, GateReport,
     Lifecycle, MERGE_SCHEMA, MergeReport, REJECTION_SCHEMA, REPLAY_ALL_SCHEMA, Rejection,
@@ -17,9 +18,10 @@ use crate::sqlite::db;
 use crate::{StoreError, names};
 
 /// Outputs that are kept as documents.
-pub(crate) const KINDS: [&str; 8] = [
+pub(crate) const KINDS: [&str; 9] = [
     names::CHANGE_REQUEST,
     names::CHANGE_EVENT,
+    names::APPROVAL,
     names::REJECTION,
     names::MERGE_REPORT,
     names::ACCEPTANCE,
@@ -59,7 +61,7 @@ pub(crate) async fn fold(
             }
         },
         // Judged by whoever folds the events of a change; here it only has to name one.
-        names::CHANGE_EVENT => link(place, "change")
+        names::CHANGE_EVENT | names::APPROVAL => link(place, "change")
             .map(|change| (change.to_owned(), String::new()))
             .ok_or_else(|| "an event names no change".to_owned()),
         names::REJECTION => read::<Rejection>(bytes, REJECTION_SCHEMA)
@@ -81,7 +83,12 @@ pub(crate) async fn fold(
             }
         },
         // Folded by whoever asks how far a repository has come.
-        names::ADOPTION_EVENT => Ok((String::new(), String::new())),
+        names::ADOPTION_EVENT => AdoptionKind::parse(bytes).map(|kind| match kind {
+            AdoptionKind::ProofReviewed { proof, .. } => (proof, String::new()),
+            AdoptionKind::StageSet { stage, .. } => {
+                (String::new(), format!("stage {}", stage.word()))
+            }
+        }),
         names::REPLAY_ALL_REPORT => match read::<ReplayAllReport>(bytes, REPLAY_ALL_SCHEMA) {
             Err(why) => Err(why),
             Ok(report) => {

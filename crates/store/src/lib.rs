@@ -32,6 +32,8 @@ pub mod names {
     pub const CHANGE_REQUEST: &str = "change-request";
     /// One step in the life of a change; its record has a link `change` to the change's id.
     pub const CHANGE_EVENT: &str = "change-event";
+    /// A signed approval, beside the event that counts it; its record has a link `change`.
+    pub const APPROVAL: &str = "approval";
     pub const REJECTION: &str = "rejection";
     pub const MERGE_REPORT: &str = "merge-report";
     pub const ACCEPTANCE: &str = "acceptance";

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use solvent_engine::command::EvidenceRequest;
 use solvent_engine::govern::Exemption;
 use solvent_engine::govern::signature::SoftwareKey;
 use solvent_engine::{Actor, Answer, Command, Engine, EngineError, Failure, Progress};
@@ -176,6 +177,28 @@ fn approve(
     engine.submit(&actor, &command, progress)?;
     progress.say(&format!("approved {change} by human:{id}, simulated"));
     Ok(())
+}
+
+/// Writes the evidence of a change and checks the folder with the key from outside it. An earlier run's folder
+/// of the same change is kept: it is evidence as of then.
+pub fn evidence(
+    engine: &mut Engine,
+    actor: &Actor,
+    change: &str,
+    folder: &Path,
+    progress: &dyn Progress,
+) -> Result<bool, EngineError> {
+    if !folder.exists() {
+        if let Some(parent) = folder.parent() {
+            fs::create_dir_all(parent).map_err(|e| failed(parent, &e))?;
+        }
+        let command = Command::Evidence(EvidenceRequest {
+            id: change.to_owned(),
+            out: folder.to_owned(),
+        });
+        engine.submit(actor, &command, progress)?;
+    }
+    Ok(solvent_engine::check_evidence(folder, engine.trusted_key())?.sound())
 }
 
 /// Verifies a copy of the ledger in another folder, with the key and the checkpoint from outside it.
