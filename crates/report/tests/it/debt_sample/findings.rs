@@ -321,6 +321,9 @@ pub fn findings() -> Vec<DebtFinding> {
             run: None,
             place: place(r.at.0, r.at.1),
             joined_because: None,
+            joined_how: None,
+            identity: None,
+            suppressed: None,
         }];
         reports.extend(r.also.iter().map(|(tool, rule, why)| ToolReport {
             tool: (*tool).to_owned(),
@@ -328,6 +331,9 @@ pub fn findings() -> Vec<DebtFinding> {
             run: Some(format!("run-{tool}")),
             place: place(r.at.0, r.at.1),
             joined_because: Some((*why).to_owned()),
+            joined_how: Some("same_line".to_owned()),
+            identity: None,
+            suppressed: None,
         }));
         DebtFinding {
             id: r.id.to_owned(),
@@ -351,6 +357,11 @@ pub fn findings() -> Vec<DebtFinding> {
             },
             state: DebtState {
                 word: r.state.0.to_owned(),
+                code: match r.state.0 {
+                    "open" => String::new(),
+                    "accepted" => "accepted".to_owned(),
+                    _ => "verified_fix".to_owned(),
+                },
                 reason: r.state.1.to_owned(),
                 since_ms: (r.state.0 != "open").then_some(NOW - 20 * DAY),
                 evidence: vec![evidence::commit(&commit_id(1))],
@@ -383,11 +394,15 @@ pub fn findings() -> Vec<DebtFinding> {
                 run: Some(format!("run-{tool}")),
                 place: at,
                 joined_because: None,
+                joined_how: None,
+                identity: None,
+                suppressed: None,
             }],
             verdict: verdict((word, why)),
             proof: Unknown("only findings of our own analysis are attacked".to_owned()),
             state: DebtState {
                 word: "open".to_owned(),
+                code: String::new(),
                 reason: String::new(),
                 since_ms: None,
                 evidence: Vec::new(),
@@ -441,6 +456,9 @@ fn quieter() -> impl Iterator<Item = DebtFinding> {
                 run: None,
                 place: at,
                 joined_because: None,
+                joined_how: None,
+                identity: None,
+                suppressed: None,
             }],
             verdict: if n % 3 == 2 {
                 verdict(("reachable", ""))
@@ -452,6 +470,7 @@ fn quieter() -> impl Iterator<Item = DebtFinding> {
             ),
             state: DebtState {
                 word: "open".to_owned(),
+                code: String::new(),
                 reason: String::new(),
                 since_ms: None,
                 evidence: Vec::new(),
