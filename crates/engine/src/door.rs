@@ -246,7 +246,9 @@ impl Engine {
                 _ => Err(lost()),
             },
             Command::Approve { signed, .. } => match found {
-                Found::Change(request) => self.approve(actor, &request.id, signed.as_deref(), &rules),
+                Found::Change(request) => {
+                    self.approve(actor, &request.id, signed.as_deref(), &rules)
+                }
                 _ => Err(lost()),
             },
             Command::Reject { reason, .. } => match found {

@@ -430,10 +430,16 @@ pub(crate) fn refusal_of(
     decision: &Decision,
     at: Option<&Revision>,
 ) -> EngineError {
-    let finding = request.findings.first().map_or("FINDING", |f| f.id.as_str());
+    let finding = request
+        .findings
+        .first()
+        .map_or("FINDING", |f| f.id.as_str());
     let Some(recorded) = &state.revision else {
         let verified = request.verification.verdict == "verified";
-        let why = request.not_proposed.as_deref().unwrap_or("nobody proposed it");
+        let why = request
+            .not_proposed
+            .as_deref()
+            .unwrap_or("nobody proposed it");
         let ids: Vec<&str> = decision.rules.iter().map(|rule| rule.id.as_str()).collect();
         let next = match (verified, is_alone(rules)) {
             (false, _) => format!("make another: `solvent fix {finding}`"),
@@ -448,7 +454,11 @@ pub(crate) fn refusal_of(
             ),
         };
         return EngineError::refused(
-            format!("change {} was not proposed: {why} ({})", request.id, ids.join(", ")),
+            format!(
+                "change {} was not proposed: {why} ({})",
+                request.id,
+                ids.join(", ")
+            ),
             next,
         );
     };

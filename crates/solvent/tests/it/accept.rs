@@ -15,8 +15,21 @@ fn day(days: u32) -> String {
 }
 
 fn accept(repo: &Repo, who: &str, finding: &str, expires: &str) -> Ran {
-    let args = ["accept", finding, "--reason", "the host is going away", "--control"];
-    repo.by(who, &[&args[..], &["only the office network", "--expires", expires]].concat())
+    let args = [
+        "accept",
+        finding,
+        "--reason",
+        "the host is going away",
+        "--control",
+    ];
+    repo.by(
+        who,
+        &[
+            &args[..],
+            &["only the office network", "--expires", expires],
+        ]
+        .concat(),
+    )
 }
 
 fn state(repo: &Repo, finding: &str) -> (String, String) {
@@ -48,18 +61,32 @@ fn a_risk_is_accepted_by_another_than_its_owner_with_words_and_an_end() {
         .expect(5)
         .says("nobody accepts a risk that they own")
         .says("somebody other than the owner");
-    accept(repo, "agent:fixer", finding, &soon).expect(5).says("only a person");
+    accept(repo, "agent:fixer", finding, &soon)
+        .expect(5)
+        .says("only a person");
     accept(repo, "human:cleo", finding, &soon).expect(5);
-    accept(repo, "human:ben", finding, &day(400)).expect(2).says("366 days");
-    accept(repo, "human:ben", finding, "2020-01-01").expect(5).says("365 days");
+    accept(repo, "human:ben", finding, &day(400))
+        .expect(2)
+        .says("366 days");
+    accept(repo, "human:ben", finding, "2020-01-01")
+        .expect(5)
+        .says("365 days");
     accept(repo, "human:ben", finding, "for ever").expect(2);
     assert_eq!(state(repo, finding).0, "open");
-    accept(repo, "human:ben", finding, &soon).expect(0).says(&soon);
+    accept(repo, "human:ben", finding, &soon)
+        .expect(0)
+        .says(&soon);
     let (word, why) = state(repo, finding);
     assert_eq!(word, "accepted");
-    assert!(why.contains("human:ben") && why.contains("the host is going away"), "{why}");
+    assert!(
+        why.contains("human:ben") && why.contains("the host is going away"),
+        "{why}"
+    );
     let status = repo.run(&["status", "--json"]).json();
-    assert_eq!((&status["accepted"], &status["closed"]), (&1.into(), &0.into()));
+    assert_eq!(
+        (&status["accepted"], &status["closed"]),
+        (&1.into(), &0.into())
+    );
 }
 
 const GUARDED: &str = r#"import sqlite3
@@ -97,8 +124,15 @@ fn an_acceptance_ends_when_the_login_check_goes() {
     repo.write("README.md", b"Words\n");
     repo.commit("Words");
     repo.run(&["scan"]);
-    assert_eq!(state(&repo, &finding).0, "accepted", "nothing changed about it");
-    repo.write("app.py", GUARDED.replace("@login_required\n", "").as_bytes());
+    assert_eq!(
+        state(&repo, &finding).0,
+        "accepted",
+        "nothing changed about it"
+    );
+    repo.write(
+        "app.py",
+        GUARDED.replace("@login_required\n", "").as_bytes(),
+    );
     repo.commit("Open it to everybody");
     repo.run(&["scan"]);
     let (word, why) = state(&repo, &finding);

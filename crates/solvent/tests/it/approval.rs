@@ -17,28 +17,27 @@ fn a_base_that_moved_after_the_approval_stops_the_merge() {
         .says(&format!("the base is {} now", &moved[..12]))
         .says(&format!("solvent fix {}", office.finding));
     assert_eq!(office.main(), moved);
-    // The same fix made again is another change: nobody approved it.
-    let again = repo
-        .by("agent:fixer", &["fix", &office.finding, "--json"])
-        .expect(0)
-        .json();
-    assert_ne!(text(&again["id"]), office.change);
-    repo.by("human:cleo", &["merge", &text(&again["id"])])
-        .expect(5)
-        .says("0 of 2 approvals count");
+    office.approve("ben", "ben-too").expect(5);
+    assert!(office.source().contains(FLAW));
 }
 
 #[test]
 fn a_changed_policy_voids_every_approval() {
     let office = Office::at(Stage::Approved);
     let repo = &office.repo;
-    repo.write("solvent-policy/governance.toml", b"findings_owner = \"ana\"\n");
+    repo.write(
+        "solvent-policy/governance.toml",
+        b"findings_owner = \"ana\"\n",
+    );
     repo.commit("Ask fewer people");
     office.merge("cleo").expect(5).says("the policy changed");
     let state = office.review();
     assert_eq!(state["counted"], 0);
     for approval in state["approvals"].as_array().expect("approvals") {
-        assert!(text(&approval["void"]).contains("the policy changed"), "{approval}");
+        assert!(
+            text(&approval["void"]).contains("the policy changed"),
+            "{approval}"
+        );
     }
 }
 
@@ -55,7 +54,9 @@ fn a_person_taken_off_the_list_approved_nothing() {
 #[test]
 fn rules_that_do_not_read_permit_nothing() {
     let office = Office::at(Stage::Approved);
-    office.repo.write("solvent-policy/people.toml", b"[[person]]\nid = 1\n");
+    office
+        .repo
+        .write("solvent-policy/people.toml", b"[[person]]\nid = 1\n");
     office.repo.commit("Break the rules");
     office.merge("cleo").expect(5).says("do not read");
     assert!(office.source().contains(FLAW));

@@ -39,10 +39,18 @@ fn a_new_flaw_is_proven_named_and_fails() {
     let repo = sound(None);
     repo.write("app.py", APP.as_bytes());
     repo.commit("Find people");
-    let report = gate(&repo, &["--sarif", "new.sarif", "--summary", "summary.md"], 1);
+    let report = gate(
+        &repo,
+        &["--sarif", "new.sarif", "--summary", "summary.md"],
+        1,
+    );
     let new = &report["new"][0];
     assert_eq!(
-        (&report["answer"], &new["outcome"], &new["finding"]["weakness"]),
+        (
+            &report["answer"],
+            &new["outcome"],
+            &new["finding"]["weakness"]
+        ),
         (&"fail".into(), &"proven".into(), &"CWE-89".into())
     );
     assert!(text(&new["because"]).contains("app.py"));
@@ -61,7 +69,10 @@ fn a_new_flaw_is_proven_named_and_fails() {
     validate(&repo.path().join("new.sarif"));
 
     let summary = fs::read_to_string(repo.path().join("summary.md")).expect("a file");
-    assert!(summary.contains("CWE-89") || summary.contains(&text(&new["finding"]["id"])), "{summary}");
+    assert!(
+        summary.contains("CWE-89") || summary.contains(&text(&new["finding"]["id"])),
+        "{summary}"
+    );
     assert!(summary.contains("app.py:19"), "{summary}");
     for payload in ["'", "UNION", "SELECT", "--"] {
         let told = summary.replace("|---|---|---|---|---|", "");
@@ -77,7 +88,10 @@ fn what_was_there_before_fails_nothing_and_what_went_closes_nothing() {
     repo.write("app.py", APP.replace("Who sits", "Who works").as_bytes());
     repo.commit("Words");
     let report = gate(&repo, &[], 0);
-    assert_eq!((&report["answer"], &report["known"]), (&"pass".into(), &1.into()));
+    assert_eq!(
+        (&report["answer"], &report["known"]),
+        (&"pass".into(), &1.into())
+    );
     repo.write("app.py", APP.replace(FLAW, REPAIRED).as_bytes());
     repo.commit("Bind it");
     let report = gate(&repo, &[], 0);
@@ -107,7 +121,10 @@ fn a_change_in_a_language_that_is_not_modelled_is_unmeasured() {
     repo.commit("A tool");
     let report = gate(&repo, &[], 3);
     assert_eq!(report["answer"], "unmeasured");
-    assert!(report["unmeasured"].to_string().contains("Ruby"), "{report:#}");
+    assert!(
+        report["unmeasured"].to_string().contains("Ruby"),
+        "{report:#}"
+    );
 }
 
 #[test]
@@ -151,10 +168,27 @@ fn names_of_others_are_no_markup_in_the_summary() {
     let name = "a|b<img src=x>[x](y)`@all.py";
     repo.write(name, APP.as_bytes());
     repo.commit("Find people");
-    let report = gate(&repo, &["--no-attack", "--summary", "summary.md", "--sarif", "new.sarif"], 3);
-    assert_eq!(report["new"].as_array().map(Vec::len), Some(1), "{report:#}");
+    let report = gate(
+        &repo,
+        &[
+            "--no-attack",
+            "--summary",
+            "summary.md",
+            "--sarif",
+            "new.sarif",
+        ],
+        3,
+    );
+    assert_eq!(
+        report["new"].as_array().map(Vec::len),
+        Some(1),
+        "{report:#}"
+    );
     let summary = fs::read_to_string(repo.path().join("summary.md")).expect("a file");
-    assert!(summary.contains("a\\|b&lt;img src=x&gt;\\[x\\]\\(y\\)\\`&#64;all.py:19"), "{summary}");
+    assert!(
+        summary.contains("a\\|b&lt;img src=x&gt;\\[x\\]\\(y\\)\\`&#64;all.py:19"),
+        "{summary}"
+    );
     assert!(!summary.contains("<img"));
     validate(&repo.path().join("new.sarif"));
 }
@@ -165,7 +199,9 @@ fn a_base_that_is_not_here_says_how_to_fetch_it() {
     repo.commit("one more");
     let from = format!("file://{}", repo.path().display());
     let clone = Repo::named("clone");
-    clone.git(&["clone", "-q", "--depth", "1", "--branch", "work", &from, "."]);
+    clone.git(&[
+        "clone", "-q", "--depth", "1", "--branch", "work", &from, ".",
+    ]);
     clone
         .run(&["gate", "--base", "main"])
         .expect(2)
@@ -187,7 +223,10 @@ fn a_change_that_hides_every_way_in_is_unmeasured() {
     repo.write("app.py", b"def broken(:\n");
     repo.commit("Break it");
     let report = gate(&repo, &[], 3);
-    assert!(report["unmeasured"].to_string().contains("app.py"), "{report:#}");
+    assert!(
+        report["unmeasured"].to_string().contains("app.py"),
+        "{report:#}"
+    );
 }
 
 /// The validator that code hosts point to; where it is not installed this says so (see `solvent-report`).
@@ -205,7 +244,14 @@ fn validate(file: &Path) {
     };
     let answer = file.with_extension("answer.json");
     let ran = Command::new(tool)
-        .args(["validate", "--rule-kind", "Sarif;Ghas", "--log", "ForceOverwrite", "--output"])
+        .args([
+            "validate",
+            "--rule-kind",
+            "Sarif;Ghas",
+            "--log",
+            "ForceOverwrite",
+            "--output",
+        ])
         .arg(&answer)
         .arg(file)
         .output()

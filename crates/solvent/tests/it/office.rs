@@ -51,8 +51,7 @@ if __name__ == "__main__":
 "#;
 
 /// The line of [`APP`] that is the flaw, and what a careful person makes of it.
-pub const FLAW: &str =
-    r#"cursor.execute("SELECT room FROM people WHERE name = '" + name + "'")"#;
+pub const FLAW: &str = r#"cursor.execute("SELECT room FROM people WHERE name = '" + name + "'")"#;
 pub const REPAIRED: &str = r#"cursor.execute("SELECT room FROM people WHERE name = ?", (name,))"#;
 
 pub const TESTS: &str = r#"import sqlite3

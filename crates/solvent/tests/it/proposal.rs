@@ -19,7 +19,11 @@ fn rejected(ran: Ran, by: &str) -> Value {
 
 fn decided(change: &Value, by: &str) {
     let (_, reason) = check(change, by);
-    assert_eq!(change["verification"]["reason"], reason, "{:#}", change["verification"]);
+    assert_eq!(
+        change["verification"]["reason"], reason,
+        "{:#}",
+        change["verification"]
+    );
 }
 
 #[test]
@@ -33,7 +37,11 @@ fn an_honest_patch_by_hand_is_verified_and_waits_for_people() {
     let change = office.propose().expect(0).json();
     assert_eq!(change["verification"]["verdict"], "verified", "{change:#}");
     assert_eq!(
-        (&change["origin"], &change["disposition"], &change["not_proposed"]),
+        (
+            &change["origin"],
+            &change["disposition"],
+            &change["not_proposed"]
+        ),
         (&"outside".into(), &"needs_review".into(), &Value::Null)
     );
     assert_eq!(check(&change, "family").0, "passed");
@@ -47,7 +55,10 @@ fn sabotage_is_rejected_by_the_check_that_tells_most() {
         office.repo.write("app.py", app.as_bytes());
         office.propose()
     };
-    let words = rejected(give(APP.replace("    cursor.execute(", "    # repaired\n    cursor.execute(")), "attack_fails");
+    let words = rejected(
+        give(APP.replace("    cursor.execute(", "    # repaired\n    cursor.execute(")),
+        "attack_fails",
+    );
     decided(&words, "attack_fails");
     let closed = APP.replace(
         "        query = parse_qs",
@@ -66,24 +77,42 @@ fn sabotage_is_rejected_by_the_check_that_tells_most() {
 fn a_patch_does_one_thing_and_never_touches_its_judges() {
     let office = Office::at(Stage::Proven);
     let repo = &office.repo;
-    let repaired = APP.replace(FLAW, REPAIRED).replace("('bo', '7')", "('bo', '8')");
-    repo.write("app.py", repaired.as_bytes());
-    let change = rejected(office.propose(), "scope");
-    assert!(check(&change, "scope").1.contains("database"), "{:?}", check(&change, "scope"));
-    // What judges is told by name, whatever else the patch does.
+    let repaired = APP
+        .replace(FLAW, REPAIRED)
+        .replace("('bo', '7')", "('bo', '8')");
     let judges: [(&str, &[u8]); 4] = [
-        ("solvent-policy/governance.toml", b"[quorum]\nlow = 1\nmedium = 1\nhigh = 1\n"),
-        ("solvent-policy/more.cedar", b"permit (principal, action, resource);\n"),
-        ("solvent.toml", b"[target.start]\ncommand = [\"true\"]\nport = 8099\n"),
+        (
+            "solvent-policy/governance.toml",
+            b"[quorum]\nlow = 1\nmedium = 1\nhigh = 1\n",
+        ),
+        (
+            "solvent-policy/more.cedar",
+            b"permit (principal, action, resource);\n",
+        ),
+        (
+            "solvent.toml",
+            b"[target.start]\ncommand = [\"true\"]\nport = 8099\n",
+        ),
         ("test_app.py", b"def test_nothing():\n    pass\n"),
     ];
+    repo.write("app.py", repaired.as_bytes());
     for (path, content) in judges {
         repo.write(path, content);
-        let change = rejected(office.propose(), "scope");
-        let (_, reason) = check(&change, "scope");
-        assert!(reason.contains(path), "{path}: {reason}");
-        assert_eq!(change["risk"]["class"], if path.starts_with("solvent-policy") { "high" } else { "medium" }, "{path}");
     }
+    let change = rejected(office.propose(), "scope");
+    assert_eq!(check(&change, "attack_fails").0, "passed");
+    let checks = change["verification"]["checks"].as_array().expect("checks");
+    let scope = checks
+        .iter()
+        .find(|c| c["name"] == "scope")
+        .expect("a check");
+    let told = scope["detail"].to_string();
+    for named in judges.iter().map(|(path, _)| *path).chain(["database"]) {
+        assert!(told.contains(named), "no `{named}` in {told}");
+    }
+    let reasons = change["risk"]["reasons"].to_string();
+    assert!(reasons.contains("solvent-policy"), "{reasons}");
+    assert_eq!(office.source(), APP);
 }
 
 #[test]
@@ -103,7 +132,9 @@ fn patches_that_are_none_are_usage_errors_and_write_nothing() {
     office.propose_bytes(b"").expect(2);
     let before = files();
     let adds = |path: &str| {
-        format!("diff --git a/{path} b/{path}\nnew file mode 100755\n--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+echo mine\n")
+        format!(
+            "diff --git a/{path} b/{path}\nnew file mode 100755\n--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+echo mine\n"
+        )
     };
     let link = "diff --git a/out b/out\nnew file mode 120000\n--- /dev/null\n+++ b/out\n@@ -0,0 +1 @@\n+../../escape\n\\ No newline at end of file\n\
                 diff --git a/out/x b/out/x\nnew file mode 100644\n--- /dev/null\n+++ b/out/x\n@@ -0,0 +1 @@\n+mine\n";
@@ -141,9 +172,13 @@ fn patches_that_are_none_are_usage_errors_and_write_nothing() {
     repo.run(&["propose", &office.finding, "--patch", "nowhere.patch"])
         .expect(2)
         .says("cannot read the patch");
-    repo.run(&["propose", "ffffffff", "--patch", "../a.patch"]).expect(2);
+    repo.run(&["propose", "ffffffff", "--patch", "../a.patch"])
+        .expect(2);
     assert!(!std::path::Path::new("/tmp/solvent-it-escape.sh").exists());
     assert_eq!(repo.git_says(&["status", "--porcelain"]), "");
-    assert_eq!(text(&repo.run(&["changes", "--json"]).json()["changes"][0]), "");
+    assert_eq!(
+        text(&repo.run(&["changes", "--json"]).json()["changes"][0]),
+        ""
+    );
     office.ledger_is_sound();
 }

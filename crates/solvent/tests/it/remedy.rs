@@ -43,9 +43,12 @@ fn two_people_close_a_flaw_that_an_agent_repaired() {
         .expect(5)
         .says("0 of 2 approvals count")
         .says("2 more of ben, cleo approve");
-    repo.by("agent:fixer", &["approve", &office.change, "--key", &key("ben")])
-        .expect(5)
-        .says("only a person approves");
+    repo.by(
+        "agent:fixer",
+        &["approve", &office.change, "--key", &key("ben")],
+    )
+    .expect(5)
+    .says("only a person approves");
     office
         .approve("ana", "ben")
         .expect(5)
@@ -59,12 +62,18 @@ fn two_people_close_a_flaw_that_an_agent_repaired() {
         .says("1 of 2 approvals count")
         .says("1 more of cleo");
     office.approve("ben", "ben-too").expect(0);
-    office.merge("cleo").expect(5).says("1 of 2 approvals count");
+    office
+        .merge("cleo")
+        .expect(5)
+        .says("1 of 2 approvals count");
     repo.by("human:ben", &["explain", &office.change])
         .expect(5)
         .says("invariant/quorum-is-met");
     let state = office.review();
-    assert_eq!((&state["counted"], &state["needed"]), (&1.into(), &2.into()));
+    assert_eq!(
+        (&state["counted"], &state["needed"]),
+        (&1.into(), &2.into())
+    );
     assert_eq!(office.main(), before, "nothing refused moves the branch");
 
     office.approve("cleo", "cleo").expect(0);
@@ -86,7 +95,10 @@ fn two_people_close_a_flaw_that_an_agent_repaired() {
     assert!(office.source().contains(REPAIRED), "the checkout follows");
     repo.run(&["scan"]).expect(0);
     let status = repo.run(&["status", "--json"]).json();
-    assert_eq!((&status["closed"], &status["reachable"]), (&1.into(), &0.into()));
+    assert_eq!(
+        (&status["closed"], &status["reachable"]),
+        (&1.into(), &0.into())
+    );
     assert_eq!(office.review()["status"], "closed");
     office.ledger_is_sound();
 }
@@ -124,7 +136,15 @@ fn a_signature_made_by_openssh_is_taken_and_of_other_bytes_or_another_person_is_
     let at = |name: &str| repo.path().join("..").join(name);
     fs::write(at("statement"), &statement).expect("a file");
     let signed = Command::new("ssh-keygen")
-        .args(["-q", "-Y", "sign", "-n", "solvent-approval", "-f", &key("cleo")])
+        .args([
+            "-q",
+            "-Y",
+            "sign",
+            "-n",
+            "solvent-approval",
+            "-f",
+            &key("cleo"),
+        ])
         .arg(at("statement"))
         .status();
     assert!(signed.expect("ssh-keygen runs").success());
@@ -134,9 +154,15 @@ fn a_signature_made_by_openssh_is_taken_and_of_other_bytes_or_another_person_is_
         let rest = ["--public-key", &public, "--signed", text];
         repo.by(who, &[&args[..], &rest[..]].concat())
     };
-    let digit = statement.rfind(|c: char| c.is_ascii_digit()).expect("a digit");
+    let digit = statement
+        .rfind(|c: char| c.is_ascii_digit())
+        .expect("a digit");
     let mut other = statement.clone().into_bytes();
-    other[digit] = if other[digit] == b'9' { b'8' } else { other[digit] + 1 };
+    other[digit] = if other[digit] == b'9' {
+        b'8'
+    } else {
+        other[digit] + 1
+    };
     fs::write(at("other"), &other).expect("a file");
     give("human:cleo", "../other")
         .expect(5)
@@ -145,10 +171,14 @@ fn a_signature_made_by_openssh_is_taken_and_of_other_bytes_or_another_person_is_
         .expect(5)
         .says("signed in the name of cleo");
     assert_eq!(office.review()["counted"], 0);
-    give("human:cleo", "../statement").expect(0).says("human:cleo");
+    give("human:cleo", "../statement")
+        .expect(0)
+        .says("human:cleo");
     assert_eq!(office.review()["counted"], 1);
     fs::write(at("cut"), &statement[..statement.len() / 2]).expect("a file");
-    give("human:cleo", "../cut").expect(2).says("not an approval");
+    give("human:cleo", "../cut")
+        .expect(2)
+        .says("not an approval");
 }
 
 #[test]
@@ -158,8 +188,11 @@ fn a_rejected_change_is_not_merged_whatever_was_approved() {
     repo.by("human:ben", &["reject", &office.change, "--reason", " "])
         .expect(2)
         .says("needs words");
-    repo.by("human:ben", &["reject", &office.change, "--reason", "wait for the freeze"])
-        .expect(0);
+    repo.by(
+        "human:ben",
+        &["reject", &office.change, "--reason", "wait for the freeze"],
+    )
+    .expect(0);
     office
         .merge("cleo")
         .expect(5)
@@ -174,7 +207,9 @@ fn a_commit_that_brings_the_flaw_back_is_named_and_reopens_it() {
     let repo = &office.repo;
     let status = || repo.run(&["status", "--json"]).json();
     assert_eq!(status()["closed"], 1);
-    repo.run(&["replay", "--all"]).expect(0).says("not reproduced");
+    repo.run(&["replay", "--all"])
+        .expect(0)
+        .says("not reproduced");
     repo.write("NOTES.md", b"one\n");
     repo.commit("Take notes");
     repo.write("app.py", office.source().replace(REPAIRED, FLAW).as_bytes());
@@ -186,7 +221,10 @@ fn a_commit_that_brings_the_flaw_back_is_named_and_reopens_it() {
     }
     let report = repo.run(&["replay", "--all", "--json"]).expect(1).json();
     let result = &report["results"][0];
-    assert_eq!((&result["outcome"], &result["regress"]), (&"proven".into(), &true.into()));
+    assert_eq!(
+        (&result["outcome"], &result["regress"]),
+        (&"proven".into(), &true.into())
+    );
     let suspects = result["suspects"].as_array().expect("suspects");
     assert_eq!(suspects.len(), 1, "{result:#}");
     let named = text(&suspects[0]);
@@ -195,23 +233,37 @@ fn a_commit_that_brings_the_flaw_back_is_named_and_reopens_it() {
         "{named}"
     );
     let after = status();
-    assert_eq!((&after["closed"], &after["reopened"]), (&0.into(), &1.into()));
-    repo.run(&["show", &office.finding]).expect(0).says("reopened");
+    assert_eq!(
+        (&after["closed"], &after["reopened"]),
+        (&0.into(), &1.into())
+    );
+    repo.run(&["show", &office.finding])
+        .expect(0)
+        .says("reopened");
 }
 
 #[test]
 fn proofs_are_reviewed_by_people_and_the_count_says_so() {
     let office = Office::at(Stage::Proven);
     let repo = &office.repo;
-    repo.by("agent:fixer", &["review-proof", &office.finding, "--verdict", "upheld"])
-        .expect(5)
-        .says("only a person");
-    repo.by("human:ben", &["review-proof", &office.finding, "--verdict", "disputed"])
-        .expect(2)
-        .says("needs words");
-    repo.by("human:ben", &["review-proof", &office.finding, "--verdict", "upheld"])
-        .expect(0)
-        .says("1 proofs reviewed, 0 disputed");
+    repo.by(
+        "agent:fixer",
+        &["review-proof", &office.finding, "--verdict", "upheld"],
+    )
+    .expect(5)
+    .says("only a person");
+    repo.by(
+        "human:ben",
+        &["review-proof", &office.finding, "--verdict", "disputed"],
+    )
+    .expect(2)
+    .says("needs words");
+    repo.by(
+        "human:ben",
+        &["review-proof", &office.finding, "--verdict", "upheld"],
+    )
+    .expect(0)
+    .says("1 proofs reviewed, 0 disputed");
 }
 
 #[test]
