@@ -143,7 +143,7 @@ fn made() -> Made {
         repo.run(&["replay", &id]);
         repo.run(&["show", &id, "--open"]).expect(0);
     } else {
-        println!(
+        eprintln!(
             "unmeasured: evidence of a proven flaw: {}",
             state["proof"]["reason"]
         );
@@ -287,7 +287,7 @@ fn two_programs_find_a_folder_sound_and_every_change_to_it() {
         missed.len()
     );
     assert!(tried >= 300, "only {tried} were tried");
-    println!("{tried} changes, all seen by both: {kinds:?}");
+    eprintln!("{tried} changes, all seen by both: {kinds:?}");
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn reads_answer_while_a_campaign_runs_in_another_process() {
             if let Some(err) = campaign.0.stderr.as_mut() {
                 let _ = err.read_to_string(&mut words);
             }
-            println!("unmeasured: reads beside a campaign: it ended at once: {words}");
+            eprintln!("unmeasured: reads beside a campaign: it ended at once: {words}");
             return;
         }
         let log = repo.run(&["log", "--json"]).expect(0).json();

@@ -69,7 +69,7 @@ fn share(tally: &Tally, of: &dyn Fn(&str) -> Vec<String>) -> Share {
 }
 
 /// References to changes by one class of origin; to all of them for the empty word.
-fn references<'c>(changes: &[&'c Change], by: &str) -> Vec<String> {
+fn references(changes: &[&Change], by: &str) -> Vec<String> {
     changes
         .iter()
         .filter(|c| by.is_empty() || attribution(&c.origin).by == by)
