@@ -223,6 +223,19 @@ fn pages(
 fn look(repo: &Path, pages: &Pages, closed: &[Closed]) -> String {
     let at = repo.display();
     let mut parts = vec![("Look at it", vec![pages.report.clone(), pages.debt.clone()])];
+    if let Some(folder) = pages.evidence.first() {
+        parts.push((
+            "What an auditor gets, to read and to check offline",
+            vec![
+                format!("{folder}/index.html"),
+                format!("python3 {folder}/check.py {folder} --key KEY"),
+            ],
+        ));
+        parts.push((
+            "KEY, which is kept elsewhere",
+            vec![format!("ledger head {at}")],
+        ));
+    }
     if let Some(one) = closed.first() {
         parts.push((
             "One change, as an approver saw it",
@@ -246,7 +259,7 @@ fn next(parts: &[(&str, Vec<String>)]) -> String {
     let solvent = std::env::args()
         .next()
         .unwrap_or_else(|| "solvent".to_owned());
-    let ours = ["review ", "replay ", "log ", "debt ", "prove "];
+    let ours = ["review ", "replay ", "log ", "ledger ", "debt ", "prove "];
     let mut out = String::new();
     for (title, lines) in parts {
         out.push_str(&format!("\n{title}\n"));
