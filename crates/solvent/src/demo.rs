@@ -120,7 +120,13 @@ fn full(
             _ => return Err(unexpected()),
         }
     } else {
-        engine.submit(actor, &Command::Scan, progress)?;
+        // Nothing is reachable now, which measures every entry point without an attack.
+        let request = ProveRequest {
+            attack: Attack::Findings(Vec::new()),
+            max_requests: 2_000,
+            max_seconds: 600,
+        };
+        engine.submit(actor, &Command::Prove(request), progress)?;
         None
     };
     let pages = pages(engine, args, actor, repo, &closed, progress)?;
