@@ -3,9 +3,11 @@
 //! It does not know how records are stored, signed or shown. Every document carries `schema`, for
 //! example `solvent.scan/v1`; a field is never reused for another meaning, and a reader refuses a
 //! schema it does not know. [`view`] is what people and programs read, [`debt`] the figures on one
-//! repository, [`capsule`] the reproducer file, [`record`] the ledger's entries.
+//! repository, [`capsule`] the reproducer file, [`remediation`] a patch and what is decided about it,
+//! [`record`] the ledger's entries.
 
 pub mod capsule;
 pub mod debt;
 pub mod record;
+pub mod remediation;
 pub mod view;

@@ -6,6 +6,7 @@
 //! [`Store`] (what can be asked), then `fold` (what a record changes), then `sqlite`.
 
 mod answer;
+mod decided;
 mod fold;
 mod source;
 mod sqlite;
@@ -25,6 +26,15 @@ pub mod names {
     pub const SCAN_REPORT: &str = "scan-report";
     pub const PROVE_REPORT: &str = "prove-report";
     pub const REPLAY_REPORT: &str = "replay-report";
+    pub const CHANGE_REQUEST: &str = "change-request";
+    pub const APPROVAL: &str = "approval";
+    pub const REJECTION: &str = "rejection";
+    pub const MERGE_REPORT: &str = "merge-report";
+    pub const ACCEPTANCE: &str = "acceptance";
+    pub const PROOF_REVIEW: &str = "proof-review";
+    pub const STAGE: &str = "stage";
+    pub const REPLAY_ALL_REPORT: &str = "replay-all-report";
+    pub const GATE_REPORT: &str = "gate-report";
 }
 
 /// Answers about the ledger, and the fold that keeps them true.
@@ -62,6 +72,9 @@ pub trait Store {
     fn latest_scan(&mut self, subject: Option<&str>) -> Result<Option<ScanReport>, StoreError>;
 
     fn latest_prove(&mut self, subject: Option<&str>) -> Result<Option<ProveReport>, StoreError>;
+
+    /// What was proposed and decided, oldest first: outputs named `kind` (of [`names`]) about `key`.
+    fn documents(&mut self, kind: &str, key: Option<&str>) -> Result<Vec<Document>, StoreError>;
 
     /// Every row of every table as text, in key order, for comparison.
     fn dump(&mut self) -> Result<String, StoreError>;
@@ -128,6 +141,18 @@ pub struct Change {
     pub what: String,
     /// The new word.
     pub word: String,
+}
+
+/// One document of a decision.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Document {
+    /// Index of the record.
+    pub index: u64,
+    pub time_ms: i64,
+    /// `human:ana`
+    pub actor: String,
+    /// JSON, of the schema that its kind has.
+    pub body: String,
 }
 
 /// Why a question has no answer.

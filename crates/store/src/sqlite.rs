@@ -13,14 +13,17 @@ use sqlx::{Column as _, ConnectOptions as _, Connection as _, Row as _, SqliteCo
 use tokio::runtime::Runtime;
 
 use crate::source::{Source, SourceError};
-use crate::{Change, Filter, LogFilter, Store, StoreError, answer, fold};
+use crate::{Change, Document, Filter, LogFilter, Store, StoreError, answer, fold};
 
 /// The tables, in steps. A database made by other steps is folded again, not migrated: it holds
 /// nothing that the ledger does not.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_projections.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_projections.sql"),
+    include_str!("../migrations/0002_decisions.sql"),
+];
 
 /// Raised when the fold itself changes, so that rows of an older fold are not taken for current.
-const FOLD_VERSION: i64 = 1;
+const FOLD_VERSION: i64 = 2;
 
 /// Records folded in one transaction while catching up.
 const CHUNK: u64 = 512;
@@ -156,6 +159,11 @@ impl Store for SqliteStore {
     fn latest_prove(&mut self, subject: Option<&str>) -> Result<Option<ProveReport>, StoreError> {
         self.runtime
             .block_on(answer::latest_prove(&mut self.conn, subject))
+    }
+
+    fn documents(&mut self, kind: &str, key: Option<&str>) -> Result<Vec<Document>, StoreError> {
+        self.runtime
+            .block_on(answer::documents(&mut self.conn, kind, key))
     }
 
     fn dump(&mut self) -> Result<String, StoreError> {
