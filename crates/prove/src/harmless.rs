@@ -261,19 +261,28 @@ fn twins(
             }
         }
     }
-    // A form as a visitor sends it, with every field that it has.
+    // A form as a visitor sends it, with every field that it has, and other choices where it offers some.
     for (page, form) in &harvest.forms {
         let action = if form.action.is_empty() {
             page
         } else {
             &form.action
         };
-        if answers(entry, &form.method)
-            && form.method != "GET"
-            && match_route(entry, action).is_some()
-            && let Some(plan) = form_plan(page, form, who, None)
+        if form.method == "GET"
+            || !answers(entry, &form.method)
+            || match_route(entry, action).is_none()
         {
-            add(Origin::Pages, "the form as it stands", plan, script);
+            continue;
+        }
+        for (at, form) in choices(form).iter().enumerate() {
+            if let Some(plan) = form_plan(page, form, who, None) {
+                add(
+                    Origin::Pages,
+                    &format!("the form, choice {}", at + 1),
+                    plan,
+                    script,
+                );
+            }
         }
     }
     if family == Some(Family::Path) {
@@ -500,6 +509,25 @@ fn encoded(pairs: &[(&str, String)]) -> String {
         .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
         .collect::<Vec<_>>()
         .join("&")
+}
+
+/// The form as it stands, then with each of its lists set to other values on offer.
+fn choices(form: &Form) -> Vec<Form> {
+    let mut out = vec![form.clone()];
+    for (at, field) in form.fields.iter().enumerate() {
+        for option in field
+            .options
+            .iter()
+            .filter(|o| **o != field.value)
+            .take(MAX_KEPT)
+        {
+            let mut other = form.clone();
+            other.fields[at].value.clone_from(option);
+            out.push(other);
+        }
+    }
+    out.truncate(2 * MAX_KEPT);
+    out
 }
 
 /// A form filled as a visitor would, its hidden fields taken from the page of the same session. Forms that
