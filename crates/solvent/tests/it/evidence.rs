@@ -75,7 +75,11 @@ fn read(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
-        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
         if path.is_dir() {
             for (inner, bytes) in read(&path) {
                 files.insert(format!("{name}/{inner}"), bytes);
@@ -98,7 +102,10 @@ fn write(folder: &Path, files: &BTreeMap<String, Vec<u8>>) {
 
 /// The manifest as whoever changed the folder would make it anew.
 fn relist(files: &mut BTreeMap<String, Vec<u8>>) {
-    let old = String::from_utf8_lossy(&files["manifest.sha256"]).into_owned();
+    let Some(old) = files.get("manifest.sha256") else {
+        return;
+    };
+    let old = String::from_utf8_lossy(old).into_owned();
     let listed: Vec<String> = old
         .lines()
         .filter_map(|line| line.split_once("  ").map(|(_, name)| name.to_owned()))
@@ -131,12 +138,18 @@ fn made() -> Made {
     repo.run(&["prove"]);
     let list = repo.run(&["findings", "--all", "--json"]).json();
     let state = &list["findings"][0];
-    let id = state["finding"]["id"].as_str().expect("a finding").to_owned();
+    let id = state["finding"]["id"]
+        .as_str()
+        .expect("a finding")
+        .to_owned();
     if state["proof"]["outcome"] == "proven" {
         repo.run(&["replay", &id]);
         repo.run(&["show", &id, "--open"]).expect(0);
     } else {
-        println!("unmeasured: evidence of a proven flaw: {}", state["proof"]["reason"]);
+        println!(
+            "unmeasured: evidence of a proven flaw: {}",
+            state["proof"]["reason"]
+        );
     }
     repo.run(&["evidence", &id, "--out", "evidence"])
         .expect(0)
@@ -167,12 +180,18 @@ fn two_programs_find_a_folder_sound_and_every_change_to_it() {
 
     // Another key, and no key.
     let other = Repo::with(&[("app.py", TINY_APP)]);
-    let wrong = other.run(&["init", "--json"]).json()["key"].as_str().expect("a key").to_owned();
-    repo.run(&["evidence", "check", "evidence", "--key", &wrong]).expect(1);
+    let wrong = other.run(&["init", "--json"]).json()["key"]
+        .as_str()
+        .expect("a key")
+        .to_owned();
+    repo.run(&["evidence", "check", "evidence", "--key", &wrong])
+        .expect(1);
     python(&out, &wrong).expect(1);
-    repo.run(&["evidence", "check", "evidence", "--key", "no key"]).expect(2);
+    repo.run(&["evidence", "check", "evidence", "--key", "no key"])
+        .expect(2);
     python(&out, "no key").expect(2);
-    repo.run(&["evidence", "check", ".", "--key", &key]).expect(2);
+    repo.run(&["evidence", "check", ".", "--key", &key])
+        .expect(2);
 
     // On another path, and by the checker of the program.
     let files = read(&out);
@@ -229,17 +248,29 @@ fn two_programs_find_a_folder_sound_and_every_change_to_it() {
         changed.insert(with.clone(), bytes.clone());
         attempt("swapped", &format!("{name} and {with}"), &changed);
         relist(&mut changed);
-        attempt("swapped, listed anew", &format!("{name} and {with}"), &changed);
+        attempt(
+            "swapped, listed anew",
+            &format!("{name} and {with}"),
+            &changed,
+        );
         let mut changed = files.clone();
         changed.insert(format!("{name}.more"), bytes.clone());
         attempt("added", name, &changed);
     }
     // Words that a reader would believe, each with a manifest made anew.
     for (name, from, to) in [
-        ("evidence.json", "\"unknown\": [", "\"unknown\": [{\"what\": \"x\", \"why\": \"y\"},"),
+        (
+            "evidence.json",
+            "\"unknown\": [",
+            "\"unknown\": [{\"what\": \"x\", \"why\": \"y\"},",
+        ),
         ("evidence.json", "\"answer\": \"yes\"", "\"answer\": \"no\""),
         ("evidence.json", "human:ana", "human:bob"),
-        ("evidence.json", "\"state\": \"sealed\"", "\"state\": \"unreadable\""),
+        (
+            "evidence.json",
+            "\"state\": \"sealed\"",
+            "\"state\": \"unreadable\"",
+        ),
         ("evidence.json", "\"pointer\": \"/", "\"pointer\": \"//"),
         ("index.html", "Evidence", "Proof"),
         ("README.txt", "Get the log's key", "You need no key"),
@@ -253,7 +284,11 @@ fn two_programs_find_a_folder_sound_and_every_change_to_it() {
         attempt("words", &format!("{name}: {to}"), &changed);
     }
     let tried: u32 = kinds.values().sum();
-    assert!(missed.is_empty(), "{} of {tried} not seen: {missed:#?}", missed.len());
+    assert!(
+        missed.is_empty(),
+        "{} of {tried} not seen: {missed:#?}",
+        missed.len()
+    );
     assert!(tried >= 300, "only {tried} were tried");
     println!("{tried} changes, all seen by both: {kinds:?}");
 }
@@ -262,7 +297,8 @@ fn two_programs_find_a_folder_sound_and_every_change_to_it() {
 fn the_folder_of_one_finding_opens_no_other_and_no_attack() {
     let Made { repo, out, key, id } = made();
     let evidence: serde_json::Value =
-        serde_json::from_slice(&fs::read(out.join("evidence.json")).expect("evidence")).expect("JSON");
+        serde_json::from_slice(&fs::read(out.join("evidence.json")).expect("evidence"))
+            .expect("JSON");
     let proven = evidence["about"]["standing"]
         .as_str()
         .is_some_and(|s| s.starts_with("proven"));
@@ -290,12 +326,20 @@ fn the_folder_of_one_finding_opens_no_other_and_no_attack() {
             assert!(actions.contains(&action), "{action} in {actions:?}");
         }
         // The attack itself is nowhere: its marks are in the capsule only.
-        let shown = repo.run(&["show", &id, "--open", "--save", "capsule.json"]).expect(0);
+        let shown = repo
+            .run(&["show", &id, "--open", "--save", "capsule.json"])
+            .expect(0);
         assert!(shown.out.contains("curl"));
         let capsule: serde_json::Value =
-            serde_json::from_slice(&fs::read(repo.path().join("capsule.json")).expect("a capsule")).expect("JSON");
-        let payload = capsule["payloads"]["attack"][0]["text"].as_str().expect("a payload");
-        let payload = payload.split("{{").max_by_key(|piece| piece.len()).expect("a piece");
+            serde_json::from_slice(&fs::read(repo.path().join("capsule.json")).expect("a capsule"))
+                .expect("JSON");
+        let payload = capsule["payloads"]["attack"][0]["text"]
+            .as_str()
+            .expect("a payload");
+        let payload = payload
+            .split("{{")
+            .max_by_key(|piece| piece.len())
+            .expect("a piece");
         for (name, bytes) in read(&out) {
             assert!(
                 payload.len() < 6 || !String::from_utf8_lossy(&bytes).contains(payload),
@@ -304,11 +348,22 @@ fn the_folder_of_one_finding_opens_no_other_and_no_attack() {
         }
     }
     // The same place is not written over, and what is not there is said.
-    repo.run(&["evidence", &id, "--out", "evidence"]).expect(2).says("there already");
-    repo.run(&["evidence", "ffffffffff", "--out", "other"]).expect(2).says("neither a finding nor a change");
+    repo.run(&["evidence", &id, "--out", "evidence"])
+        .expect(2)
+        .says("there already");
+    repo.run(&["evidence", "ffffffffff", "--out", "other"])
+        .expect(2)
+        .says("neither a finding nor a change");
     assert!(!repo.path().join("other").exists());
     // The export is in the record, and the ledger is as it should be.
     repo.run(&["log"]).says("evidence");
     let ledger = repo.path().join(".solvent/ledger");
-    repo.run(&["ledger", "verify", &ledger.display().to_string(), "--key", &key]).expect(0);
+    repo.run(&[
+        "ledger",
+        "verify",
+        &ledger.display().to_string(),
+        "--key",
+        &key,
+    ])
+    .expect(0);
 }
