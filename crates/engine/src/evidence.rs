@@ -120,6 +120,7 @@ pub(crate) fn write(engine: &mut Engine, request: &EvidenceRequest) -> Result<Ac
         answer: Answer::Evidence(Box::new(written)),
         status: Status::Done,
         outputs: vec![item],
+        links: Vec::new(),
     })
 }
 

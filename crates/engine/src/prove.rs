@@ -96,6 +96,7 @@ pub(crate) fn prove(
         answer: Answer::Proved(Box::new(report)),
         status,
         outputs,
+        links: Vec::new(),
     })
 }
 
@@ -191,10 +192,11 @@ pub(crate) fn replay(
         answer: Answer::Replayed(Box::new(report)),
         status,
         outputs,
+        links: Vec::new(),
     })
 }
 
-fn recipe(repo: &Repo) -> Result<Recipe, EngineError> {
+pub(crate) fn recipe(repo: &Repo) -> Result<Recipe, EngineError> {
     proving::infer(&repo.root, &[]).map_err(|e| {
         EngineError::usage(
             e.to_string(),
@@ -331,13 +333,13 @@ fn run(
     Ok((prepared, campaign))
 }
 
-fn seed(engine: &Engine) -> u64 {
+pub(crate) fn seed(engine: &Engine) -> u64 {
     let mut bytes = [0; 8];
     engine.host.random(&mut bytes);
     u64::from_le_bytes(bytes)
 }
 
-fn show(progress: &dyn Progress, event: proving::Progress) {
+pub(crate) fn show(progress: &dyn Progress, event: proving::Progress) {
     match event {
         proving::Progress::Stage(text) => progress.stage(&text),
         proving::Progress::Step { done, total, item } => progress.step(done, total, &item),
@@ -369,7 +371,7 @@ fn recipe_view(recipe: &Recipe) -> TargetView {
     }
 }
 
-fn target_view(prepared: &Prepared, start: Duration) -> TargetView {
+pub(crate) fn target_view(prepared: &Prepared, start: Duration) -> TargetView {
     TargetView {
         recipe_digest: prepared.recipe_digest.to_string(),
         interpreter: format!("Python {}", prepared.interpreter.full),
@@ -404,7 +406,7 @@ fn not_tried(finding: &Finding, reason: &InconclusiveReason) -> CaseResult {
 }
 
 /// An inconclusive reason in words.
-fn reason_text(reason: &InconclusiveReason) -> String {
+pub(crate) fn reason_text(reason: &InconclusiveReason) -> String {
     match reason {
         InconclusiveReason::NoSandbox(why) => format!("no sandbox: {why}"),
         InconclusiveReason::PrepareFailed(why) => format!("could not prepare the target: {why}"),

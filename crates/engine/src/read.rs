@@ -1,6 +1,7 @@
 //! Answers that change nothing and need no record.
 
 use solvent_base::System as _;
+use solvent_protocol::remediation::Lifecycle;
 use solvent_protocol::view::{
     FindingList, FindingState, FullReport, LedgerHead, LogReport, ScanReport, ShowReport,
     StatusReport, Subject, Unmeasured,
@@ -46,7 +47,26 @@ impl View<'_> {
         status
             .unmeasured
             .extend(self.stale(status.subject.as_ref())?);
+        let ended = self.ended()?;
+        status.accepted = status.accepted.saturating_sub(ended);
+        status.reopened += ended;
         Ok(status)
+    }
+
+    /// Acceptances that ran out: no record says so, the clock does.
+    fn ended(&mut self) -> Result<u64, EngineError> {
+        let filter = Filter {
+            subject: Some(self.repo.name()),
+            presence: Presence::Ever,
+            ..Filter::present()
+        };
+        let list = self.store.findings(&filter).map_err(|e| store_error(&e))?;
+        let asked = self.asked_ms;
+        Ok(list
+            .findings
+            .iter()
+            .filter(|f| f.lifecycle.state == "accepted" && ended(&f.lifecycle, asked))
+            .count() as u64)
     }
 
     /// What the newest scan and the newest campaign do not say about the checkout as it is.
@@ -103,15 +123,22 @@ impl View<'_> {
             presence: Presence::Newest,
             ..Filter::present()
         };
-        self.store.findings(&filter).map_err(|e| store_error(&e))
+        let mut list = self.store.findings(&filter).map_err(|e| store_error(&e))?;
+        for state in &mut list.findings {
+            age(&mut state.lifecycle, self.asked_ms);
+        }
+        Ok(list)
     }
 
     /// One finding by its id or the start of it.
     pub fn show(&mut self, id: &str) -> Result<ShowReport, EngineError> {
         let name = self.repo.name();
-        self.store
+        let mut shown = self
+            .store
             .show(Some(&name), id)
-            .map_err(|e| store_error(&e))
+            .map_err(|e| store_error(&e))?;
+        age(&mut shown.state.lifecycle, self.asked_ms);
+        Ok(shown)
     }
 
     /// The newest records.
@@ -154,6 +181,23 @@ impl View<'_> {
                 "run `solvent scan` or `solvent prove` first",
             )
         })
+    }
+}
+
+fn ended(lifecycle: &Lifecycle, asked_ms: i64) -> bool {
+    lifecycle.expires_ms.is_some_and(|ms| ms <= asked_ms)
+}
+
+/// What the clock does to a decision: an acceptance ends.
+fn age(lifecycle: &mut Lifecycle, asked_ms: i64) {
+    match lifecycle.state.as_str() {
+        "" => "open".clone_into(&mut lifecycle.state),
+        "accepted" if ended(lifecycle, asked_ms) => {
+            lifecycle.why = format!("the acceptance ended; it was {}", lifecycle.why);
+            lifecycle.since_ms = lifecycle.expires_ms.unwrap_or(lifecycle.since_ms);
+            "reopened".clone_into(&mut lifecycle.state);
+        }
+        _ => {}
     }
 }
 

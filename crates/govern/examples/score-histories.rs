@@ -5,7 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failing set-up is a failing run")]
 
-#[path = "../tests/histories/mod.rs"]
+#[path = "../tests/all/histories/mod.rs"]
 mod histories;
 
 use std::io::Write as _;

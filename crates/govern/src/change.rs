@@ -4,7 +4,10 @@
 //! and the time: nothing that an earlier run concluded is trusted, signatures included. An approval that
 //! does not count says why ([`Void`]). [`may`] then asks the policy, with the facts of the state.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod explain;
+mod judge;
+
+use std::collections::BTreeSet;
 use std::fmt;
 
 use solvent_protocol::adoption::Stage;
@@ -15,13 +18,17 @@ use solvent_protocol::change::{
 use solvent_protocol::record::ActorKind;
 
 use crate::decide::{Decision, decide};
-use crate::people::{Governance, Identity, Mode, Person};
+use crate::people::Governance;
 use crate::request::{
-    Action, Actor, ActorState, ChangeFacts, Clock, Course, PolicySource, PolicyTouch, QuorumState,
-    Request, RevisionState, Stakes, Target, Writer,
+    Action, Actor, ChangeFacts, Clock, Course, PolicySource, PolicyTouch, QuorumState, Request,
+    RevisionState, Target, Writer,
 };
 use crate::risk;
-use crate::signature::{Key, verify};
+
+use explain::{explain, missing};
+use judge::{Roles, could_sign, judge, needs_presence};
+
+pub use judge::seen;
 
 /// By what a change is judged.
 #[derive(Clone, Copy)]
@@ -152,6 +159,8 @@ pub struct Approval {
     pub by: String,
     pub at_ms: i64,
     pub statement: ApprovalStatement,
+    /// Public key that signed, in OpenSSH's form.
+    pub key: String,
     /// As the signature shows it now, whatever was recorded.
     pub presence: Presence,
     /// Empty when it counts.
@@ -304,10 +313,7 @@ pub fn fold(id: &str, events: &[Event], court: &Court<'_>) -> ChangeState {
         missing: Vec::new(),
         unattributed: reading.unattributed,
     };
-    let mut roles = Roles {
-        court,
-        asked: BTreeMap::new(),
-    };
+    let mut roles = Roles::new(court);
     state.approvals = reading
         .approvals
         .iter()
@@ -490,151 +496,20 @@ impl<'e> Reading<'e> {
     }
 }
 
-fn judge(
-    raw: &Raw<'_>,
-    reading: &Reading<'_>,
-    state: &ChangeState,
-    court: &Court<'_>,
-    roles: &mut Roles<'_>,
-) -> Approval {
-    let (governance, actor) = (court.governance, &raw.event.actor);
-    let statement = &raw.approval.statement;
-    let Verdict::Approve = statement.verdict;
-    let mut voids = Vec::new();
-    if actor.kind != ActorKind::Human {
-        voids.push(Void::NotAPerson(actor.kind));
-    }
-    if statement.approver != actor.id {
-        voids.push(Void::OtherName(statement.approver.clone()));
-    }
-    if statement.change != state.id {
-        voids.push(Void::OtherChange(statement.change.clone()));
-    }
-    if raw.at < reading.content_at {
-        voids.push(Void::Push);
-    } else if reading.revision != Some(&statement.revision) {
-        voids.push(Void::OtherBytes);
-    }
-    if statement.risk != state.risk {
-        voids.push(Void::RiskChanged(statement.risk));
-    }
-    let changed_after = reading
-        .policies
-        .iter()
-        .any(|(at, policy)| *at > raw.at && *policy != statement.policy);
-    if statement.policy != governance.digest() || changed_after {
-        voids.push(Void::PolicyChanged);
-    }
-    if statement.expires_ms <= court.now_ms {
-        voids.push(Void::Expired);
-    }
-    let longest = raw
-        .event
-        .at_ms
-        .saturating_add(governance.settings().approval_lifetime_ms);
-    if statement.expires_ms > longest {
-        voids.push(Void::LivesTooLong);
-    }
-    if raw.event.at_ms > court.now_ms {
-        voids.push(Void::FromTheFuture);
-    }
-    if raw.set_back {
-        voids.push(Void::ClockSetBack);
-    }
-    if state.authors.contains(&actor.id) || state.authors.contains(&statement.approver) {
-        voids.push(Void::Author);
-    }
-    let mut presence = Presence::NotShown;
-    match governance.person(&statement.approver) {
-        None => voids.push(Void::Stranger),
-        Some(person) => {
-            if person.state == ActorState::Stopped {
-                voids.push(Void::Suspended);
-            } else if !roles.may_approve(person, state) {
-                voids.push(Void::NotInRole);
-            }
-            match seen(raw.approval, person) {
-                Ok(shown) => {
-                    presence = shown;
-                    if shown == Presence::NotShown && needs_presence(court, state) {
-                        voids.push(Void::PresenceNotShown);
-                    }
-                }
-                Err(void) => voids.push(void),
-            }
-        }
-    }
-    if raw.withdrawn {
-        voids.push(Void::Withdrawn);
-    }
-    Approval {
-        by: actor.id.clone(),
-        at_ms: raw.event.at_ms,
-        statement: statement.clone(),
-        presence,
-        voids,
-    }
-}
-
-/// What a person's signature shows, or why it does not hold. Whether the person may approve is not
-/// looked at.
-pub fn seen(approval: &SignedApproval, person: &Person) -> Result<Presence, Void> {
-    let key = Key::parse(&approval.key).map_err(Void::Signature)?;
-    if !person.keys.contains(&key) {
-        return Err(Void::OtherKey);
-    }
-    let bytes = approval
-        .statement
-        .to_bytes()
-        .map_err(|error| Void::Signature(error.to_string()))?;
-    let shown = verify(&bytes, &approval.signature, &key)
-        .map_err(|error| Void::Signature(error.to_string()))?;
-    Ok(match person.identity {
-        Identity::Simulated => Presence::Simulated,
-        Identity::Real => shown,
-    })
-}
-
-/// Production, and every quorum above one, want presence shown.
-fn needs_presence(court: &Court<'_>, state: &ChangeState) -> bool {
-    court.governance.settings().stakes == Stakes::Production || state.tally.needed > 1
-}
-
-fn could_sign(person: &Person, presence: bool) -> bool {
-    person.state == ActorState::Active
-        && person
-            .keys
-            .iter()
-            .any(|key| !presence || key.is_token() || person.identity == Identity::Simulated)
-}
-
-/// Whether the policy lets people approve, asked once for each.
-struct Roles<'c> {
-    court: &'c Court<'c>,
-    asked: BTreeMap<String, bool>,
-}
-
-impl Roles<'_> {
-    /// The change is presented as open, by other authors, at a sound time: what else is wrong with it
-    /// or with the approval is said elsewhere.
-    fn may_approve(&mut self, person: &Person, state: &ChangeState) -> bool {
-        if let Some(&known) = self.asked.get(&person.id) {
-            return known;
-        }
-        let governance = self.court.governance;
-        let mut facts = facts(state, self.court, None);
-        facts.authors.clear();
-        facts.course = Course::Open;
-        facts.clock = Clock::Sound;
-        facts.policy_source = PolicySource::Base;
-        let request = Request {
-            actor: governance.actor(ActorKind::Human, &person.id),
-            action: Action::Approve,
-            target: Target::Change(Box::new(facts)),
-        };
-        let allowed = decide(governance.policy(), &request).allowed();
-        self.asked.insert(person.id.clone(), allowed);
-        allowed
+impl ChangeState {
+    /// What `approver` would sign to approve the change as it is now: it lives as long as the policy lets
+    /// it. `None` until the change is proposed.
+    pub fn statement(&self, court: &Court<'_>, approver: &str) -> Option<ApprovalStatement> {
+        let lifetime = court.governance.settings().approval_lifetime_ms;
+        Some(ApprovalStatement {
+            verdict: Verdict::Approve,
+            change: self.id.clone(),
+            approver: approver.to_owned(),
+            risk: self.risk,
+            revision: self.revision.clone()?,
+            policy: court.governance.digest(),
+            expires_ms: court.now_ms.saturating_add(lifetime),
+        })
     }
 }
 
@@ -658,59 +533,6 @@ fn status(state: &ChangeState, verified_merged: Option<Verification>) -> Status 
     } else {
         Status::Verified
     }
-}
-
-fn missing(state: &ChangeState, court: &Court<'_>) -> Vec<String> {
-    let mut words = Vec::new();
-    match state.status {
-        Status::Unknown => words.push("it was never proposed".to_owned()),
-        Status::Merged | Status::Closed | Status::Reopened => {
-            words.push("it is merged already".to_owned());
-        }
-        _ => {}
-    }
-    if let Some((by, reason)) = &state.rejected {
-        words.push(format!("{by} rejected it: {}", fenced(reason)));
-    }
-    match state.verification {
-        Some(Verification::Passed) => {}
-        Some(Verification::Failed) => words.push("its verification failed".to_owned()),
-        Some(Verification::Unmeasured) => words.push("its verification is unmeasured".to_owned()),
-        None => words.push("this revision is not verified".to_owned()),
-    }
-    if state.unattributed {
-        words.push("nobody is known to stand behind some of its content".to_owned());
-    }
-    if !state.tally.is_met() {
-        words.push(format!("{} count", state.tally.words()));
-        let void = state.approvals.iter().filter(|approval| !approval.counts());
-        words.extend(void.map(Approval::words));
-    }
-    if state.clock == Clock::Behind {
-        words.push("the clock is behind what is already recorded".to_owned());
-    }
-    if let Mode::Alone { .. } = court.governance.mode() {
-        words.push("there is nobody else to decide".to_owned());
-    }
-    words
-}
-
-/// Outside text on one line, with what could deceive shown.
-fn fenced(text: &str) -> String {
-    let odd = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-    };
-    let mut out = String::from("`");
-    for c in text.chars().take(200) {
-        if odd(c) {
-            out.extend(c.escape_unicode());
-        } else {
-            out.push(c);
-        }
-    }
-    out.push('`');
-    out
 }
 
 /// The facts of a change for the policy. `at` is the revision at hand, as it is on disk now: its base is
@@ -782,119 +604,4 @@ pub fn may(
 /// Whether `actor` may merge the revision at hand: the policy, over who approved by the host's count.
 pub fn may_merge(state: &ChangeState, court: &Court<'_>, actor: &Actor, at: &Revision) -> Decision {
     may(state, court, actor, Action::Merge, Some(at))
-}
-
-/// Says more about the invariants that spoke than their fixed words can.
-fn explain(
-    decision: &mut Decision,
-    state: &ChangeState,
-    court: &Court<'_>,
-    actor: &Actor,
-    at: Option<&Revision>,
-) {
-    let alone = matches!(court.governance.mode(), Mode::Alone { .. });
-    let second = "add solvent-policy/people.toml with a second person who has a key and the role approver, \
-                  or export the verified patch";
-    let who = |names: &BTreeSet<String>| {
-        let names: Vec<&str> = names.iter().map(String::as_str).take(10).collect();
-        names.join(", ")
-    };
-    decision.explain("invariant/quorum-is-met", |rule, pass| {
-        let void: Vec<String> = state
-            .approvals
-            .iter()
-            .filter(|approval| !approval.counts())
-            .map(Approval::words)
-            .collect();
-        rule.reason = format!("{} count", state.tally.words());
-        if state.unattributed {
-            rule.reason.push_str(", and nobody is known to stand behind some of the content");
-        }
-        if !void.is_empty() {
-            rule.reason = format!("{} ({})", rule.reason, void.join("; "));
-        }
-        let more = (state.tally.needed as usize).saturating_sub(state.tally.approvers.len());
-        *pass = if alone {
-            second.to_owned()
-        } else if state.unattributed {
-            "list the agent with its owner in solvent-policy/people.toml, or propose it again as a person".to_owned()
-        } else if state.tally.candidates.len() < more {
-            format!(
-                "{more} more must approve and {} can: give others a key and the role approver in \
-                 solvent-policy/people.toml{}",
-                if state.tally.candidates.is_empty() { "nobody".to_owned() } else { format!("only {}", who(&state.tally.candidates)) },
-                if needs_presence(court, state) { ", with an `sk-` key that shows presence" } else { "" }
-            )
-        } else {
-            format!("{more} more of {} approve", who(&state.tally.candidates))
-        };
-    });
-    decision.explain("invariant/merger-is-not-the-only-approver", |rule, pass| {
-        if alone {
-            second.clone_into(pass);
-        } else if state.tally.approvers.contains(&actor.id) {
-            rule.reason = format!("{} is the only approver and would merge as well", actor.id);
-            "somebody else merges it, or one more person approves".clone_into(pass);
-        }
-    });
-    decision.explain("invariant/no-self-approval", |rule, pass| {
-        rule.reason = format!("{} (authors: {})", rule.reason, who(&state.authors));
-        if alone {
-            second.clone_into(pass);
-        } else if !state.tally.candidates.is_empty() {
-            *pass = format!("one of {} approves", who(&state.tally.candidates));
-        }
-    });
-    decision.explain("invariant/merge-what-was-verified", |rule, pass| {
-        let verified = match state.verification {
-            Some(Verification::Passed) => None,
-            Some(Verification::Failed) => Some("the verification of this revision failed"),
-            Some(Verification::Unmeasured) => {
-                Some("the verification of this revision is unmeasured")
-            }
-            None => Some("this revision is not verified"),
-        };
-        if let Some(what) = verified {
-            what.clone_into(&mut rule.reason);
-            "verify it: `solvent verify CHANGE`".clone_into(pass);
-        } else if let (Some(at), Some(recorded)) = (at, &state.revision) {
-            let differs = [
-                ("base", &at.base, &recorded.base),
-                ("head", &at.head, &recorded.head),
-                ("tree", &at.tree, &recorded.tree),
-            ]
-            .into_iter()
-            .find(|(_, at, recorded)| at != recorded);
-            if let Some((what, at, recorded)) = differs {
-                let short = |id: &str| id.chars().take(12).collect::<String>();
-                rule.reason = format!(
-                    "the {what} is {} now, not {} as approved and verified",
-                    short(at),
-                    short(recorded)
-                );
-            }
-        }
-    });
-    decision.explain("invariant/policy-comes-from-base", |rule, pass| {
-        if alone {
-            "there is no policy on the protected base to judge it by".clone_into(&mut rule.reason);
-            second.clone_into(pass);
-        }
-    });
-    decision.explain("invariant/remediation-needs-its-stage", |rule, _| {
-        rule.reason = format!(
-            "{}; the stage is {}, the risk {}",
-            rule.reason,
-            court.stage.word(),
-            state.risk
-        );
-    });
-    decision.explain("invariant/closed-is-closed", |rule, pass| {
-        if let Some((by, reason)) = &state.rejected {
-            rule.reason = format!("{by} rejected it: {}", fenced(reason));
-        } else if state.merged.is_some() {
-            "it is merged already".clone_into(&mut rule.reason);
-            "propose another change".clone_into(pass);
-        }
-    });
 }

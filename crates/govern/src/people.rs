@@ -434,6 +434,7 @@ fn read_people(table: &DeTable<'_>, file: &Source<'_>, known: &BTreeSet<String>)
     let (mut people, mut agents) = (BTreeMap::new(), BTreeMap::new());
     // Text of a key to whose it is.
     let mut held: BTreeMap<String, String> = BTreeMap::new();
+    let mut spelt: BTreeMap<String, String> = BTreeMap::new();
     let rows = top.tables("person");
     if rows.is_empty() {
         top.complain(0..0, "no person is listed, add a `[[person]]`");
@@ -450,6 +451,15 @@ fn read_people(table: &DeTable<'_>, file: &Source<'_>, known: &BTreeSet<String>)
             &["id", "roles", "keys", "simulated", "suspended"],
         );
         let Some(id) = id(&row, "id") else { continue };
+        // `Ana` and `ana` are the same to whoever reads a list of approvals.
+        if let Some(other) = spelt.insert(id.to_lowercase(), id.clone())
+            && other != id
+        {
+            row.complain(
+                span.clone(),
+                format!("`{other}` and `{id}` differ in case alone, one person has one id"),
+            );
+        }
         let mut keys: Vec<Key> = Vec::new();
         for text in row.texts("keys") {
             match Key::parse(text.get_ref()) {

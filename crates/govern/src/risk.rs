@@ -9,6 +9,7 @@ use solvent_protocol::change::{
 
 use crate::people::FOLDER;
 use crate::request::PolicyTouch;
+use crate::words::fenced;
 
 /// More lines than these, added and removed together, are not of low risk.
 pub const LOW_LINES: u64 = 60;
@@ -64,23 +65,6 @@ pub fn policy_touch(paths: &[String]) -> PolicyTouch {
 fn weigh(inputs: &RiskInputs) -> Vec<(RiskClass, String)> {
     let mut found = Vec::new();
     let mut at_least = |class, reason: String| found.push((class, reason));
-    let shown = |path: &str| -> String {
-        // Paths come from outside: control and bidirectional characters are shown, not obeyed.
-        path.chars()
-            .take(200)
-            .flat_map(|c| {
-                let odd = c.is_control()
-                    || ('\u{200e}'..='\u{202e}').contains(&c)
-                    || ('\u{2066}'..='\u{2069}').contains(&c);
-                let text = if odd {
-                    c.escape_default().to_string()
-                } else {
-                    c.to_string()
-                };
-                text.chars().collect::<Vec<char>>()
-            })
-            .collect()
-    };
     for area in Area::ALL {
         let mut inside = inputs.paths.iter().filter(|path| holds(path) == Some(area));
         if let Some(first) = inside.next() {
@@ -92,7 +76,7 @@ fn weigh(inputs: &RiskInputs) -> Vec<(RiskClass, String)> {
             };
             at_least(
                 RiskClass::High,
-                format!("touches {} (`{}`{rest})", area.words(), shown(first)),
+                format!("touches {} ({}{rest})", area.words(), fenced(first)),
             );
         }
     }
@@ -156,7 +140,7 @@ fn weigh(inputs: &RiskInputs) -> Vec<(RiskClass, String)> {
             "" => "it closes no finding".to_owned(),
             weakness => format!(
                 "{} is not listed as low risk in the policy",
-                shown(weakness)
+                fenced(weakness)
             ),
         };
         at_least(RiskClass::Medium, what);
@@ -338,7 +322,7 @@ fn holds(path: &str) -> Option<Area> {
     let in_segment = |segment: &&str| segment.split(['_', '-', '.']).any(word);
     segments
         .iter()
-        .any(|segment| in_segment(&segment))
+        .any(|segment| in_segment(segment))
         .then_some(Area::Login)
 }
 

@@ -2,11 +2,13 @@
 //!
 //! It does not know about libraries, frameworks or weaknesses, nor about any other file. Read
 //! [`lower`] first; one module per language turns its parser's tree into [`solvent_ir`], and `ssa`
-//! builds the static single assignment form for all of them.
+//! builds the static single assignment form for all of them. [`syntax`] is the tree itself, for whoever edits
+//! source text.
 
 mod python;
 mod source;
 mod ssa;
+pub mod syntax;
 
 use solvent_base::{FilePath, Interner};
 use solvent_ir::{Language, Unit};

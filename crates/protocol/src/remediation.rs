@@ -11,7 +11,6 @@ pub const CHANGE_SCHEMA: &str = "solvent.change/v1";
 pub const MERGE_SCHEMA: &str = "solvent.merge/v1";
 pub const REJECTION_SCHEMA: &str = "solvent.rejection/v1";
 pub const ACCEPTANCE_SCHEMA: &str = "solvent.acceptance/v1";
-pub const PROOF_REVIEW_SCHEMA: &str = "solvent.proof-review/v1";
 pub const STAGE_SCHEMA: &str = "solvent.stage/v1";
 pub const REPLAY_ALL_SCHEMA: &str = "solvent.replay-all/v1";
 pub const CHANGES_SCHEMA: &str = "solvent.changes/v1";
@@ -62,6 +61,9 @@ pub struct ChangeRequest {
     /// Digest of the rules in force at the base.
     pub policy: String,
     pub verification: Verification,
+    /// Why it is kept for export only, in words with what would make it pass; `None` when it is proposed.
+    #[serde(default)]
+    pub not_proposed: Option<String>,
     pub created_ms: i64,
 }
 
@@ -203,33 +205,19 @@ pub struct Acceptance {
     pub at_ms: i64,
 }
 
-/// A person's judgement of one proof.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct ProofReview {
-    pub schema: String,
-    pub finding: String,
-    pub fingerprint: String,
-    /// Commitment of the capsule that was reviewed.
-    pub capsule: String,
-    pub by: String,
-    /// `agreed | disputed`
-    pub verdict: String,
-    pub note: String,
-}
-
-/// An adoption stage, set by a person.
+/// How far a repository has come.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct StageReport {
     pub schema: String,
     /// `observe | prove | remediate-low-risk | remediate-more`
     pub stage: String,
-    pub by: String,
-    pub reason: String,
-    /// Proofs that people reviewed, and how many of them were disputed, when it was set.
+    /// What it rests on: `twenty reviews`, `set without the twenty reviews`, `the first stage`.
+    pub basis: String,
+    /// Proofs that people reviewed, and those that somebody disputes.
     pub reviewed: u64,
     pub disputed: u64,
-    /// `None` when the exit of the earlier stage was met; else in words: `set without the twenty reviews`.
-    pub exception: Option<String>,
+    /// What the next stage wants, in words.
+    pub next: String,
 }
 
 /// Every capsule replayed on one revision.
@@ -266,7 +254,8 @@ pub struct ReplayAllResult {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct ChangeState {
     pub request: ChangeRequest,
-    /// `proposed | rejected_by_checks | approved | rejected | merged | closed | reopened`
+    /// `proposed | verified | approved | rejected | merged | closed | reopened`; of a change that was not
+    /// proposed `for export only | rejected_by_checks | inconclusive`
     pub status: String,
     pub approvals: Vec<ApprovalNote>,
     /// Distinct people whose approval counts, and how many are needed.

@@ -197,7 +197,7 @@ pub struct TargetView {
     pub prepare_ms: u64,
 }
 
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct ProofView {
     /// Empty when an entry point was attacked whatever static analysis says about it.
     pub id: String,

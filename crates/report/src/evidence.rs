@@ -10,13 +10,13 @@ use solvent_protocol::evidence::{
     Answer, ApprovalLine, Evidence, Fact, ObjectState, Place, Section, file,
 };
 
-use crate::html::escape::{attribute, sentence, text};
+use crate::sheet::escape::{attribute, sentence, text};
 use crate::words;
 
 /// The second verifier: Python, standard library only, no code in common with this program.
 pub const CHECKER: &str = include_str!("evidence/check.py");
 
-const BASE: &str = include_str!("html/page.css");
+const BASE: &str = include_str!("sheet/sheet.css");
 const STYLE: &str = include_str!("evidence/page.css");
 
 /// Lines of a patch that the page shows; the file holds all.

@@ -2,6 +2,7 @@
 //! gives a [`Page`], which becomes plain text or text with ANSI styles. Outside text is made visible.
 
 mod change;
+mod debt;
 mod findings;
 mod gate;
 mod log;
@@ -11,6 +12,7 @@ mod show;
 mod status;
 
 pub use change::{change, changes, merge, review};
+pub use debt::debt;
 pub use findings::findings;
 pub use gate::{gate, gate_markdown, replay_all};
 pub use log::log;

@@ -4,6 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::remedy::{
+    AcceptArgs, ApproveArgs, ChangeArgs, ExplainArgs, ExportArgs, FixArgs, GateArgs, ProposeArgs,
+    RejectArgs, ReviewProofArgs, StageArgs,
+};
+
 /// Finds what an attacker can reach in your code, proves it in a sandbox, and keeps the evidence
 #[derive(Parser, Debug)]
 #[command(
@@ -69,6 +74,8 @@ pub enum Cmd {
     Doctor,
     /// Work out which inputs reach dangerous places
     Scan(Where),
+    /// The debt of this repository on one page: findings of all tools, what is shown, how it grew
+    Debt(crate::debt::DebtArgs),
     /// Attack the running application in a sandbox, and keep what is proven
     Prove(ProveArgs),
     /// Run a capsule again, on this tree or on another revision
@@ -83,6 +90,32 @@ pub enum Cmd {
     Log(LogArgs),
     /// Write a page or a SARIF file for others
     Report(ReportArgs),
+    /// Make a patch for a proven finding and try it against the same attack
+    Fix(FixArgs),
+    /// Try a patch from any tool, agent or person the same way
+    Propose(ProposeArgs),
+    /// List changes, the newest first
+    Changes(Where),
+    /// One change on one screen: patch, flow, proof, verification, risk
+    Review(ChangeArgs),
+    /// Take a verified patch out
+    Export(ExportArgs),
+    /// Approve a change, signed with your SSH key
+    Approve(ApproveArgs),
+    /// Stop a change
+    Reject(RejectArgs),
+    /// Merge an approved change and try the attack on the merged revision
+    Merge(ChangeArgs),
+    /// Say whether something may be done to a change, and what would make it pass
+    Explain(ExplainArgs),
+    /// Show or set how far this repository has come: observe, prove, remediate
+    Stage(StageArgs),
+    /// Say whether a proof convinces you
+    ReviewProof(ReviewProofArgs),
+    /// Keep the risk of a finding for a time
+    Accept(AcceptArgs),
+    /// For pipelines: does this change bring a new flaw?
+    Gate(GateArgs),
     /// Write a folder for auditors about a finding or a change, or check one
     Evidence(EvidenceArgs),
     /// Check or rebuild the record
@@ -137,7 +170,11 @@ pub enum AttackArg {
 #[derive(Args, Debug)]
 pub struct ReplayArgs {
     /// A capsule file, or the id of a proven finding
-    pub capsule: String,
+    #[arg(required_unless_present = "all")]
+    pub capsule: Option<String>,
+    /// Every capsule that is known here
+    #[arg(long, conflicts_with = "capsule")]
+    pub all: bool,
     #[command(flatten)]
     pub place: ReplayWhere,
     /// Another revision of this repository

@@ -18,11 +18,10 @@ use crate::args::{
     AttackArg, Cli, Cmd, Common, FindingsArgs, LedgerArgs, LedgerCmd, LogArgs, ProveArgs,
     ReplayArgs, ReplayWhere, ReportArgs, ShowArgs, StatusArgs, Then, Where,
 };
-use crate::demo;
-use crate::evidence;
 use crate::exit::Exit;
 use crate::out::{Done, width};
 use crate::progress::Terminal;
+use crate::{demo, evidence, remedy};
 
 /// Faults shown one by one before the rest is counted.
 const SHOWN_FAULTS: usize = 20;
@@ -37,6 +36,7 @@ pub fn run(cli: Cli, progress: &Terminal) -> Result<Done, EngineError> {
         Cmd::Init(args) => init(&args.place, &common, progress),
         Cmd::Doctor => doctor(),
         Cmd::Scan(place) => scan(&place, &common, progress),
+        Cmd::Debt(args) => crate::debt::debt(&args, &common, progress),
         Cmd::Prove(args) => prove(&args, &common, progress),
         Cmd::Replay(args) => replay(args, &common, progress),
         Cmd::Status(args) => status(&args),
@@ -44,6 +44,19 @@ pub fn run(cli: Cli, progress: &Terminal) -> Result<Done, EngineError> {
         Cmd::Show(args) => show(&args, &common, progress),
         Cmd::Log(args) => log(&args),
         Cmd::Report(args) => report(&args),
+        Cmd::Fix(args) => remedy::fix(&args, &common, progress),
+        Cmd::Propose(args) => remedy::propose(&args, &common, progress),
+        Cmd::Changes(place) => remedy::changes(&place, &common),
+        Cmd::Review(args) => remedy::review(&args, &common),
+        Cmd::Export(args) => remedy::export(&args, &common, progress),
+        Cmd::Approve(args) => remedy::approve(&args, &common, progress),
+        Cmd::Reject(args) => remedy::reject(&args, &common, progress),
+        Cmd::Merge(args) => remedy::merge(&args, &common, progress),
+        Cmd::Explain(args) => remedy::explain(&args, &common),
+        Cmd::Stage(args) => remedy::stage(&args, &common, progress),
+        Cmd::ReviewProof(args) => remedy::review_proof(&args, &common, progress),
+        Cmd::Accept(args) => remedy::accept(&args, &common, progress),
+        Cmd::Gate(args) => remedy::gate(&args, &common, progress),
         Cmd::Evidence(args) => evidence::evidence(args, &common, progress),
         Cmd::Ledger(args) => ledger(args, &common, progress),
     }
@@ -194,13 +207,15 @@ pub fn prove_exit(report: &ProveReport) -> Exit {
 }
 
 fn replay(args: ReplayArgs, common: &Common, progress: &dyn Progress) -> Result<Done, EngineError> {
+    let Some(wanted) = args.capsule else {
+        return remedy::replay_all(&args.place, args.rev, common, progress);
+    };
     let mut engine = open(&args.place.path, git(args.place.no_git))?;
-    let looks_like_id =
-        args.capsule.len() >= 4 && args.capsule.bytes().all(|b| b.is_ascii_hexdigit());
-    let capsule = if looks_like_id && !Path::new(&args.capsule).exists() {
-        CapsuleRef::Finding(args.capsule)
+    let looks_like_id = wanted.len() >= 4 && wanted.bytes().all(|b| b.is_ascii_hexdigit());
+    let capsule = if looks_like_id && !Path::new(&wanted).exists() {
+        CapsuleRef::Finding(wanted)
     } else {
-        CapsuleRef::File(PathBuf::from(args.capsule))
+        CapsuleRef::File(PathBuf::from(wanted))
     };
     let command = Command::Replay(ReplayRequest {
         capsule,
@@ -502,21 +517,17 @@ fn cache() -> Result<PathBuf, EngineError> {
 
 /// Who acts: as told, else the person that the system knows.
 pub fn actor(common: &Common) -> Result<Actor, EngineError> {
+    let user = std::env::var("USER")
+        .or_else(|_| std::env::var("LOGNAME"))
+        .unwrap_or_default();
+    let user = if user.is_empty() { "local" } else { &user };
     match &common.actor {
-        Some(text) => Actor::parse(text),
-        None => {
-            let user = std::env::var("USER")
-                .or_else(|_| std::env::var("LOGNAME"))
-                .unwrap_or_default();
-            Actor::parse(&format!(
-                "human:{}",
-                if user.is_empty() { "local" } else { &user }
-            ))
-        }
+        Some(text) => Ok(Actor::parse(text)?.started_by(user)),
+        None => Actor::parse(&format!("human:{user}")),
     }
 }
 
-fn read_text(path: &Path) -> Result<String, EngineError> {
+pub fn read_text(path: &Path) -> Result<String, EngineError> {
     let failed =
         |e: String| EngineError::usage(format!("cannot read `{}`: {e}", path.display()), "");
     let size = std::fs::metadata(path)
@@ -528,7 +539,7 @@ fn read_text(path: &Path) -> Result<String, EngineError> {
     std::fs::read_to_string(path).map_err(|e| failed(e.to_string()))
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), EngineError> {
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), EngineError> {
     std::fs::write(path, bytes).map_err(|e| {
         EngineError::unfinished(
             format!("cannot write `{}`: {e}", path.display()),

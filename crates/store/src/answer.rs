@@ -222,6 +222,19 @@ pub(crate) async fn log(
     })
 }
 
+pub(crate) async fn capsules(
+    conn: &mut SqliteConnection,
+    fingerprint: &str,
+) -> Result<Vec<String>, StoreError> {
+    sqlx::query_scalar(
+        "SELECT commitment FROM capsules WHERE fingerprint = ?1 ORDER BY idx, commitment",
+    )
+    .bind(fingerprint)
+    .fetch_all(&mut *conn)
+    .await
+    .map_err(db("listing capsules"))
+}
+
 pub(crate) async fn documents(
     conn: &mut SqliteConnection,
     kind: &str,

@@ -4,11 +4,11 @@
 //! asks compares `expires_ms` with the time of asking.
 
 use serde::de::DeserializeOwned;
+use solvent_protocol::adoption::AdoptionKind;
 use solvent_protocol::remediation::{
     ACCEPTANCE_SCHEMA, Acceptance, CHANGE_SCHEMA, ChangeRequest, GATE_SCHEMA, GateReport,
-    Lifecycle, MERGE_SCHEMA, MergeReport, PROOF_REVIEW_SCHEMA, ProofReview, REJECTION_SCHEMA,
-    REPLAY_ALL_SCHEMA, Rejection, ReplayAllReport, STAGE_SCHEMA, StageReport, exposure,
-    proof_words,
+    Lifecycle, MERGE_SCHEMA, MergeReport, REJECTION_SCHEMA, REPLAY_ALL_SCHEMA, Rejection,
+    ReplayAllReport, exposure, proof_words,
 };
 use solvent_protocol::view::{FindingView, ProofView};
 use sqlx::{Row as _, SqliteConnection};
@@ -20,12 +20,12 @@ use crate::{StoreError, names};
 /// Outputs that are kept as documents.
 pub(crate) const KINDS: [&str; 9] = [
     names::CHANGE_REQUEST,
+    names::CHANGE_EVENT,
     names::APPROVAL,
     names::REJECTION,
     names::MERGE_REPORT,
     names::ACCEPTANCE,
-    names::PROOF_REVIEW,
-    names::STAGE,
+    names::ADOPTION_EVENT,
     names::REPLAY_ALL_REPORT,
     names::GATE_REPORT,
 ];
@@ -60,10 +60,10 @@ pub(crate) async fn fold(
                 Ok((change.id, note))
             }
         },
-        names::APPROVAL => match approved_change(bytes) {
-            Err(why) => Err(why),
-            Ok(change) => Ok((change.clone(), format!("approval of change {change}"))),
-        },
+        // Judged by whoever folds the events of a change; here it only has to name one.
+        names::CHANGE_EVENT | names::APPROVAL => link(place, "change")
+            .map(|change| (change.to_owned(), String::new()))
+            .ok_or_else(|| "an event names no change".to_owned()),
         names::REJECTION => read::<Rejection>(bytes, REJECTION_SCHEMA)
             .map(|r| (r.change.clone(), format!("change {} rejected", r.change))),
         names::MERGE_REPORT => match read::<MergeReport>(bytes, MERGE_SCHEMA) {
@@ -82,10 +82,13 @@ pub(crate) async fn fold(
                 Ok((acceptance.fingerprint, note))
             }
         },
-        names::PROOF_REVIEW => read::<ProofReview>(bytes, PROOF_REVIEW_SCHEMA)
-            .map(|r| (r.capsule, format!("proof of {} {}", r.finding, r.verdict))),
-        names::STAGE => read::<StageReport>(bytes, STAGE_SCHEMA)
-            .map(|r| (String::new(), format!("stage {}", r.stage))),
+        // Folded by whoever asks how far a repository has come.
+        names::ADOPTION_EVENT => AdoptionKind::parse(bytes).map(|kind| match kind {
+            AdoptionKind::ProofReviewed { proof, .. } => (proof, String::new()),
+            AdoptionKind::StageSet { stage, .. } => {
+                (String::new(), format!("stage {}", stage.word()))
+            }
+        }),
         names::REPLAY_ALL_REPORT => match read::<ReplayAllReport>(bytes, REPLAY_ALL_SCHEMA) {
             Err(why) => Err(why),
             Ok(report) => {
@@ -141,15 +144,10 @@ fn read<T: DeserializeOwned>(bytes: &[u8], schema: &str) -> Result<T, String> {
     serde_json::from_slice(bytes).map_err(|error| error.to_string())
 }
 
-/// The change that an approval names. The rest of it is judged by whoever counts approvals.
-fn approved_change(bytes: &[u8]) -> Result<String, String> {
-    let value: serde_json::Value =
-        serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-    value
-        .pointer("/statement/change")
-        .and_then(serde_json::Value::as_str)
-        .map(str::to_owned)
-        .ok_or_else(|| "an approval names no change".to_owned())
+/// What a link of the record points to.
+fn link<'a>(place: &Place<'a>, rel: &str) -> Option<&'a str> {
+    let links = &place.record.body.links;
+    links.iter().find(|l| l.rel == rel).map(|l| l.to.as_str())
 }
 
 async fn merged(

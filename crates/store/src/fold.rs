@@ -42,6 +42,7 @@ pub(crate) async fn fold(
             Err(why) => Err(why),
         };
         match folded {
+            Ok(note) if note.is_empty() => {}
             Ok(note) => notes.push(note),
             Err(why) => gap(conn, &place, &item.name, &why).await?,
         }

@@ -25,15 +25,20 @@ pub use sqlite::SqliteStore;
 /// Names that outputs of records carry.
 pub mod names {
     pub const SCAN_REPORT: &str = "scan-report";
+    /// Kept whole: nothing is folded from it.
+    pub const DEBT_REPORT: &str = "debt-report";
     pub const PROVE_REPORT: &str = "prove-report";
     pub const REPLAY_REPORT: &str = "replay-report";
     pub const CHANGE_REQUEST: &str = "change-request";
+    /// One step in the life of a change; its record has a link `change` to the change's id.
+    pub const CHANGE_EVENT: &str = "change-event";
+    /// A signed approval, beside the event that counts it; its record has a link `change`.
     pub const APPROVAL: &str = "approval";
     pub const REJECTION: &str = "rejection";
     pub const MERGE_REPORT: &str = "merge-report";
     pub const ACCEPTANCE: &str = "acceptance";
-    pub const PROOF_REVIEW: &str = "proof-review";
-    pub const STAGE: &str = "stage";
+    /// A proof reviewed, or a stage set.
+    pub const ADOPTION_EVENT: &str = "adoption-event";
     pub const REPLAY_ALL_REPORT: &str = "replay-all-report";
     pub const GATE_REPORT: &str = "gate-report";
     /// Begins the name of what of a campaign concerns one finding; its id follows.
@@ -77,6 +82,9 @@ pub trait Store {
     fn latest_scan(&mut self, subject: Option<&str>) -> Result<Option<ScanReport>, StoreError>;
 
     fn latest_prove(&mut self, subject: Option<&str>) -> Result<Option<ProveReport>, StoreError>;
+
+    /// Commitments of the sealed capsules of a finding, oldest first; its whole fingerprint.
+    fn capsules(&mut self, fingerprint: &str) -> Result<Vec<String>, StoreError>;
 
     /// What was proposed and decided, oldest first: outputs named `kind` (of [`names`]) about `key`.
     fn documents(&mut self, kind: &str, key: Option<&str>) -> Result<Vec<Document>, StoreError>;

@@ -184,6 +184,11 @@ impl Store for SqliteStore {
             .block_on(answer::latest_prove(&mut self.conn, subject))
     }
 
+    fn capsules(&mut self, fingerprint: &str) -> Result<Vec<String>, StoreError> {
+        self.runtime
+            .block_on(answer::capsules(&mut self.conn, fingerprint))
+    }
+
     fn documents(&mut self, kind: &str, key: Option<&str>) -> Result<Vec<Document>, StoreError> {
         self.runtime
             .block_on(answer::documents(&mut self.conn, kind, key))

@@ -182,7 +182,7 @@ fn documented(engine: &mut Engine, matter: &Matter) -> Result<BTreeMap<u64, Stri
         let print = state.finding.fingerprint.clone();
         keys.push((names::ACCEPTANCE, print, "accepts the risk"));
         if let Some(capsule) = state.proof.as_ref().and_then(|p| p.capsule.clone()) {
-            keys.push((names::PROOF_REVIEW, capsule, "reviews the proof"));
+            keys.push((names::ADOPTION_EVENT, capsule, "reviews the proof"));
         }
     }
     let mut found = BTreeMap::new();
@@ -267,8 +267,8 @@ fn objects(
             names::REJECTION,
             names::MERGE_REPORT,
             names::ACCEPTANCE,
-            names::PROOF_REVIEW,
-            names::STAGE,
+            names::ADOPTION_EVENT,
+            names::CHANGE_EVENT,
         ]
         .contains(&name)
         {

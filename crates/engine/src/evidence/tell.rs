@@ -512,8 +512,13 @@ impl<'a> Teller<'a> {
                 ("expires, ms since 1970", "/expires_ms"),
             ]));
         }
-        for at in self.opened(names::PROOF_REVIEW) {
-            facts.extend(at.facts(&[("proof reviewed by", "/by"), ("verdict", "/verdict")]));
+        for at in self.opened(names::ADOPTION_EVENT) {
+            facts.extend(at.facts(&[
+                ("proof reviewed", "/event/proof_reviewed/verdict"),
+                ("in their words", "/event/proof_reviewed/note"),
+                ("stage set", "/event/stage_set/stage"),
+                ("on the basis of", "/event/stage_set/basis"),
+            ]));
         }
         let mut refused = 0;
         for (index, record) in &self.gathered.records {

@@ -13,6 +13,7 @@ mod scope;
 mod state;
 mod stmt;
 mod target;
+pub(crate) mod tree;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 

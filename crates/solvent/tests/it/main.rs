@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bad_target;
+mod debt;
 mod evidence;
 mod harness;
 mod loops;
