@@ -197,7 +197,12 @@ fn hunk(out: &mut String, old: &[&str], new: &[&str], ops: &[Change]) {
             format!("{start},{count}")
         }
     };
-    let _ = writeln!(out, "@@ -{} +{} @@", range(from, to), range(new_from, new_to));
+    let _ = writeln!(
+        out,
+        "@@ -{} +{} @@",
+        range(from, to),
+        range(new_from, new_to)
+    );
     let mut line = |mark: char, text: &str| {
         out.push(mark);
         out.push_str(text);

@@ -61,8 +61,7 @@ pub(crate) fn spelled(file: &File, import: &Import) -> Option<String> {
 
 fn covers(alias: &Alias, module: &str) -> bool {
     // `import os.path` binds `os`.
-    alias.name == module
-        || (alias.asname.is_none() && alias.name.split('.').next() == Some(module))
+    alias.name == module || (alias.asname.is_none() && alias.name.split('.').next() == Some(module))
 }
 
 /// Adds what is missing.
@@ -114,22 +113,12 @@ fn extend(file: &File, wanted: &str, name: &str, edits: &mut Edits) -> bool {
             let all = name.chars().all(|c| !c.is_lowercase());
             (!(first && all), !first, name.to_lowercase())
         };
-        let ordered = names
-            .windows(2)
-            .all(|w| key(&w[0].name) <= key(&w[1].name));
+        let ordered = names.windows(2).all(|w| key(&w[0].name) <= key(&w[1].name));
         let one_per_line = names.len() > 1
             && file.line_of(names[0].span.start) != file.line_of(names[1].span.start);
-        if ordered
-            && let Some(next) = names
-                .iter()
-                .find(|a| key(&a.name) > key(name))
-        {
+        if ordered && let Some(next) = names.iter().find(|a| key(&a.name) > key(name)) {
             let gap = if one_per_line {
-                format!(
-                    "{name},{}{}",
-                    file.newline(),
-                    file.indent(next.span.start)
-                )
+                format!("{name},{}{}", file.newline(), file.indent(next.span.start))
             } else {
                 format!("{name}, ")
             };
@@ -137,11 +126,7 @@ fn extend(file: &File, wanted: &str, name: &str, edits: &mut Edits) -> bool {
             return true;
         }
         let gap = if one_per_line {
-            format!(
-                ",{}{}{name}",
-                file.newline(),
-                file.indent(last.span.start)
-            )
+            format!(",{}{}{name}", file.newline(), file.indent(last.span.start))
         } else {
             format!(", {name}")
         };

@@ -142,7 +142,9 @@ pub(crate) fn name_for(source: &str, fallback: &str) -> String {
     if !word.is_empty() {
         words.push(word);
     }
-    let common = ["get", "str", "strip", "args", "form", "request", "self", "f"];
+    let common = [
+        "get", "str", "strip", "args", "form", "request", "self", "f",
+    ];
     words
         .into_iter()
         .rev()

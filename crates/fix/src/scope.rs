@@ -38,12 +38,7 @@ pub(crate) fn definitions<'f>(body: &'f [Stmt], name: &str) -> Vec<Def<'f>> {
     out
 }
 
-fn collect<'f>(
-    block: &'f [Stmt],
-    name: &str,
-    levels: &mut Vec<Level<'f>>,
-    out: &mut Vec<Def<'f>>,
-) {
+fn collect<'f>(block: &'f [Stmt], name: &str, levels: &mut Vec<Level<'f>>, out: &mut Vec<Def<'f>>) {
     for (index, stmt) in block.iter().enumerate() {
         levels.push(Level { block, index });
         let mut add = |how| {
@@ -82,26 +77,25 @@ fn collect<'f>(
                 });
             }
             StmtKind::For { target, .. } if mentions(target, name) => add(How::Other),
-            StmtKind::With { items, .. } => {
+            StmtKind::With { items, .. }
                 if items
                     .iter()
                     .filter_map(|(_, t)| t.as_ref())
-                    .any(|t| mentions(t, name))
-                {
-                    add(How::Other);
-                }
+                    .any(|t| mentions(t, name)) =>
+            {
+                add(How::Other);
             }
-            StmtKind::Try { handlers, .. } => {
-                if handlers.iter().any(|h| h.name.as_deref() == Some(name)) {
-                    add(How::Other);
-                }
+            StmtKind::Try { handlers, .. }
+                if handlers.iter().any(|h| h.name.as_deref() == Some(name)) =>
+            {
+                add(How::Other);
             }
             StmtKind::Function(f) if f.name == name => add(How::Other),
             StmtKind::Class { name: n, .. } if n == name => add(How::Other),
-            StmtKind::Import(names) | StmtKind::ImportFrom { names, .. } => {
-                if names.iter().any(|a| a.bound() == name) {
-                    add(How::Other);
-                }
+            StmtKind::Import(names) | StmtKind::ImportFrom { names, .. }
+                if names.iter().any(|a| a.bound() == name) =>
+            {
+                add(How::Other);
             }
             _ => {}
         }
@@ -206,9 +200,7 @@ pub(crate) fn meaning<'f>(site: &Site<'f>, name: &str) -> Meaning<'f> {
             p.name == name && matches!(p.kind, ParamKind::Normal | ParamKind::KeywordOnly)
         })
     });
-    if function.is_some_and(|f| {
-        f.params.iter().any(|p| p.name == name) && param.is_none()
-    }) {
+    if function.is_some_and(|f| f.params.iter().any(|p| p.name == name) && param.is_none()) {
         return Meaning::Unknown;
     }
     if defs.is_empty() {
@@ -294,7 +286,9 @@ fn constant_at<'w>(
     if depth > 4 {
         return None;
     }
-    let (head, rest) = name.split_once('.').map_or((name, None), |(h, r)| (h, Some(r)));
+    let (head, rest) = name
+        .split_once('.')
+        .map_or((name, None), |(h, r)| (h, Some(r)));
     let defs = definitions(&file.module.body, name);
     let [def] = defs.as_slice() else {
         // `from .queries import FIND`, `import queries` and `queries.FIND`.

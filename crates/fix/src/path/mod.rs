@@ -26,12 +26,12 @@ pub(crate) fn propose(world: &World<'_>, cause: &RootCause<'_>) -> Proposal {
             return out;
         }
     };
-    let mut take = |result: Result<Draft, NoPatch>, summary: String| {
-        match result.and_then(|draft| draft.finish(world, "resolved-path", summary)) {
-            Ok(patch) => out.patches.push(patch),
-            Err(why) if !out.refused.contains(&why) => out.refused.push(why),
-            Err(_) => {}
-        }
+    let mut take = |result: Result<Draft, NoPatch>, summary: String| match result
+        .and_then(|draft| draft.finish(world, "resolved-path", summary))
+    {
+        Ok(patch) => out.patches.push(patch),
+        Err(why) if !out.refused.contains(&why) => out.refused.push(why),
+        Err(_) => {}
     };
     take(
         resolved(cause, &anchors),
@@ -45,10 +45,7 @@ pub(crate) fn propose(world: &World<'_>, cause: &RootCause<'_>) -> Proposal {
 }
 
 /// Where each path to the sink is put together.
-fn find<'w>(
-    world: &'w World<'_>,
-    cause: &RootCause<'_>,
-) -> Result<Vec<Anchor<'w>>, NoPatch> {
+fn find<'w>(world: &'w World<'_>, cause: &RootCause<'_>) -> Result<Vec<Anchor<'w>>, NoPatch> {
     let location = &cause.sink.location;
     let file = world.file(&location.path)?;
     let moved = || NoPatch::Moved {
@@ -90,12 +87,35 @@ fn paths_of<'w>(call: &'w Expr, callee: &str) -> Vec<&'w Expr> {
         }
     }
     const TWO: [&str; 13] = [
-        "rename", "renames", "replace", "link", "symlink", "copy", "copy2", "copyfile", "copytree",
-        "copymode", "copystat", "move", "unpack_archive",
+        "rename",
+        "renames",
+        "replace",
+        "link",
+        "symlink",
+        "copy",
+        "copy2",
+        "copyfile",
+        "copytree",
+        "copymode",
+        "copystat",
+        "move",
+        "unpack_archive",
     ];
     const NAMES: [&str; 14] = [
-        "file", "filename", "path", "path_or_file", "filename_or_fp", "name", "src", "dst", "directory",
-        "resource", "dir", "base_name", "extract_dir", "fileobj_path",
+        "file",
+        "filename",
+        "path",
+        "path_or_file",
+        "filename_or_fp",
+        "name",
+        "src",
+        "dst",
+        "directory",
+        "resource",
+        "dir",
+        "base_name",
+        "extract_dir",
+        "fileobj_path",
     ];
     let first = usize::from(method == "extract");
     let count = if TWO.contains(&method) { 2 } else { 1 };
@@ -119,10 +139,7 @@ fn paths_of<'w>(call: &'w Expr, callee: &str) -> Vec<&'w Expr> {
 }
 
 /// Resolve and check, at every place.
-fn resolved(
-    cause: &RootCause<'_>,
-    anchors: &[Anchor<'_>],
-) -> Result<Draft, NoPatch> {
+fn resolved(cause: &RootCause<'_>, anchors: &[Anchor<'_>]) -> Result<Draft, NoPatch> {
     let mut draft = Draft::default();
     let mut written = guard::Written::default();
     for anchor in anchors {
@@ -147,7 +164,8 @@ fn last_part(anchors: &[Anchor<'_>]) -> Result<Draft, NoPatch> {
     for anchor in anchors {
         let Some(input) = anchor.input_expr else {
             return Err(NoPatch::NotFollowed {
-                what: "the part of the path that comes from the request is not a value of its own".to_owned(),
+                what: "the part of the path that comes from the request is not a value of its own"
+                    .to_owned(),
                 line: anchor.file.line_of(anchor.expr.span.start),
             });
         };

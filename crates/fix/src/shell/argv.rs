@@ -12,29 +12,68 @@ use crate::scope;
 use crate::source::{File, World, contains};
 
 use super::lex::{self, Command, Errors, Output};
-use super::{Form, Found, nested_shell, read, span_line, unquoted};
+use super::{Form, Found, Read, nested_shell, read, span_line, unquoted};
 
 /// Longest line of a list on one line, in characters.
 const MAX_LINE: usize = 88;
 
 /// Programs whose options end at `--` (POSIX guideline 10, checked for each).
 const ENDS_OPTIONS: [&str; 40] = [
-    "cat", "ls", "cp", "mv", "rm", "mkdir", "rmdir", "touch", "ln", "chmod", "chown", "grep", "egrep",
-    "fgrep", "wc", "head", "tail", "sort", "uniq", "cut", "stat", "file", "du", "df", "basename", "dirname",
-    "realpath", "readlink", "tee", "md5sum", "sha1sum", "sha256sum", "sha512sum", "gzip", "gunzip", "ping",
-    "ping6", "diff", "cmp", "strings",
+    "cat",
+    "ls",
+    "cp",
+    "mv",
+    "rm",
+    "mkdir",
+    "rmdir",
+    "touch",
+    "ln",
+    "chmod",
+    "chown",
+    "grep",
+    "egrep",
+    "fgrep",
+    "wc",
+    "head",
+    "tail",
+    "sort",
+    "uniq",
+    "cut",
+    "stat",
+    "file",
+    "du",
+    "df",
+    "basename",
+    "dirname",
+    "realpath",
+    "readlink",
+    "tee",
+    "md5sum",
+    "sha1sum",
+    "sha256sum",
+    "sha512sum",
+    "gzip",
+    "gunzip",
+    "ping",
+    "ping6",
+    "diff",
+    "cmp",
+    "strings",
 ];
 
 /// Programs that read an argument as a program of their own.
 const READS_PROGRAMS: [&str; 16] = [
-    "awk", "gawk", "sed", "perl", "python", "python3", "ruby", "node", "php", "sqlite3", "mysql", "psql",
-    "find", "tar", "vim", "git",
+    "awk", "gawk", "sed", "perl", "python", "python3", "ruby", "node", "php", "sqlite3", "mysql",
+    "psql", "find", "tar", "vim", "git",
 ];
 
 pub(crate) fn attempt(world: &World<'_>, found: &Found<'_, '_>) -> Result<Draft, NoPatch> {
     let mut draft = Draft::default();
-    let (text, command, tainted) =
-        read(world, found.file, found.command, &found.flows).map_err(|(why, _, _)| why)?;
+    let Read {
+        text,
+        command,
+        tainted,
+    } = read(world, found.file, found.command, &found.flows).map_err(|unread| unread.why)?;
     let line = span_line(found.file, found.call.span);
     if !command.special.is_empty() {
         return Err(NoPatch::NotFollowed {
@@ -80,7 +119,7 @@ fn elements(
         .unwrap_or_else(|| file.quote());
     let mut holes = text.holes.clone();
     for (at, hole) in holes.iter_mut().enumerate() {
-        if let Some(inner) = hole.expr.and_then(|e| unquoted(hole.file, e)) {
+        if let Some(inner) = hole.expr.and_then(unquoted) {
             hole.source = hole.file.slice(inner.span).to_owned();
             hole.form = HoleForm::Text;
         }
@@ -144,7 +183,11 @@ fn place(
         (Form::Text, Some(name)) => {
             let alone = scope::uses(found.site.body(), &name).len() == 1;
             match value_of(world, file, found.command, 0) {
-                Some((from, value)) if alone && std::ptr::eq(from, file) && in_function(found, value) => value.span,
+                Some((from, value))
+                    if alone && std::ptr::eq(from, file) && in_function(found, value) =>
+                {
+                    value.span
+                }
                 _ => {
                     fixed_names(found, text, file)?;
                     found.command.span
@@ -173,7 +216,9 @@ fn place(
     match found.method.as_str() {
         "run" | "call" | "check_call" | "check_output" | "Popen" => {
             if let Form::ShellArgument(_) = found.form {
-                draft.edits(file).replace(whole.start, whole.end, list(file, whole, &words));
+                draft
+                    .edits(file)
+                    .replace(whole.start, whole.end, list(file, whole, &words));
                 missing(draft, &words);
                 return redirects(found, command, subprocess(draft).as_str(), draft);
             }
@@ -186,13 +231,16 @@ fn place(
             if !matches!(shell.value.kind, ExprKind::True | ExprKind::Number) {
                 return Err(refuse("whether there is a shell is decided at run time"));
             }
-            draft.edits(file).replace(whole.start, whole.end, list(file, whole, &words));
+            draft
+                .edits(file)
+                .replace(whole.start, whole.end, list(file, whole, &words));
             remove_argument(file, shell.span, draft);
             missing(draft, &words);
             let name = match func.dotted() {
-                Some(d) if d.contains('.') => {
-                    d.rsplit_once('.').map(|(m, _)| m.to_owned()).unwrap_or_default()
-                }
+                Some(d) if d.contains('.') => d
+                    .rsplit_once('.')
+                    .map(|(m, _)| m.to_owned())
+                    .unwrap_or_default(),
                 _ => "subprocess".to_owned(),
             };
             redirects(found, command, &name, draft)
@@ -210,7 +258,9 @@ fn place(
             draft
                 .edits(file)
                 .replace(func_span.start, func_span.end, format!("{name}.{function}"));
-            draft.edits(file).replace(whole.start, whole.end, list(file, whole, &words));
+            draft
+                .edits(file)
+                .replace(whole.start, whole.end, list(file, whole, &words));
             missing(draft, &words);
             redirects(found, command, &name, draft)
         }
@@ -227,7 +277,9 @@ fn place(
             draft
                 .edits(file)
                 .replace(func_span.start, func_span.end, format!("{name}.{function}"));
-            draft.edits(file).replace(whole.start, whole.end, list(file, whole, &words));
+            draft
+                .edits(file)
+                .replace(whole.start, whole.end, list(file, whole, &words));
             let errors = match command.errors {
                 Errors::Same => String::new(),
                 Errors::Null => format!(", stderr={name}.DEVNULL"),
@@ -255,7 +307,9 @@ fn place(
             draft
                 .edits(file)
                 .replace(func_span.start, func_span.end, format!("{name}.run"));
-            draft.edits(file).replace(whole.start, whole.end, list(file, whole, &words));
+            draft
+                .edits(file)
+                .replace(whole.start, whole.end, list(file, whole, &words));
             let errors = match command.errors {
                 Errors::Null => "DEVNULL",
                 _ => "STDOUT",
@@ -270,7 +324,9 @@ fn place(
             draft
                 .edits(file)
                 .insert(found.call.span.end, ".stdout.rstrip(\"\\n\")");
-            draft.assume("`getoutput` takes one line break from the end of the output; this takes all");
+            draft.assume(
+                "`getoutput` takes one line break from the end of the output; this takes all",
+            );
             missing(draft, &words);
             Ok(())
         }
@@ -284,18 +340,18 @@ fn place(
             let ExprKind::Attribute { name_span, .. } = &func.kind else {
                 return Err(refuse("the function is imported by name"));
             };
-            draft.edits(file).replace(
-                name_span.start,
-                name_span.end,
-                "create_subprocess_exec",
-            );
+            draft
+                .edits(file)
+                .replace(name_span.start, name_span.end, "create_subprocess_exec");
             draft
                 .edits(file)
                 .replace(whole.start, whole.end, words.join(", "));
             missing(draft, &words);
             Ok(())
         }
-        _ => Err(refuse("this way to start a program has no form without a shell")),
+        _ => Err(refuse(
+            "this way to start a program has no form without a shell",
+        )),
     }
 }
 
@@ -308,9 +364,9 @@ fn in_function(found: &Found<'_, '_>, value: &Expr) -> bool {
 }
 
 fn missing(draft: &mut Draft, words: &[String]) {
-    let program = words.first().map_or("", String::as_str);
+    let program = words.first().map_or("", |w| w.trim_matches(['"', '\'']));
     draft.note(format!(
-        "if {program} is not installed there is an exception now; the shell gave exit status 127"
+        "if `{program}` is not installed there is an exception now; the shell gave exit status 127"
     ));
 }
 
@@ -329,12 +385,10 @@ fn fixed_names(found: &Found<'_, '_>, text: &Text<'_>, file: &File) -> Result<()
         });
         let changed = !std::ptr::eq(hole.file, file)
             || names.iter().any(|name| {
-                scope::definitions(found.site.body(), name)
-                    .iter()
-                    .any(|d| {
-                        let at = d.stmt().span.start;
-                        at > hole.root.start && at < found.call.span.start
-                    })
+                scope::definitions(found.site.body(), name).iter().any(|d| {
+                    let at = d.stmt().span.start;
+                    at > hole.root.start && at < found.call.span.start
+                })
             });
         if changed {
             return Err(NoPatch::NotFollowed {
@@ -421,12 +475,17 @@ fn redirects(
     draft: &mut Draft,
 ) -> Result<(), NoPatch> {
     let mut more = String::new();
-    let taken = |name: &str| found.keyword(name).is_some() || found.keyword("capture_output").is_some();
+    let taken =
+        |name: &str| found.keyword(name).is_some() || found.keyword("capture_output").is_some();
     let refuse = || NoPatch::NotFollowed {
         what: "the command and the call both redirect the output".to_owned(),
         line: span_line(found.file, found.call.span),
     };
-    let name = if subprocess.is_empty() { "subprocess" } else { subprocess };
+    let name = if subprocess.is_empty() {
+        "subprocess"
+    } else {
+        subprocess
+    };
     if command.output == Output::Null {
         if taken("stdout") || found.method == "check_output" {
             return Err(refuse());
@@ -474,13 +533,13 @@ fn only_compared(found: &Found<'_, '_>) -> bool {
     match found.site.parent() {
         Some(parent) => match &parent.kind {
             ExprKind::Not(_) => true,
-            ExprKind::Boolean(_) => matches!(stmt.kind, StmtKind::If { .. } | StmtKind::While { .. }),
+            ExprKind::Boolean(_) => {
+                matches!(stmt.kind, StmtKind::If { .. } | StmtKind::While { .. })
+            }
             ExprKind::Compare { ops, right, .. } => {
                 ops.iter()
                     .all(|o| matches!(o, Comparison::Equal | Comparison::NotEqual))
-                    && right
-                        .iter()
-                        .all(|r| found.file.slice(r.span).trim() == "0")
+                    && right.iter().all(|r| found.file.slice(r.span).trim() == "0")
             }
             _ => false,
         },

@@ -104,11 +104,7 @@ impl Reader<'_, '_> {
 
     fn hole(&mut self, hole: usize, unit: usize, quote: Quote) {
         self.word().bits.push(Bit::Hole(hole));
-        self.out.holes.push(Place {
-            hole,
-            unit,
-            quote,
-        });
+        self.out.holes.push(Place { hole, unit, quote });
     }
 
     fn end(&mut self) {

@@ -13,6 +13,7 @@ use crate::source::{File, World};
 
 use super::driver::{Counts, DoubleQuotes, Driver, Style};
 use super::lex::{Lexed, Place, Slot};
+use super::list::{joined, joined_hole, list_of};
 
 /// A value to give with the statement.
 #[derive(Clone, Debug)]
@@ -176,13 +177,22 @@ pub(crate) fn bind<'w>(
             Bit::Hole(h) => Some(*h),
             Bit::Text(_) => None,
         });
-        let Some(first_hole) = first_hole else { continue };
+        let Some(first_hole) = first_hole else {
+            continue;
+        };
         // `IN (%s)` with `",".join(ids)`: one placeholder for each.
         if let Some((list, file, expr)) = joined(world, text, slot) {
             if style != Style::Question && style != Style::Percent {
                 return Err(not_a_value(text, first_hole, "a list of unknown length"));
             }
-            items.push(list_of(text, slot, first_hole, (&list, file, expr), style, draft));
+            items.push(list_of(
+                text,
+                slot,
+                first_hole,
+                (&list, file, expr),
+                style,
+                draft,
+            ));
             bound_holes.remove(&first_hole);
             continue;
         }
@@ -359,187 +369,8 @@ impl After {
     }
 }
 
-/// `",".join(ids)` in the hole, or the variable that holds it.
-fn joined_hole<'w>(
-    world: &'w World<'_>,
-    text: &Text<'w>,
-    hole: usize,
-) -> Option<(Joined, &'w File, &'w Expr)> {
-    let file = text.holes[hole].file;
-    let expr = text.holes[hole].expr?;
-    if let Some(joined) = join_of(file, expr) {
-        return Some((joined, file, expr));
-    }
-    let (from, value) = value_of(world, file, expr, 0)?;
-    if !std::ptr::eq(from, file) {
-        return None;
-    }
-    Some((join_of(file, value)?, file, value))
-}
-
-struct Joined {
-    /// What is joined: source of something that can be gone through twice.
-    items: String,
-    /// What is counted.
-    counted: String,
-}
-
-/// `",".join(ids)`, with or without quotes between.
-fn join_of(file: &File, expr: &Expr) -> Option<Joined> {
-    let ExprKind::Call { func, args, .. } = &expr.kind else {
-        return None;
-    };
-    let ExprKind::Attribute { value, name, .. } = &func.kind else {
-        return None;
-    };
-    if name != "join" {
-        return None;
-    }
-    let glue = literal_text(file, value)?;
-    if glue.replace([' ', '\'', '"'], "") != "," {
-        return None;
-    }
-    let [only] = args.as_slice() else { return None };
-    if only.passing != Passing::Position {
-        return None;
-    }
-    let source = file.slice(only.value.span).trim().to_owned();
-    match &only.value.kind {
-        ExprKind::Name(_) | ExprKind::Attribute { .. } => Some(Joined {
-            items: source.clone(),
-            counted: source,
-        }),
-        ExprKind::Subscript { .. } => Some(Joined {
-            items: source.clone(),
-            counted: source,
-        }),
-        ExprKind::Inner(parts) => {
-            // `str(i) for i in ids`
-            let [element, target, iter] = parts.as_slice() else {
-                return None;
-            };
-            let target = target.dotted()?;
-            let counted = iter.dotted()?;
-            // What quotes the value is no longer wanted.
-            let inner = bare_element(file, element, &target)?;
-            let items = if inner == target {
-                counted.clone()
-            } else {
-                format!("({inner} for {target} in {counted})")
-            };
-            Some(Joined { items, counted })
-        }
-        ExprKind::Call { func, args, .. } if func.dotted().as_deref() == Some("map") => {
-            let [function, list] = args.as_slice() else {
-                return None;
-            };
-            let counted = list.value.dotted()?;
-            let items = if function.value.dotted().as_deref() == Some("str") {
-                counted.clone()
-            } else {
-                source
-            };
-            Some(Joined { items, counted })
-        }
-        ExprKind::Call { func, args, .. }
-            if matches!(&func.kind, ExprKind::Attribute { name, .. } if matches!(&**name, "getlist" | "split"))
-                && args.len() == 1 =>
-        {
-            Some(Joined {
-                items: source.clone(),
-                counted: source,
-            })
-        }
-        _ => None,
-    }
-}
-
-/// `x` from `x`, `str(x)`, `"'" + x + "'"`, `f"'{x}'"`, `"'%s'" % x`.
-fn bare_element(file: &File, element: &Expr, target: &str) -> Option<String> {
-    if element.dotted().as_deref() == Some(target) {
-        return Some(target.to_owned());
-    }
-    if let ExprKind::Call { func, args, .. } = &element.kind
-        && func.dotted().as_deref() == Some("str")
-        && args.len() == 1
-    {
-        return bare_element(file, &args[0].value, target);
-    }
-    let source = file.slice(element.span);
-    let text: String = source
-        .chars()
-        .filter(|c| !matches!(c, '\'' | '"' | ' ' | '+' | '{' | '}' | '\\'))
-        .collect();
-    (text == target || text == format!("f{target}") || text == format!("%s%{target}"))
-        .then(|| target.to_owned())
-}
-
-fn joined<'w>(
-    world: &'w World<'_>,
-    text: &Text<'w>,
-    slot: &Slot,
-) -> Option<(Joined, &'w File, &'w Expr)> {
-    if !matches!(slot.place, Place::List | Place::Literal | Place::DoubleQuoted) {
-        return None;
-    }
-    let [Bit::Hole(hole)] = slot.bits.as_slice() else {
-        return None;
-    };
-    joined_hole(world, text, *hole)
-}
-
-/// A list of placeholders made at run time.
-fn list_of(
-    text: &Text<'_>,
-    slot: &Slot,
-    hole: usize,
-    (list, file, expr): (&Joined, &File, &Expr),
-    style: Style,
-    draft: &mut Draft,
-) -> Item {
-    let hole_data = &text.holes[hole];
-    // The quotes around the list belong to its first and last element.
-    for at in [slot.first, slot.last] {
-        if let Unit::Char { span, part, .. } = text.units[at] {
-            let file = text.parts[part].file;
-            draft.edits(file).replace(span.start, span.end, "");
-        }
-    }
-    let own = hole_data.expr.is_some_and(|e| e.span == expr.span);
-    let sign = match style {
-        Style::Percent => "%s",
-        _ => "?",
-    };
-    // Inside an f-string its own quote cannot stand before Python 3.12.
-    let around = hole_data
-        .part
-        .filter(|p| own && hole_data.app.is_none() && text.parts[*p].formatted == Formatted::FString)
-        .and_then(|p| text.parts[p].quote.chars().next());
-    let quote = match around {
-        Some('"') => '\'',
-        Some(_) => '"',
-        None => hole_data.file.quote(),
-    };
-    let placeholders = format!(
-        "{quote}, {quote}.join({quote}{sign}{quote} for _ in {})",
-        list.counted
-    );
-    draft
-        .edits(file)
-        .replace(expr.span.start, expr.span.end, placeholders);
-    Item {
-        source: list.items.clone(),
-        name: "items".to_owned(),
-        count: Count::Many,
-        bound_before: slot.bound_before,
-        path: hole_data.file.path.clone(),
-        root: hole_data.root,
-        moves: moves(text, slot),
-    }
-}
-
 /// Names that the values of a slot are made of.
-fn moves(text: &Text<'_>, slot: &Slot) -> Moves {
+pub(crate) fn moves(text: &Text<'_>, slot: &Slot) -> Moves {
     let mut names = Vec::new();
     let mut pure = Purity::Reads;
     for bit in &slot.bits {
@@ -562,8 +393,8 @@ fn moves(text: &Text<'_>, slot: &Slot) -> Moves {
                     _ => "",
                 };
                 const READS: [&str; 15] = [
-                    "get", "str", "int", "float", "strip", "lower", "upper", "len", "format", "join",
-                    "replace", "lstrip", "rstrip", "encode", "decode",
+                    "get", "str", "int", "float", "strip", "lower", "upper", "len", "format",
+                    "join", "replace", "lstrip", "rstrip", "encode", "decode",
                 ];
                 if !READS.contains(&method) {
                     pure = Purity::Calls;
@@ -603,14 +434,15 @@ fn place(
     match (part_of(first), part_of(last)) {
         (Some(a), Some(b)) if a == b => {
             let file = text.parts[a].file;
-            draft
-                .edits(file)
-                .replace(start.start, end.end, written(a));
+            draft.edits(file).replace(start.start, end.end, written(a));
             Ok(())
         }
         (Some(a), Some(b)) => {
             let (one, two) = (&text.parts[a], &text.parts[b]);
-            if !std::ptr::eq(one.file, two.file) || one.root != two.root || two.span.start < one.span.end {
+            if !std::ptr::eq(one.file, two.file)
+                || one.root != two.root
+                || two.span.start < one.span.end
+            {
                 return Err(apart(text, slot));
             }
             let alike = one.quote == two.quote
@@ -644,7 +476,10 @@ fn place(
                 Unit::Hole(h) => *h,
                 Unit::Char { .. } => return Err(apart(text, slot)),
             }];
-            if !std::ptr::eq(one.file, hole.file) || one.root != hole.root || one.span.end > start.start {
+            if !std::ptr::eq(one.file, hole.file)
+                || one.root != hole.root
+                || one.span.end > start.start
+            {
                 return Err(apart(text, slot));
             }
             let edits = draft.edits(one.file);

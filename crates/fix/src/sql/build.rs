@@ -62,18 +62,15 @@ fn piece<'w>(
         let style = receiver.style(&lexed, work.driver);
         if lexed.open_end {
             return Err(NoPatch::NotFollowed {
-                what: "a literal of the statement begins in one line and ends in another".to_owned(),
+                what: "a literal of the statement begins in one line and ends in another"
+                    .to_owned(),
                 line: file.line_of(expr.span.start),
             });
         }
         // Text of a piece is seldom found in a flow's template as a whole: what is not told is bound.
-        if let Some((hole, place)) = bind::misplaced(
-            work.world,
-            &text,
-            &lexed,
-            work.driver,
-            tainted.as_deref(),
-        ) {
+        if let Some((hole, place)) =
+            bind::misplaced(work.world, &text, &lexed, work.driver, tainted.as_deref())
+        {
             if let Some(inner) = text.expansion(work.world, hole) {
                 text.splice(hole, inner);
                 continue;
@@ -277,13 +274,7 @@ fn rest<'w>(
         });
     }
     let tainted = own.tainted(work.flows).or_else(|| text.tainted(work.flows));
-    let misplaced = bind::misplaced(
-        work.world,
-        &own,
-        &lexed,
-        work.driver,
-        tainted.as_deref(),
-    );
+    let misplaced = bind::misplaced(work.world, &own, &lexed, work.driver, tainted.as_deref());
     if let Some((other, place)) = misplaced {
         return Err(NoPatch::NotAValue {
             source: own.holes[other].source.clone(),
@@ -313,7 +304,8 @@ fn rest<'w>(
     let behind: Vec<String> = items.iter().filter(|i| !split(i)).map(starred).collect();
     if !receiver.is_open() {
         return Err(NoPatch::NotFollowed {
-            what: "the call has parameters already, and the statement grows line by line".to_owned(),
+            what: "the call has parameters already, and the statement grows line by line"
+                .to_owned(),
             line: 1,
         });
     }

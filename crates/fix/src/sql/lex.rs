@@ -79,10 +79,44 @@ enum Mode {
 
 /// Words after which a bracket opens a group and not arguments.
 const KEYWORDS: [&str; 38] = [
-    "and", "or", "not", "where", "on", "select", "from", "join", "in", "exists", "as", "having", "union",
-    "all", "any", "some", "set", "by", "when", "then", "else", "case", "with", "over", "using", "like",
-    "between", "limit", "offset", "distinct", "returning", "is", "values", "into", "table", "filter",
-    "except", "intersect",
+    "and",
+    "or",
+    "not",
+    "where",
+    "on",
+    "select",
+    "from",
+    "join",
+    "in",
+    "exists",
+    "as",
+    "having",
+    "union",
+    "all",
+    "any",
+    "some",
+    "set",
+    "by",
+    "when",
+    "then",
+    "else",
+    "case",
+    "with",
+    "over",
+    "using",
+    "like",
+    "between",
+    "limit",
+    "offset",
+    "distinct",
+    "returning",
+    "is",
+    "values",
+    "into",
+    "table",
+    "filter",
+    "except",
+    "intersect",
 ];
 
 struct Reader<'t, 'w> {
@@ -212,7 +246,12 @@ impl Reader<'_, '_> {
                 }
                 (Mode::Back, Unit::Char { c: '`', .. }) => {
                     if has_hole {
-                        self.slot(open, at, bits.clone(), Place::No("a quoted name".to_owned()));
+                        self.slot(
+                            open,
+                            at,
+                            bits.clone(),
+                            Place::No("a quoted name".to_owned()),
+                        );
                     }
                     self.last = Last::Value;
                     mode = Mode::Code;
@@ -230,7 +269,12 @@ impl Reader<'_, '_> {
                     mode = Mode::Code;
                 }
                 (Mode::Line | Mode::Block, Unit::Hole(hole)) => {
-                    self.slot(at, at, vec![Bit::Hole(hole)], Place::No("a comment".to_owned()));
+                    self.slot(
+                        at,
+                        at,
+                        vec![Bit::Hole(hole)],
+                        Place::No("a comment".to_owned()),
+                    );
                 }
                 (Mode::Line | Mode::Block, Unit::Char { .. }) => {}
             }
@@ -391,9 +435,8 @@ impl Reader<'_, '_> {
             c.is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '$' | '@' | '#'))
         };
         let before = at.checked_sub(1);
-        let glued = before.is_some_and(|b| {
-            touches(self.at(b)) || matches!(self.text.units[b], Unit::Hole(_))
-        });
+        let glued = before
+            .is_some_and(|b| touches(self.at(b)) || matches!(self.text.units[b], Unit::Hole(_)));
         let quoted = matches!(self.text.units[at], Unit::Char { .. });
         let glued_after = !quoted
             && (touches(self.at(at + 1))

@@ -308,9 +308,7 @@ impl Tree<'_> {
             .elements
             .iter()
             .map(|element| match element {
-                InterpolatedStringElement::Literal(text) => {
-                    StrElement::Text(self.span(text.range))
-                }
+                InterpolatedStringElement::Literal(text) => StrElement::Text(self.span(text.range)),
                 InterpolatedStringElement::Interpolation(field) => StrElement::Field {
                     span: self.span(field.range),
                     expr: self.boxed(&field.expression),
