@@ -2,19 +2,25 @@
 
 use std::path::{Path, PathBuf};
 
-use solvent_govern::{self as govern, Action, FlawState, Policy, Request, Target};
+use solvent_govern::change as changes;
+use solvent_govern::{self as govern, Action, Decision, FlawState, Reason, Request, Target};
 use solvent_host::Host;
 use solvent_ledger::{Ledger, LedgerError};
+use solvent_protocol::adoption::{AdoptionKind, StageBasis};
 use solvent_protocol::capsule::{self, Capsule};
+use solvent_protocol::change::EventKind;
 use solvent_protocol::record::{self, Body, Commitment, Item, Link, Phase, Status};
+use solvent_protocol::remediation::ChangeRequest;
 use solvent_sandbox::Launcher;
-use solvent_store::{SqliteStore, Store as _, names};
+use solvent_store::{SqliteStore, Store as _, StoreError, names};
 
-use crate::command::{Actor, ActorKind, Answer, CapsuleRef, Command, Created};
+use crate::command::{Actor, Answer, CapsuleRef, Command, Created, GateAttack, ReplayRequest};
 use crate::error::EngineError;
+use crate::governance::Rules;
 use crate::progress::Progress;
+use crate::remedy::Origin;
 use crate::repo::{Git, Repo, STATE_FOLDER};
-use crate::{prove, scan};
+use crate::{branch, debt, decision, evidence, gate, merge, prove, remedy, reproof, scan};
 
 /// Bytes of a capsule file that are read.
 const CAPSULE_CAP: u64 = solvent_protocol::capsule::MAX_BYTES as u64;
@@ -38,7 +44,6 @@ pub struct Engine {
     pub(crate) options: Options,
     pub(crate) ledger: Ledger,
     pub(crate) store: SqliteStore,
-    policy: Policy,
     created: Created,
 }
 
@@ -48,6 +53,35 @@ pub(crate) struct Acted {
     pub status: Status,
     /// What was sealed beside the record.
     pub outputs: Vec<Item>,
+    /// What the result is about, beside its intent.
+    pub links: Vec<Link>,
+}
+
+/// What was decided about a command, and what deciding it found out.
+struct Judged {
+    decision: Decision,
+    /// The command's word in the record: a merge that only has to be verified is another action.
+    word: &'static str,
+    /// What is acted upon, in words.
+    target: String,
+    rules: Rules,
+    found: Found,
+}
+
+/// Facts that a command acts upon, as they were decided about.
+enum Found {
+    Nothing,
+    Change(Box<ChangeRequest>),
+    /// The branch is there already; what is left is the record, or the attack on the result.
+    Merge(Box<ChangeRequest>, MergeStep),
+    Stage(StageBasis),
+    Owner(String),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum MergeStep {
+    Advance,
+    Verify,
 }
 
 impl Engine {
@@ -70,19 +104,13 @@ impl Engine {
                     "run `solvent ledger rebuild`",
                 )
             })?;
-        let policy = Policy::builtin().map_err(|e| {
-            EngineError::unfinished(
-                format!("the built-in policy does not load: {e:?}"),
-                "this is a defect of this build",
-            )
-        })?;
+        branch::sweep();
         let mut engine = Self {
             repo,
             host,
             options,
             ledger,
             store,
-            policy,
             created,
         };
         engine.close_interrupted()?;
@@ -96,39 +124,25 @@ impl Engine {
         command: &Command,
         progress: &dyn Progress,
     ) -> Result<Answer, EngineError> {
-        let (action, target, target_words) = self.asked(command)?;
-        let who = govern::Actor {
-            kind: match actor.kind {
-                ActorKind::Human => record::ActorKind::Human,
-                ActorKind::Agent => record::ActorKind::Agent,
-            },
-            ..govern::Actor::owner(&actor.id)
-        };
-        let who = if actor.kind == ActorKind::Agent {
-            govern::Actor {
-                roles: std::collections::BTreeSet::from(["tester".to_owned()]),
-                ..who
-            }
-        } else {
-            who
-        };
-        let decision = govern::decide(
-            &self.policy,
-            &Request {
-                actor: who,
-                action,
-                target,
-            },
-        );
+        let Judged {
+            decision,
+            word,
+            target,
+            rules,
+            found,
+        } = self.judge(actor, command)?;
         let body = Body {
-            actor: recorded(actor),
-            action: action_word(command).to_owned(),
-            target: target_words,
+            actor: rules.recorded(actor),
+            action: word.to_owned(),
+            target,
             phase: Phase::Intent,
             inputs: Vec::new(),
             outputs: Vec::new(),
             decision: Some(decision.note()),
-            links: Vec::new(),
+            links: match &found {
+                Found::Change(request) | Found::Merge(request, _) => about(&request.id),
+                _ => Vec::new(),
+            },
         };
         let intent = self.append(body.clone())?;
         if !decision.allowed() {
@@ -137,22 +151,30 @@ impl Engine {
                 decision.pass.join("; "),
             ));
         }
-        let acted = self.act(command, progress);
-        let (status, outputs) = match &acted {
-            Ok(acted) => (acted.status, acted.outputs.clone()),
-            Err(_) => (Status::Failed, Vec::new()),
+        let acted = self.act(actor, command, rules, found, progress);
+        let (status, outputs, links) = match &acted {
+            Ok(acted) => (acted.status, acted.outputs.clone(), acted.links.clone()),
+            Err(_) => (Status::Failed, Vec::new(), body.links.clone()),
         };
         let result = Body {
             phase: Phase::Result { intent, status },
             outputs,
             decision: None,
+            links,
             ..body
         };
         self.append(result)?;
-        acted.map(|acted| acted.answer)
+        evidence::finish(self, acted?.answer)
     }
 
-    fn act(&mut self, command: &Command, progress: &dyn Progress) -> Result<Acted, EngineError> {
+    fn act(
+        &mut self,
+        actor: &Actor,
+        command: &Command,
+        rules: Rules,
+        found: Found,
+        progress: &dyn Progress,
+    ) -> Result<Acted, EngineError> {
         match command {
             Command::Init => Ok(Acted::quiet(Answer::Initialised {
                 key: self.ledger.trusted_key().text().to_owned(),
@@ -170,8 +192,10 @@ impl Engine {
                     answer: Answer::Scanned(Box::new(scan.report)),
                     status,
                     outputs: vec![output],
+                    links: Vec::new(),
                 })
             }
+            Command::Debt(request) => debt::debt(self, request, progress),
             Command::Prove(request) => prove::prove(self, request, progress),
             Command::Replay(request) => {
                 let capsule = self.capsule(&request.capsule)?;
@@ -195,31 +219,90 @@ impl Engine {
                     records: self.ledger.size(),
                 }))
             }
+            Command::Fix { finding } => {
+                remedy::make(self, actor, finding, &Origin::Fixer, &rules, progress)
+            }
+            Command::Propose { finding, patch } => {
+                let origin = Origin::Outside(patch.clone());
+                remedy::make(self, actor, finding, &origin, &rules, progress)
+            }
+            Command::ReviewProof {
+                finding,
+                verdict,
+                note,
+            } => self.review_proof(finding, *verdict, note, rules),
+            Command::ReplayAll { revision } => reproof::all(self, revision.as_deref(), progress),
+            Command::Gate(request) => gate::gate(self, request, progress),
+            Command::SetStage { stage, .. } => match found {
+                Found::Stage(basis) => self.set_stage(*stage, basis, rules),
+                _ => Err(lost()),
+            },
+            Command::Accept(request) => match found {
+                Found::Owner(owner) => self.accept(actor, request, &owner),
+                _ => Err(lost()),
+            },
+            Command::Export { .. } => match found {
+                Found::Change(request) => exported(*request),
+                _ => Err(lost()),
+            },
+            Command::Approve { signed, .. } => match found {
+                Found::Change(request) => self.approve(&request.id, signed.as_deref(), &rules),
+                _ => Err(lost()),
+            },
+            Command::Reject { reason, .. } => match found {
+                Found::Change(request) => self.reject(actor, &request.id, reason),
+                _ => Err(lost()),
+            },
+            Command::Merge { .. } => match found {
+                Found::Merge(request, MergeStep::Advance) => merge::advance(self, &request, &rules),
+                Found::Merge(request, MergeStep::Verify) => merge::verify(self, &request, progress),
+                _ => Err(lost()),
+            },
+            Command::Evidence(request) => evidence::write(self, request),
         }
     }
 
-    /// The action and target that policy decides about, and the words for the record.
-    fn asked(&self, command: &Command) -> Result<(Action, Target, String), EngineError> {
+    /// Asks governance, by the rules of the protected base.
+    fn judge(&mut self, actor: &Actor, command: &Command) -> Result<Judged, EngineError> {
+        let rules = Rules::read(self, actor)?;
         let name = self.repo.name();
+        let stage = rules.adoption.stage;
         let place = match &self.repo.revision {
             Some(revision) => format!(
                 "repository {name} at {}{}",
-                &revision[..revision.len().min(12)],
+                branch::short(revision),
                 if self.repo.dirty { " with changes" } else { "" }
             ),
             None => format!("folder {name}"),
         };
-        let repository = || Target::Repository { id: name.clone() };
+        let sandbox = || Target::sandbox_in(&name, stage);
         let ledger = || Target::Ledger { id: name.clone() };
-        Ok(match command {
+        let repository = || Target::Repository { id: name.clone() };
+        let flaw = |finding: &str| Target::Finding {
+            id: finding.to_owned(),
+            owner: rules.governance.findings_owner().map(str::to_owned),
+            stage,
+        };
+        let (action, target, words) = match command {
             Command::Init => (Action::Init, repository(), place),
-            Command::Scan => (Action::Scan, repository(), place),
-            Command::Prove(_) => (Action::Prove, Target::sandbox(&name), place),
-            Command::Replay(request) => (
+            Command::Scan | Command::Debt(_) => (Action::Scan, repository(), place),
+            Command::Prove(_) => (Action::Prove, sandbox(), place),
+            Command::Gate(request) => (
+                match request.attack {
+                    GateAttack::New => Action::Prove,
+                    GateAttack::Nothing => Action::Scan,
+                },
+                match request.attack {
+                    GateAttack::New => sandbox(),
+                    GateAttack::Nothing => repository(),
+                },
+                format!("{place} against {}", shortened(&request.base)),
+            ),
+            Command::Replay(ReplayRequest { revision, .. }) | Command::ReplayAll { revision } => (
                 Action::Replay,
-                Target::sandbox(&name),
-                match &request.revision {
-                    Some(revision) => format!("repository {name} at {revision}"),
+                sandbox(),
+                match revision {
+                    Some(revision) => format!("repository {name} at {}", shortened(revision)),
                     None => place,
                 },
             ),
@@ -227,12 +310,161 @@ impl Engine {
                 Action::OpenCapsule,
                 Target::Capsule {
                     id: finding.clone(),
-                    flaw: FlawState::Open,
+                    flaw: self.flaw_state(finding),
                 },
-                format!("capsule of finding {finding}"),
+                format!("capsule of finding {}", shortened(finding)),
+            ),
+            Command::Evidence(request) => (
+                Action::ReadEvidence,
+                flaw(&request.id),
+                format!("evidence of {}", shortened(&request.id)),
             ),
             Command::Rebuild => (Action::Rebuild, ledger(), format!("projections of {name}")),
+            Command::Fix { finding } | Command::Propose { finding, .. } => (
+                Action::Fix,
+                flaw(finding),
+                format!("finding {} of {name}", shortened(finding)),
+            ),
+            Command::ReviewProof { finding, .. } => (
+                Action::ReviewProof,
+                flaw(finding),
+                format!("proof of finding {}", shortened(finding)),
+            ),
+            Command::SetStage { stage, exemption } => {
+                let asking = rules.actor(actor);
+                let (decision, basis) = solvent_govern::adoption::may_set_stage(
+                    &rules.governance,
+                    &rules.adoption,
+                    &asking,
+                    &name,
+                    *stage,
+                    *exemption,
+                );
+                return Ok(Judged {
+                    decision,
+                    word: action_word(command),
+                    target: format!("stage {} of {name}", stage.word()),
+                    rules,
+                    found: Found::Stage(basis),
+                });
+            }
+            Command::Accept(request) => {
+                let owner = self.risk_owner(&rules, request.owner.as_deref())?;
+                let days = decision::days_until(rules.now_ms, request.expires_ms)?;
+                let id = self.finding(&request.finding)?.finding.id;
+                let target = Target::Acceptance {
+                    finding: id.clone(),
+                    owner: Some(owner.clone()),
+                    days,
+                    reason: if request.reason.trim().is_empty() {
+                        Reason::Missing
+                    } else {
+                        Reason::Given
+                    },
+                };
+                return Ok(Judged {
+                    decision: ask(&rules, actor, Action::AcceptRisk, target),
+                    word: action_word(command),
+                    target: format!("risk of finding {id}"),
+                    rules,
+                    found: Found::Owner(owner),
+                });
+            }
+            Command::Export { change }
+            | Command::Approve { change, .. }
+            | Command::Reject { change, .. }
+            | Command::Merge { change } => return self.judge_change(actor, command, change, rules),
+        };
+        Ok(Judged {
+            decision: ask(&rules, actor, action, target),
+            word: action_word(command),
+            target: words,
+            rules,
+            found: Found::Nothing,
         })
+    }
+
+    fn judge_change(
+        &mut self,
+        actor: &Actor,
+        command: &Command,
+        change: &str,
+        rules: Rules,
+    ) -> Result<Judged, EngineError> {
+        let request = self.change_request(change)?;
+        let state = self.standing(&request.id, &rules)?;
+        let asking = rules.actor(actor);
+        let target = format!("change {}: {}", request.id, shortened(&request.title));
+        let (action, word, step) = match command {
+            Command::Export { .. } => (Action::Export, action_word(command), None),
+            Command::Approve { .. } => (Action::Approve, action_word(command), None),
+            Command::Reject { .. } => (Action::Reject, action_word(command), None),
+            // The branch moved and was recorded: what is left is the attack on the result.
+            _ if state.merged.is_some() => {
+                (Action::Verify, "verify-merge", Some(MergeStep::Verify))
+            }
+            _ => (
+                Action::Merge,
+                action_word(command),
+                Some(MergeStep::Advance),
+            ),
+        };
+        // A crash may have come between the branch and its record. What was allowed then is finished now:
+        // the decision about it is in the intent that was left open.
+        let finishing = step == Some(MergeStep::Advance)
+            && merge::moved_before(self, &request, &rules)?
+            && self.was_allowed("merge", &request.id)?;
+        let (action, word) = if finishing {
+            (Action::Verify, "finish-merge")
+        } else {
+            (action, word)
+        };
+        // Who may merge may see it through.
+        let at = self.at_hand(&request, &rules).ok();
+        let mut decision = changes::may(&state, &rules.court(), &asking, action, at.as_ref());
+        if action == Action::Verify && !decision.allowed() {
+            let attack = Target::sandbox_in(&self.repo.name(), rules.adoption.stage);
+            decision = ask(&rules, actor, Action::Replay, attack);
+        }
+        Ok(Judged {
+            decision,
+            word,
+            target,
+            rules,
+            found: match step {
+                Some(step) => Found::Merge(Box::new(request), step),
+                None => Found::Change(Box::new(request)),
+            },
+        })
+    }
+
+    /// Whether an earlier intent to do this to the change was allowed.
+    fn was_allowed(&mut self, action: &str, change: &str) -> Result<bool, EngineError> {
+        for record in self.ledger.entries(0..self.ledger.size()) {
+            let body = record.map_err(|e| ledger_error(&e))?.body;
+            if body.action == action
+                && body.phase == Phase::Intent
+                && body
+                    .links
+                    .iter()
+                    .any(|l| l.rel == "change" && l.to == change)
+                && body
+                    .decision
+                    .as_ref()
+                    .is_some_and(|d| d.answer == record::Answer::Allow)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// A flaw is closed by evidence only.
+    fn flaw_state(&mut self, finding: &str) -> FlawState {
+        match self.finding(finding) {
+            Ok(state) if state.lifecycle.state == "closed" => FlawState::Closed,
+            _ => FlawState::Open,
+        }
     }
 
     pub(crate) fn append(&mut self, body: Body) -> Result<u64, EngineError> {
@@ -314,7 +546,46 @@ impl Engine {
         }
     }
 
-    fn sealed_capsule(&mut self, finding: &str) -> Result<(Capsule, Commitment), EngineError> {
+    /// The newest capsule of a finding, also when a later attack on it was inconclusive.
+    pub(crate) fn newest_capsule(
+        &mut self,
+        fingerprint: &str,
+    ) -> Result<Option<Capsule>, EngineError> {
+        let commitments = self
+            .store
+            .capsules(fingerprint)
+            .map_err(|e| store_failed(&e))?;
+        let Some(commitment) = commitments.last().and_then(|text| Commitment::parse(text)) else {
+            return Ok(None);
+        };
+        let bytes = self
+            .ledger
+            .get_object(commitment)
+            .map_err(|e| ledger_error(&e))?;
+        capsule::parse(&bytes).map(Some).map_err(|e| {
+            EngineError::unfinished(
+                format!("a sealed capsule does not read: {e}"),
+                "run `solvent ledger verify`",
+            )
+        })
+    }
+
+    /// Seals one step of a change's life.
+    pub(crate) fn seal_event(&self, event: &EventKind) -> Result<Item, EngineError> {
+        let bytes = event.to_json().map_err(unsealed)?;
+        self.seal_bytes(names::CHANGE_EVENT, &bytes)
+    }
+
+    /// Seals one step of adoption.
+    pub(crate) fn seal_adoption(&self, event: &AdoptionKind) -> Result<Item, EngineError> {
+        let bytes = event.to_json().map_err(unsealed)?;
+        self.seal_bytes(names::ADOPTION_EVENT, &bytes)
+    }
+
+    pub(crate) fn sealed_capsule(
+        &mut self,
+        finding: &str,
+    ) -> Result<(Capsule, Commitment), EngineError> {
         let state = self.finding(finding)?;
         let id = &state.finding.id;
         let commitment = state
@@ -369,8 +640,63 @@ impl Acted {
             answer,
             status: Status::Done,
             outputs: Vec::new(),
+            links: Vec::new(),
         }
     }
+}
+
+/// The link of records that are about a change.
+pub(crate) fn about(change: &str) -> Vec<Link> {
+    vec![Link {
+        rel: "change".to_owned(),
+        to: change.to_owned(),
+    }]
+}
+
+fn ask(rules: &Rules, actor: &Actor, action: Action, target: Target) -> Decision {
+    let request = Request {
+        actor: rules.actor(actor),
+        action,
+        target,
+    };
+    govern::decide(rules.governance.policy(), &request)
+}
+
+/// Text of a caller as it goes into a record's target.
+fn shortened(text: &str) -> String {
+    text.chars().take(200).collect()
+}
+
+fn exported(request: ChangeRequest) -> Result<Acted, EngineError> {
+    if request.verification.verdict != "verified" {
+        return Err(EngineError::usage(
+            format!(
+                "change {} is not verified: {}",
+                request.id, request.verification.reason
+            ),
+            "only verified patches are taken out; propose another",
+        ));
+    }
+    let links = about(&request.id);
+    Ok(Acted {
+        answer: Answer::Exported {
+            change: Box::new(request),
+        },
+        status: Status::Done,
+        outputs: Vec::new(),
+        links,
+    })
+}
+
+fn lost() -> EngineError {
+    EngineError::unfinished(
+        "the command was decided about as another one",
+        "this is a defect of this build",
+    )
+}
+
+fn unsealed(why: String) -> EngineError {
+    EngineError::unfinished(format!("cannot record it: {why}"), "make it smaller")
 }
 
 fn open_ledger(folder: &Path, host: &Host) -> Result<(Ledger, Created), EngineError> {
@@ -396,6 +722,10 @@ fn open_ledger(folder: &Path, host: &Host) -> Result<(Ledger, Created), EngineEr
     Ledger::create(&ledger, host)
         .map(|l| (l, Created::Now))
         .map_err(|e| ledger_error(&e))
+}
+
+pub(crate) fn store_failed(error: &StoreError) -> EngineError {
+    EngineError::unfinished(error.to_string(), "run `solvent ledger rebuild`")
 }
 
 pub(crate) fn ledger_error(error: &LedgerError) -> EngineError {
@@ -426,24 +756,26 @@ fn read_capsule(path: &Path) -> Result<Capsule, EngineError> {
     })
 }
 
-fn recorded(actor: &Actor) -> record::Actor {
-    record::Actor {
-        id: actor.id.clone(),
-        kind: match actor.kind {
-            ActorKind::Human => record::ActorKind::Human,
-            ActorKind::Agent => record::ActorKind::Agent,
-        },
-        on_behalf_of: None,
-    }
-}
-
 fn action_word(command: &Command) -> &'static str {
     match command {
         Command::Init => "init",
         Command::Scan => "scan",
+        Command::Debt(_) => "debt",
         Command::Prove(_) => "prove",
         Command::Replay(_) => "replay",
         Command::OpenCapsule { .. } => "open-capsule",
         Command::Rebuild => "rebuild",
+        Command::Fix { .. } => "fix",
+        Command::Propose { .. } => "propose",
+        Command::Export { .. } => "export",
+        Command::Approve { .. } => "approve",
+        Command::Reject { .. } => "reject",
+        Command::Merge { .. } => "merge",
+        Command::ReviewProof { .. } => "review-proof",
+        Command::SetStage { .. } => "set-stage",
+        Command::Accept(_) => "accept",
+        Command::ReplayAll { .. } => "replay-all",
+        Command::Gate(_) => "gate",
+        Command::Evidence(_) => solvent_protocol::evidence::EXPORT_ACTION,
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use solvent_base::System as _;
 use solvent_finding::{Finding, InconclusiveReason, Outcome, Tier, Verdict, WeaknessId};
 use solvent_protocol::capsule::{self, Capsule};
+use solvent_protocol::evidence::{EXCERPT_SCHEMA, FindingExcerpt};
 use solvent_protocol::record::{Item, MAX_ITEMS, Status};
 use solvent_protocol::view::from_finding::input_text;
 use solvent_protocol::view::{
@@ -77,7 +78,11 @@ pub(crate) fn prove(
             Some(capsule) => Some(seal_capsule(engine, result, capsule, &mut outputs)?),
             None => None,
         };
-        report.proofs.push(proof_view(result, capsule));
+        let view = proof_view(result, capsule);
+        if view.outcome == "proven" {
+            seal_excerpt(engine, &scan, &report, &view, &mut outputs)?;
+        }
+        report.proofs.push(view);
     }
     report.duration_ms = started.elapsed().as_millis() as u64;
     report.unmeasured = unmeasured(&scan, &report);
@@ -91,6 +96,7 @@ pub(crate) fn prove(
         answer: Answer::Proved(Box::new(report)),
         status,
         outputs,
+        links: Vec::new(),
     })
 }
 
@@ -186,10 +192,11 @@ pub(crate) fn replay(
         answer: Answer::Replayed(Box::new(report)),
         status,
         outputs,
+        links: Vec::new(),
     })
 }
 
-fn recipe(repo: &Repo) -> Result<Recipe, EngineError> {
+pub(crate) fn recipe(repo: &Repo) -> Result<Recipe, EngineError> {
     proving::infer(&repo.root, &[]).map_err(|e| {
         EngineError::usage(
             e.to_string(),
@@ -326,13 +333,13 @@ fn run(
     Ok((prepared, campaign))
 }
 
-fn seed(engine: &Engine) -> u64 {
+pub(crate) fn seed(engine: &Engine) -> u64 {
     let mut bytes = [0; 8];
     engine.host.random(&mut bytes);
     u64::from_le_bytes(bytes)
 }
 
-fn show(progress: &dyn Progress, event: proving::Progress) {
+pub(crate) fn show(progress: &dyn Progress, event: proving::Progress) {
     match event {
         proving::Progress::Stage(text) => progress.stage(&text),
         proving::Progress::Step { done, total, item } => progress.step(done, total, &item),
@@ -364,7 +371,7 @@ fn recipe_view(recipe: &Recipe) -> TargetView {
     }
 }
 
-fn target_view(prepared: &Prepared, start: Duration) -> TargetView {
+pub(crate) fn target_view(prepared: &Prepared, start: Duration) -> TargetView {
     TargetView {
         recipe_digest: prepared.recipe_digest.to_string(),
         interpreter: format!("Python {}", prepared.interpreter.full),
@@ -399,7 +406,7 @@ fn not_tried(finding: &Finding, reason: &InconclusiveReason) -> CaseResult {
 }
 
 /// An inconclusive reason in words.
-fn reason_text(reason: &InconclusiveReason) -> String {
+pub(crate) fn reason_text(reason: &InconclusiveReason) -> String {
     match reason {
         InconclusiveReason::NoSandbox(why) => format!("no sandbox: {why}"),
         InconclusiveReason::PrepareFailed(why) => format!("could not prepare the target: {why}"),
@@ -432,6 +439,35 @@ fn seal_capsule(
         outputs.push(item);
     }
     Ok(commitment)
+}
+
+/// Seals what concerns one proven finding apart, so that it can be shown without the rest.
+fn seal_excerpt(
+    engine: &Engine,
+    scan: &Scan,
+    report: &ProveReport,
+    proof: &ProofView,
+    outputs: &mut Vec<Item>,
+) -> Result<(), EngineError> {
+    let finding = scan
+        .report
+        .findings
+        .iter()
+        .find(|f| f.fingerprint == proof.fingerprint);
+    let Some(finding) = finding.filter(|_| outputs.len() < CAPSULE_ITEMS) else {
+        return Ok(());
+    };
+    let excerpt = FindingExcerpt {
+        schema: EXCERPT_SCHEMA.to_owned(),
+        tool: report.tool.clone(),
+        subject: report.subject.clone(),
+        target: report.target.clone(),
+        finding: finding.clone(),
+        proof: proof.clone(),
+        luck_log2: report.luck_log2,
+    };
+    outputs.push(engine.seal(&format!("{}{}", names::EXCERPT, proof.id), &excerpt)?);
+    Ok(())
 }
 
 fn proof_view(result: &CaseResult, capsule: Option<String>) -> ProofView {

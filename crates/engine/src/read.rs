@@ -1,16 +1,37 @@
 //! Answers that change nothing and need no record.
 
 use solvent_base::System as _;
+use solvent_protocol::remediation::Lifecycle;
 use solvent_protocol::view::{
     FindingList, FindingState, FullReport, LedgerHead, LogReport, ScanReport, ShowReport,
     StatusReport, Subject, Unmeasured,
 };
-use solvent_store::{Filter, LogFilter, Presence, Store as _, StoreError};
+use solvent_store::{Filter, LogFilter, Presence, SqliteStore, Store as _, StoreError};
 
 use crate::door::{Engine, ledger_error};
 use crate::error::EngineError;
+use crate::repo::Repo;
 
-impl Engine {
+/// Which moment an answer is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Moment {
+    Now,
+    /// What the checkout was then is not recorded, only what scans saw of it.
+    Then,
+}
+
+/// Answers from a folded record, the writer's own or a reader's.
+pub struct View<'a> {
+    pub(crate) repo: &'a Repo,
+    pub(crate) store: &'a mut SqliteStore,
+    /// Size and root of what was folded; `None` where there is no ledger.
+    pub(crate) head: Option<LedgerHead>,
+    /// The time of asking, which may lie in the past.
+    pub(crate) asked_ms: i64,
+    pub(crate) moment: Moment,
+}
+
+impl View<'_> {
     /// The funnel of this repository.
     pub fn status(&mut self) -> Result<StatusReport, EngineError> {
         let name = self.repo.name();
@@ -26,7 +47,26 @@ impl Engine {
         status
             .unmeasured
             .extend(self.stale(status.subject.as_ref())?);
+        let ended = self.ended()?;
+        status.accepted = status.accepted.saturating_sub(ended);
+        status.reopened += ended;
         Ok(status)
+    }
+
+    /// Acceptances that ran out: no record says so, the clock does.
+    fn ended(&mut self) -> Result<u64, EngineError> {
+        let filter = Filter {
+            subject: Some(self.repo.name()),
+            presence: Presence::Ever,
+            ..Filter::present()
+        };
+        let list = self.store.findings(&filter).map_err(|e| store_error(&e))?;
+        let asked = self.asked_ms;
+        Ok(list
+            .findings
+            .iter()
+            .filter(|f| f.lifecycle.state == "accepted" && ended(&f.lifecycle, asked))
+            .count() as u64)
     }
 
     /// What the newest scan and the newest campaign do not say about the checkout as it is.
@@ -42,7 +82,9 @@ impl Engine {
                 })
         };
         let mut out = Vec::new();
-        if scanned.revision != self.repo.revision || scanned.dirty != self.repo.dirty {
+        if self.moment == Moment::Now
+            && (scanned.revision != self.repo.revision || scanned.dirty != self.repo.dirty)
+        {
             out.push(Unmeasured {
                 what: "the checkout as it is".to_owned(),
                 why: format!(
@@ -81,19 +123,22 @@ impl Engine {
             presence: Presence::Newest,
             ..Filter::present()
         };
-        self.store.findings(&filter).map_err(|e| store_error(&e))
+        let mut list = self.store.findings(&filter).map_err(|e| store_error(&e))?;
+        for state in &mut list.findings {
+            age(&mut state.lifecycle, self.asked_ms);
+        }
+        Ok(list)
     }
 
     /// One finding by its id or the start of it.
     pub fn show(&mut self, id: &str) -> Result<ShowReport, EngineError> {
         let name = self.repo.name();
-        self.store
+        let mut shown = self
+            .store
             .show(Some(&name), id)
-            .map_err(|e| store_error(&e))
-    }
-
-    pub(crate) fn finding(&mut self, id: &str) -> Result<FindingState, EngineError> {
-        self.show(id).map(|shown| shown.state)
+            .map_err(|e| store_error(&e))?;
+        age(&mut shown.state.lifecycle, self.asked_ms);
+        Ok(shown)
     }
 
     /// The newest records.
@@ -119,8 +164,8 @@ impl Engine {
                 .latest_prove(Some(&name))
                 .map_err(|e| store_error(&e))?,
             findings: self.findings()?.findings,
-            generated_ms: self.host.now().0,
-            ledger: Some(self.head()?),
+            generated_ms: self.asked_ms,
+            ledger: self.head.clone(),
         })
     }
 
@@ -136,6 +181,65 @@ impl Engine {
                 "run `solvent scan` or `solvent prove` first",
             )
         })
+    }
+}
+
+fn ended(lifecycle: &Lifecycle, asked_ms: i64) -> bool {
+    lifecycle.expires_ms.is_some_and(|ms| ms <= asked_ms)
+}
+
+/// What the clock does to a decision: an acceptance ends.
+fn age(lifecycle: &mut Lifecycle, asked_ms: i64) {
+    match lifecycle.state.as_str() {
+        "" => "open".clone_into(&mut lifecycle.state),
+        "accepted" if ended(lifecycle, asked_ms) => {
+            lifecycle.why = format!("the acceptance ended; it was {}", lifecycle.why);
+            lifecycle.since_ms = lifecycle.expires_ms.unwrap_or(lifecycle.since_ms);
+            "reopened".clone_into(&mut lifecycle.state);
+        }
+        _ => {}
+    }
+}
+
+impl Engine {
+    /// Answers from what this engine has folded.
+    pub fn view(&mut self) -> Result<View<'_>, EngineError> {
+        Ok(View {
+            head: Some(self.head()?),
+            repo: &self.repo,
+            store: &mut self.store,
+            asked_ms: self.host.now().0,
+            moment: Moment::Now,
+        })
+    }
+
+    /// See [`View::status`].
+    pub fn status(&mut self) -> Result<StatusReport, EngineError> {
+        self.view()?.status()
+    }
+
+    /// See [`View::findings`].
+    pub fn findings(&mut self) -> Result<FindingList, EngineError> {
+        self.view()?.findings()
+    }
+
+    /// See [`View::show`].
+    pub fn show(&mut self, id: &str) -> Result<ShowReport, EngineError> {
+        self.view()?.show(id)
+    }
+
+    pub(crate) fn finding(&mut self, id: &str) -> Result<FindingState, EngineError> {
+        self.show(id).map(|shown| shown.state)
+    }
+
+    /// See [`View::log`].
+    pub fn log(&mut self, last: u64) -> Result<LogReport, EngineError> {
+        self.view()?.log(last)
+    }
+
+    /// See [`View::full_report`].
+    pub fn full_report(&mut self) -> Result<FullReport, EngineError> {
+        self.view()?.full_report()
     }
 
     /// Size and root of the ledger.
@@ -158,7 +262,7 @@ impl Engine {
     }
 }
 
-fn store_error(error: &StoreError) -> EngineError {
+pub(crate) fn store_error(error: &StoreError) -> EngineError {
     match error {
         StoreError::NoFinding(_) | StoreError::Ambiguous { .. } => {
             EngineError::usage(error.to_string(), "see `solvent findings --all`")

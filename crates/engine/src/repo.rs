@@ -147,17 +147,23 @@ impl Repo {
             )
         })?;
         let commit = commit.trim().to_owned();
+        let root = self.export(&commit, into)?;
+        Ok((commit, root))
+    }
+
+    /// Writes the tree of a commit or tree object to `into`; returns the folder that corresponds to this root.
+    pub(crate) fn export(&self, object: &str, into: &Path) -> Result<PathBuf, EngineError> {
         let index = into.with_extension("index");
         let mut prefix = into.as_os_str().to_owned();
         prefix.push("/");
         let failed = |e: String| {
             EngineError::unfinished(
-                format!("cannot write the tree of `{revision}`: {e}"),
+                format!("cannot write the tree of `{object}`: {e}"),
                 "is the disk full?",
             )
         };
         fs::create_dir_all(into).map_err(|e| failed(e.to_string()))?;
-        let result = run_git(git(&self.root, ["read-tree", &commit]).env("GIT_INDEX_FILE", &index))
+        let result = run_git(git(&self.root, ["read-tree", object]).env("GIT_INDEX_FILE", &index))
             .and_then(|_| {
                 run_git(
                     git(&self.root, ["checkout-index", "--all", "--quiet"])
@@ -175,15 +181,15 @@ impl Repo {
         let root = into.join(prefix.trim_end_matches('\n'));
         if !root.is_dir() {
             return Err(EngineError::usage(
-                format!("this folder does not exist in `{revision}`"),
+                format!("this folder does not exist in `{object}`"),
                 "replay from the root of the repository",
             ));
         }
-        Ok((commit, root))
+        Ok(root)
     }
 }
 
-fn git<'a>(root: &Path, args: impl IntoIterator<Item = &'a str>) -> Command {
+pub(crate) fn git<'a>(root: &Path, args: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new("git");
     command
         .arg("-C")
@@ -206,7 +212,7 @@ fn git<'a>(root: &Path, args: impl IntoIterator<Item = &'a str>) -> Command {
     command
 }
 
-fn run_git(command: &mut Command) -> Result<Vec<u8>, String> {
+pub(crate) fn run_git(command: &mut Command) -> Result<Vec<u8>, String> {
     let output = command.output().map_err(|e| {
         if e.kind() == std::io::ErrorKind::NotFound {
             "git is not installed".to_owned()
@@ -221,7 +227,10 @@ fn run_git(command: &mut Command) -> Result<Vec<u8>, String> {
     }
 }
 
-fn git_bytes<'a>(root: &Path, args: impl IntoIterator<Item = &'a str>) -> Result<Vec<u8>, String> {
+pub(crate) fn git_bytes<'a>(
+    root: &Path,
+    args: impl IntoIterator<Item = &'a str>,
+) -> Result<Vec<u8>, String> {
     run_git(&mut git(root, args))
 }
 

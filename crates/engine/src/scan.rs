@@ -1,15 +1,18 @@
 //! From a tree to a scan report: walk, lower, link, search.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
 
 use rayon::prelude::*;
-use solvent_base::{Digest, FilePath, Interner, Problem, ProblemKind, ReadError, System};
+use solvent_base::{Digest, FilePath, Interner, Problem, ProblemKind, ReadError, Span, System};
 use solvent_finding::{EntryPoint, Finding, Verdict};
+use solvent_ir::{FunctionKind, Unit};
 use solvent_models::ModelSet;
 use solvent_protocol::view::{
     Coverage, EntryPointView, FindingView, SCAN_SCHEMA, ScanReport, Subject, Tool, Unmeasured,
 };
+
+use solvent_taint::FixedSink;
 
 use crate::progress::Progress;
 use crate::repo::Repo;
@@ -18,7 +21,29 @@ use crate::repo::Repo;
 pub struct Scan {
     pub findings: Vec<Finding>,
     pub entry_points: Vec<EntryPoint>,
+    /// Sinks that were shown to get only constants.
+    pub fixed_sinks: Vec<FixedSink>,
+    /// The functions of each file that was analysed.
+    pub functions: BTreeMap<FilePath, Vec<Span>>,
+    /// Files of which part could not be read.
+    pub broken: BTreeSet<FilePath>,
     pub report: ScanReport,
+}
+
+/// The files of one scan, kept for the next one: a file with the same path and bytes is not read again.
+/// It holds one tree at a time, so a walk through a history costs the memory of one scan.
+pub struct Lowered {
+    names: Interner,
+    units: HashMap<FilePath, (Digest, Unit)>,
+}
+
+impl Lowered {
+    pub fn nothing() -> Self {
+        Self {
+            names: Interner::new(),
+            units: HashMap::new(),
+        }
+    }
 }
 
 /// Extensions of languages that carry code but have no front end yet: a repository of only these must
@@ -50,9 +75,31 @@ const NOT_MODELLED: &[(&str, &str)] = &[
     ("jsp", "JSP"),
 ];
 
+/// What is unmeasured when no file could be analysed.
+pub(crate) const NO_FILES: &str = "the whole repository";
+/// What is unmeasured when no entry point was found.
+pub(crate) const NO_ENTRY_POINTS: &str = "reachability from outside";
+
+/// The language of a file that carries code and has no front end yet.
+pub(crate) fn not_modelled(path: &str) -> Option<&'static str> {
+    let extension = path.rsplit_once('.')?.1;
+    let known = NOT_MODELLED.iter().find(|(known, _)| *known == extension);
+    known.map(|(_, language)| *language)
+}
+
 /// Scans the tree behind `system`. Never fails: what could not be read or finished is in the report's
 /// `unmeasured`.
 pub fn scan(repo: &Repo, system: &dyn System, progress: &dyn Progress) -> Scan {
+    scan_after(repo, system, progress, &mut Lowered::nothing())
+}
+
+/// [`scan`], with what an earlier scan of a like tree read; leaves what this one read.
+pub fn scan_after(
+    repo: &Repo,
+    system: &dyn System,
+    progress: &dyn Progress,
+    lowered: &mut Lowered,
+) -> Scan {
     let started = Instant::now();
     let started_ms = system.now().0;
     progress.stage("walking the tree");
@@ -74,30 +121,52 @@ pub fn scan(repo: &Repo, system: &dyn System, progress: &dyn Progress) -> Scan {
     }
 
     progress.stage(&format!("reading {} files", sources.len()));
-    let names = Interner::new();
-    let lowered: Vec<Result<(solvent_ir::Unit, Digest), Problem>> = sources
-        .par_iter()
-        .map(|path| {
+    let Lowered {
+        names,
+        units: known,
+    } = lowered;
+    let names = &*names;
+    let mut known = std::mem::take(known);
+    let work: Vec<(&FilePath, Option<(Digest, Unit)>)> = sources
+        .iter()
+        .map(|path| (path, known.remove(path)))
+        .collect();
+    drop(known);
+    let read: Vec<Result<(Unit, Digest), Problem>> = work
+        .into_par_iter()
+        .map(|(path, known)| {
             let bytes = system
                 .read(path, solvent_lang::MAX_SOURCE_BYTES)
                 .map_err(|error| read_problem(path, &error))?;
-            Ok((
-                solvent_lang::lower(path, &bytes, &names),
-                Digest::of(&bytes),
-            ))
+            let digest = Digest::of(&bytes);
+            Ok(match known {
+                Some((same, unit)) if same == digest => (unit, digest),
+                _ => (solvent_lang::lower(path, &bytes, names), digest),
+            })
         })
         .collect();
-    let mut units = Vec::with_capacity(lowered.len());
+    let mut units = Vec::with_capacity(read.len());
     let mut tree: Vec<Vec<u8>> = Vec::new();
-    for (path, result) in sources.iter().zip(lowered) {
+    let mut digests: HashMap<FilePath, Digest> = HashMap::new();
+    let mut functions: BTreeMap<FilePath, Vec<Span>> = BTreeMap::new();
+    let mut broken: BTreeSet<FilePath> = BTreeSet::new();
+    for (path, result) in sources.iter().zip(read) {
         match result {
             Ok((unit, digest)) => {
+                if !unit.problems.is_empty() {
+                    broken.insert(path.clone());
+                }
                 problems.extend(unit.problems.iter().cloned());
                 tree.push(path.as_str().as_bytes().to_vec());
                 tree.push(digest.as_bytes().to_vec());
+                functions.insert(path.clone(), spans(&unit));
+                digests.insert(path.clone(), digest);
                 units.push(unit);
             }
-            Err(problem) => problems.push(problem),
+            Err(problem) => {
+                broken.insert(path.clone());
+                problems.push(problem);
+            }
         }
     }
     let lines: u64 = units.iter().map(|u| u64::from(u.lines)).sum();
@@ -105,7 +174,7 @@ pub fn scan(repo: &Repo, system: &dyn System, progress: &dyn Progress) -> Scan {
 
     progress.stage(&format!("linking {files_analysed} files, {lines} lines"));
     let models = ModelSet::builtin();
-    let graph = solvent_graph::build(units, models, &names);
+    let graph = solvent_graph::build(units, models, names);
     progress.stage("following inputs to sinks");
     let text = |path: &FilePath| {
         system
@@ -116,10 +185,19 @@ pub fn scan(repo: &Repo, system: &dyn System, progress: &dyn Progress) -> Scan {
     let reach = solvent_taint::reach(
         &graph,
         models,
-        &names,
+        names,
         &text,
         &solvent_taint::Limits::STANDARD,
     );
+    lowered.units = graph
+        .program
+        .units
+        .into_iter()
+        .filter_map(|unit| {
+            let digest = digests.remove(&unit.path)?;
+            Some((unit.path.clone(), (digest, unit)))
+        })
+        .collect();
     problems.extend(reach.problems);
 
     let mut findings = reach.findings;
@@ -173,8 +251,20 @@ pub fn scan(repo: &Repo, system: &dyn System, progress: &dyn Progress) -> Scan {
     Scan {
         findings,
         entry_points: reach.entry_points,
+        fixed_sinks: reach.fixed_sinks,
+        functions,
+        broken,
         report,
     }
+}
+
+/// The bytes of each `def` of a file.
+fn spans(unit: &Unit) -> Vec<Span> {
+    unit.functions
+        .iter()
+        .filter(|f| f.kind == FunctionKind::Def)
+        .map(|f| f.span)
+        .collect()
 }
 
 /// Name, version and model digest of this build.
@@ -228,12 +318,12 @@ fn unmeasured(
     let mut out = Vec::new();
     if files_analysed == 0 {
         out.push(Unmeasured {
-            what: "the whole repository".to_owned(),
+            what: NO_FILES.to_owned(),
             why: "no file in a modelled language (Python) could be read".to_owned(),
         });
     } else if entry_points == 0 {
         out.push(Unmeasured {
-            what: "reachability from outside".to_owned(),
+            what: NO_ENTRY_POINTS.to_owned(),
             why: "no entry point was found: routes of Flask and of http.server are modelled; a library \
                   has none, an application on another framework is not measured"
                 .to_owned(),

@@ -1,11 +1,17 @@
 //! Prints the time of one decision as one JSON line: `cargo run --release -p solvent-govern --example
 //! bench-govern`. Ninety operators' rules stand beside the built-in ones.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::time::Instant;
 
 use serde_json::json;
-use solvent_govern::{Action, Actor, Policy, Request, Target, decide};
+use solvent_govern::{
+    Action, Actor, ChangeFacts, Clock, Course, Policy, PolicySource, PolicyTouch, QuorumState,
+    Request, RevisionState, Stakes, Target, Writer, decide,
+};
+use solvent_protocol::adoption::Stage;
+use solvent_protocol::change::RiskClass;
 
 fn main() -> Result<(), String> {
     let text: String = (0..90)
@@ -39,13 +45,21 @@ fn main() -> Result<(), String> {
             target: if i % 2 == 0 {
                 Target::sandbox("shop")
             } else {
-                Target::Change {
+                Target::Change(Box::new(ChangeFacts {
                     id: "c".to_owned(),
-                    author: "ben".to_owned(),
-                    approvers: std::collections::BTreeSet::from(["eve".to_owned()]),
-                    stakes: solvent_govern::Stakes::Production,
-                    revision: solvent_govern::ApprovedRevision::Same,
-                }
+                    authors: BTreeSet::from(["ben".to_owned()]),
+                    approvers: BTreeSet::from(["eve".to_owned()]),
+                    quorum: QuorumState::Missing,
+                    stakes: Stakes::Production,
+                    revision: RevisionState::Verified,
+                    course: Course::Open,
+                    clock: Clock::Sound,
+                    policy_source: PolicySource::Base,
+                    policy_touch: PolicyTouch::Leaves,
+                    writer: Writer::Agent,
+                    risk: RiskClass::Low,
+                    stage: Stage::RemediateMore,
+                }))
             },
         };
         let started = Instant::now();

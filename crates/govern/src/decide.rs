@@ -13,7 +13,9 @@ use solvent_protocol::record::{ActorKind, Answer, DecisionNote};
 
 use crate::policy::Policy;
 use crate::request::{
-    ActorState, ApprovedRevision, Authority, FlawState, Payloads, Request, Stakes, Target,
+    ActorState, Authority, ChangeFacts, Clock, Course, Exemption, FlawState, Payloads,
+    PolicySource, PolicyTouch, QuorumState, Reason, Request, Reviews, RevisionState, Stakes,
+    Target, Writer,
 };
 
 /// Whether the command may happen, and everything a person needs to see why.
@@ -38,6 +40,8 @@ pub struct Rule {
     pub id: String,
     /// The rule's `@reason`, or empty.
     pub reason: String,
+    /// What would make a forbid no longer apply; empty for a permit.
+    pub pass: String,
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -50,6 +54,49 @@ pub struct NearMiss {
 impl Decision {
     pub fn allowed(&self) -> bool {
         self.answer == Answer::Allow
+    }
+
+    /// Says more about one rule and what would make it pass, where the caller knows more. The rule's own
+    /// words for passing are replaced.
+    pub(crate) fn explain(&mut self, id: &str, say: impl FnOnce(&mut Rule, &mut String)) {
+        let Some(at) = self.rules.iter().position(|rule| rule.id == id) else {
+            return;
+        };
+        let rule = &mut self.rules[at];
+        let mut pass = rule.pass.clone();
+        say(rule, &mut pass);
+        let old = std::mem::replace(&mut rule.pass, pass.clone());
+        // Two rules may have the same words: only the first of them is replaced.
+        match self.pass.iter().position(|words| *words == old) {
+            Some(place) => self.pass[place] = pass,
+            None => self.pass.push(pass),
+        }
+    }
+
+    /// For a person, all of it: the answer, every rule with its reason, near misses, what would make it
+    /// pass. Lines without a line break at the end.
+    pub fn text(&self) -> String {
+        let mut lines = vec![self.sentence()];
+        for rule in &self.rules {
+            lines.push(format!("  rule {}: {}", rule.id, rule.reason));
+        }
+        for error in &self.errors {
+            lines.push(format!("  error: {error}"));
+        }
+        for miss in self.near_misses.iter().take(5) {
+            lines.push(format!(
+                "  near miss {}: lacks {}",
+                miss.rule.id,
+                miss.missing.join(", ")
+            ));
+        }
+        if !self.allowed() {
+            for pass in &self.pass {
+                lines.push(format!("  to pass: {pass}"));
+            }
+        }
+        lines.push(format!("  policy {}", self.policy));
+        lines.join("\n")
     }
 
     /// What goes into the ledger.
@@ -114,13 +161,11 @@ pub fn decide(policy: &Policy, request: &Request) -> Decision {
     let mut pass = BTreeSet::new();
     for id in response.diagnostics().reason() {
         if let Some(rule) = policy.rules.policy(id) {
-            rules.push(described(rule));
-            if rule.effect() == Effect::Forbid {
-                pass.insert(
-                    rule.annotation("pass")
-                        .map_or_else(|| format!("rule `{id}` no longer applies"), str::to_owned),
-                );
+            let rule = described(rule);
+            if !rule.pass.is_empty() {
+                pass.insert(rule.pass.clone());
             }
+            rules.push(rule);
         }
     }
     rules.sort();
@@ -164,9 +209,15 @@ fn refused_by_error(policy: &Policy, errors: Vec<String>) -> Decision {
 }
 
 fn described(rule: &Cedar) -> Rule {
+    let pass = match (rule.effect(), rule.annotation("pass")) {
+        (Effect::Permit, _) => String::new(),
+        (Effect::Forbid, Some(pass)) if !pass.is_empty() => pass.to_owned(),
+        (Effect::Forbid, _) => format!("rule `{}` no longer applies", rule.id()),
+    };
     Rule {
         id: rule.id().to_string(),
         reason: rule.annotation("reason").unwrap_or_default().to_owned(),
+        pass,
     }
 }
 
@@ -240,7 +291,7 @@ type Resource = (
 
 fn resource(target: &Target) -> Result<Resource, String> {
     let boolean = RestrictedExpression::new_bool;
-    let human = |id: &str| Ok::<_, String>(RestrictedExpression::new_entity_uid(uid("Human", id)?));
+    let long = RestrictedExpression::new_long;
     let mut attributes = HashMap::new();
     let mut parents = HashSet::new();
     let mut set = |name: &str, value| attributes.insert(name.to_owned(), value);
@@ -254,9 +305,11 @@ fn resource(target: &Target) -> Result<Resource, String> {
             environment,
             authority,
             payloads,
+            stage,
         } => {
             set("authority", boolean(*authority == Authority::Shown));
             set("readOnly", boolean(*payloads == Payloads::ReadOnly));
+            set("stage", long(stage.number()));
             parents.insert(uid("Environment", environment.word())?);
             uid("Application", id)?
         }
@@ -264,34 +317,88 @@ fn resource(target: &Target) -> Result<Resource, String> {
             set("open", boolean(*flaw == FlawState::Open));
             uid("Capsule", id)?
         }
-        Target::Change {
-            id,
-            author,
-            approvers,
-            stakes,
-            revision,
-        } => {
-            set("author", human(author)?);
-            let people = approvers
-                .iter()
-                .map(|id| human(id))
-                .collect::<Result<Vec<_>, _>>()?;
-            set("approvers", RestrictedExpression::new_set(people));
-            set("production", boolean(*stakes == Stakes::Production));
-            set(
-                "verifiedRevision",
-                boolean(*revision == ApprovedRevision::Same),
-            );
-            uid("Change", id)?
+        Target::Change(facts) => {
+            attributes = change(facts)?;
+            uid("Change", &facts.id)?
         }
-        Target::Finding { id, owner } => {
+        Target::Finding { id, owner, stage } => {
             if let Some(owner) = owner {
                 set("owner", human(owner)?);
             }
+            set("stage", long(stage.number()));
             uid("Finding", id)?
+        }
+        Target::Acceptance {
+            finding,
+            owner,
+            days,
+            reason,
+        } => {
+            if let Some(owner) = owner {
+                set("owner", human(owner)?);
+            }
+            set("days", long(*days));
+            set("reasoned", boolean(*reason == Reason::Given));
+            uid("Acceptance", finding)?
+        }
+        Target::StageChange {
+            repository,
+            to,
+            reviews,
+            exemption,
+        } => {
+            set("to", long(to.number()));
+            set("reviewed", boolean(*reviews == Reviews::Enough));
+            set("exempt", boolean(*exemption == Exemption::Asked));
+            uid("StageChange", repository)?
         }
     };
     Ok((this, attributes, parents))
+}
+
+fn change(facts: &ChangeFacts) -> Result<HashMap<String, RestrictedExpression>, String> {
+    let boolean = RestrictedExpression::new_bool;
+    let people = |ids: &BTreeSet<String>| {
+        let people = ids
+            .iter()
+            .map(|id| human(id))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok::<_, String>(RestrictedExpression::new_set(people))
+    };
+    let attributes = [
+        ("authors", people(&facts.authors)?),
+        ("approvers", people(&facts.approvers)?),
+        ("quorumMet", boolean(facts.quorum == QuorumState::Met)),
+        ("production", boolean(facts.stakes == Stakes::Production)),
+        (
+            "verifiedRevision",
+            boolean(facts.revision == RevisionState::Verified),
+        ),
+        ("open", boolean(facts.course == Course::Open)),
+        ("clockSound", boolean(facts.clock == Clock::Sound)),
+        (
+            "policyFromBase",
+            boolean(facts.policy_source == PolicySource::Base),
+        ),
+        (
+            "touchesPolicy",
+            boolean(facts.policy_touch == PolicyTouch::Touches),
+        ),
+        ("byAgent", boolean(facts.writer == Writer::Agent)),
+        ("risk", RestrictedExpression::new_long(facts.risk.number())),
+        (
+            "stage",
+            RestrictedExpression::new_long(facts.stage.number()),
+        ),
+    ];
+    Ok(attributes
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect())
+}
+
+fn human(id: &str) -> Result<RestrictedExpression, String> {
+    Ok(RestrictedExpression::new_entity_uid(uid("Human", id)?))
 }
 
 fn uid(type_name: &str, id: &str) -> Result<EntityUid, String> {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use solvent_protocol::adoption::Stage;
+use solvent_protocol::change::RiskClass;
 use solvent_protocol::record::ActorKind;
 
 /// May this actor do this to that?
@@ -17,7 +19,7 @@ pub struct Request {
 pub struct Actor {
     pub kind: ActorKind,
     pub id: String,
-    /// `owner`, `tester`, `reader`, or an operator's own.
+    /// Some of [`crate::people::ROLES`], or an operator's own.
     pub roles: BTreeSet<String>,
     pub state: ActorState,
 }
@@ -50,24 +52,43 @@ pub enum Action {
     Prove,
     Replay,
     OpenCapsule,
+    /// Make a patch for a finding; nothing is merged.
+    Fix,
+    /// Make a change request of a patch, to be merged.
+    Propose,
+    /// Try the attack again on a change.
+    Verify,
+    Export,
+    ReadEvidence,
     Approve,
+    Reject,
     Merge,
     AcceptRisk,
+    ReviewProof,
+    SetStage,
     ChangePolicy,
     Erase,
 }
 
 impl Action {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 19] = [
         Self::Init,
         Self::Rebuild,
         Self::Scan,
         Self::Prove,
         Self::Replay,
         Self::OpenCapsule,
+        Self::Fix,
+        Self::Propose,
+        Self::Verify,
+        Self::Export,
+        Self::ReadEvidence,
         Self::Approve,
+        Self::Reject,
         Self::Merge,
         Self::AcceptRisk,
+        Self::ReviewProof,
+        Self::SetStage,
         Self::ChangePolicy,
         Self::Erase,
     ];
@@ -76,7 +97,14 @@ impl Action {
     pub fn reserved(self) -> bool {
         matches!(
             self,
-            Self::Approve | Self::Merge | Self::AcceptRisk | Self::ChangePolicy | Self::Erase
+            Self::Approve
+                | Self::Reject
+                | Self::Merge
+                | Self::AcceptRisk
+                | Self::ReviewProof
+                | Self::SetStage
+                | Self::ChangePolicy
+                | Self::Erase
         )
     }
 
@@ -89,9 +117,17 @@ impl Action {
             Self::Prove => "prove",
             Self::Replay => "replay",
             Self::OpenCapsule => "openCapsule",
+            Self::Fix => "fix",
+            Self::Propose => "propose",
+            Self::Verify => "verify",
+            Self::Export => "export",
+            Self::ReadEvidence => "readEvidence",
             Self::Approve => "approve",
+            Self::Reject => "reject",
             Self::Merge => "merge",
             Self::AcceptRisk => "acceptRisk",
+            Self::ReviewProof => "reviewProof",
+            Self::SetStage => "setStage",
             Self::ChangePolicy => "changePolicy",
             Self::Erase => "erase",
         }
@@ -112,24 +148,33 @@ pub enum Target {
         environment: Environment,
         authority: Authority,
         payloads: Payloads,
+        stage: Stage,
     },
     Capsule {
         id: String,
         flaw: FlawState,
     },
-    Change {
-        id: String,
-        /// A person: who wrote it, or started the agent that did.
-        author: String,
-        /// People.
-        approvers: BTreeSet<String>,
-        stakes: Stakes,
-        revision: ApprovedRevision,
-    },
+    Change(Box<ChangeFacts>),
     /// The owner is a person, if there is one.
     Finding {
         id: String,
         owner: Option<String>,
+        stage: Stage,
+    },
+    /// Consent to live with a finding.
+    Acceptance {
+        finding: String,
+        owner: Option<String>,
+        /// Whole days until it expires; 0 when it has no expiry or is past.
+        days: i64,
+        reason: Reason,
+    },
+    /// A step of adoption; made by [`crate::adoption::may_set_stage`].
+    StageChange {
+        repository: String,
+        to: Stage,
+        reviews: Reviews,
+        exemption: Exemption,
     },
     PolicySet {
         id: String,
@@ -140,13 +185,20 @@ pub enum Target {
 }
 
 impl Target {
-    /// A copy of the application in a sandbox that Solvent starts itself.
+    /// A copy of the application in a sandbox that Solvent starts itself, in a repository where no stage
+    /// is recorded.
     pub fn sandbox(id: &str) -> Self {
+        Self::sandbox_in(id, Stage::Prove)
+    }
+
+    /// The same, in a repository of which the stage is known.
+    pub fn sandbox_in(id: &str, stage: Stage) -> Self {
         Self::Application {
             id: id.to_owned(),
             environment: Environment::Sandbox,
             authority: Authority::Shown,
             payloads: Payloads::Any,
+            stage,
         }
     }
 }
@@ -195,9 +247,93 @@ pub enum Stakes {
     Other,
 }
 
-/// Whether the revision at hand is the one that was approved and verified.
+/// What is known about a change when something is asked about it; see [`crate::change`], which computes
+/// it. What cannot be shown takes the value that refuses.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ChangeFacts {
+    pub id: String,
+    /// People: who wrote it, pushed to it, or started or own an agent that did.
+    pub authors: BTreeSet<String>,
+    /// Different people whose approval counts now.
+    pub approvers: BTreeSet<String>,
+    pub quorum: QuorumState,
+    pub stakes: Stakes,
+    pub revision: RevisionState,
+    pub course: Course,
+    pub clock: Clock,
+    pub policy_source: PolicySource,
+    pub policy_touch: PolicyTouch,
+    pub writer: Writer,
+    pub risk: RiskClass,
+    pub stage: Stage,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum ApprovedRevision {
-    Same,
-    Changed,
+pub enum QuorumState {
+    Met,
+    Missing,
+}
+
+/// Whether the revision at hand is the recorded one, and was verified.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum RevisionState {
+    Verified,
+    Other,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Course {
+    Open,
+    /// Rejected, merged, or never properly proposed.
+    Closed,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Clock {
+    Sound,
+    /// Behind what is already recorded.
+    Behind,
+}
+
+/// Where the rules were read.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum PolicySource {
+    Base,
+    Other,
+}
+
+/// Whether a change touches the rules, or what a recipe may do.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum PolicyTouch {
+    Touches,
+    Leaves,
+}
+
+/// Who wrote a change's content.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Writer {
+    People,
+    /// An agent wrote some of it.
+    Agent,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Reason {
+    Given,
+    Missing,
+}
+
+/// Whether people reviewed enough proofs and disputed none.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Reviews {
+    Enough,
+    TooFew,
+}
+
+/// Who may go on without the reviews, and is recorded as having done so.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Exemption {
+    /// A demo, or a person alone, who asked to.
+    Asked,
+    None,
 }

@@ -24,7 +24,7 @@ pub(crate) struct Replay {
     pub torn: u64,
 }
 
-fn journal_path(folder: &Path, base: u64) -> PathBuf {
+pub(crate) fn journal_path(folder: &Path, base: u64) -> PathBuf {
     folder.join(format!("journal/{base:020}"))
 }
 

@@ -1,24 +1,22 @@
 //! The one writer of a ledger folder.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
 use std::ops::Range;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use solvent_base::{Digest, System};
+use solvent_base::System;
 use solvent_protocol::record::{Body, Commitment, Record};
-use tlog_tiles::{Hash, prove_record, record_hash};
+use tlog_tiles::Hash;
 
 use crate::disk::{Disk, Mode, RealDisk, read_capped};
 use crate::error::{LedgerError, damaged, io_error};
+use crate::history::{History, InclusionProof};
 use crate::journal;
 use crate::journal_file::{Journal, new_journal, open_journal, remove_journal};
 use crate::note::{Head, LogKey, MAX_NOTE_BYTES, TrustedKey};
-use crate::object::{self, MAX_OBJECT_BYTES, OVERHEAD, WRAPPED_BYTES};
-use crate::tree::{
-    Kind, MAX_BUNDLE_BYTES, Tree, WIDTH, pack, parse_tile_path, tile_path, unpack, width_at,
-};
+use crate::object::{self, MAX_OBJECT_BYTES};
+use crate::tree::{Kind, WIDTH, pack, parse_tile_path, tile_path, width_at};
 
 /// Records in the journal before they are moved into tiles. Moving costs some forty synced files, so
 /// it is shared by many records; reopening reads at most this many from the journal.
@@ -32,12 +30,8 @@ pub struct Ledger {
     disk: Box<dyn Disk>,
     key: LogKey,
     master: [u8; 32],
-    tree: Tree,
-    /// Records past the tiles, in order.
-    pending: Vec<Vec<u8>>,
+    history: History,
     journal: Journal,
-    /// Signed over everything acknowledged.
-    note: Vec<u8>,
     /// Time of the last record.
     last_ms: i64,
     recovery: Recovery,
@@ -53,18 +47,6 @@ pub struct Recovery {
     pub replayed: u64,
     /// Bytes of a batch that was never acknowledged, cut from the journal's end.
     pub torn_bytes: u64,
-}
-
-/// One record's place in the tree, for a reader who has the checkpoint.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct InclusionProof {
-    pub index: u64,
-    /// Hash of the record's bytes as a leaf (RFC 6962).
-    pub leaf: Digest,
-    /// Sibling hashes, from the leaf up.
-    pub path: Vec<Digest>,
-    /// The signed checkpoint that the path leads to.
-    pub checkpoint: String,
 }
 
 impl Ledger {
@@ -158,33 +140,15 @@ impl Ledger {
         let master = private(&folder.join("keys/master"), 32)?
             .try_into()
             .map_err(|_| damaged("keys/master", "not a key of 32 bytes"))?;
-        let path = folder.join("checkpoint");
-        let note = read_capped(&path, MAX_NOTE_BYTES)
-            .map_err(|error| io_error("reading", &path, error))?;
-        let head = key
-            .trusted()
-            .open(&note)
-            .map_err(|what| damaged("checkpoint", what))?;
-        let tree = Tree::new(folder, head.size);
-        let root = tree
-            .root()
-            .map_err(|_| damaged("tile", "a hash tile is missing or has the wrong size"))?;
-        if root.0 != *head.root.as_bytes() {
-            return Err(damaged(
-                "tile",
-                "the hash tiles do not lead to the checkpoint's root",
-            ));
-        }
-        let (journal, replay) = open_journal(folder, disk.as_ref(), head.size)?;
+        let history = History::signed(folder, key.trusted().clone(), Some(master))?;
+        let (journal, replay) = open_journal(folder, disk.as_ref(), history.size())?;
         let mut ledger = Self {
             folder: folder.to_owned(),
             disk,
             key,
             master,
-            tree,
-            pending: Vec::new(),
+            history,
             journal,
-            note,
             last_ms: i64::MIN,
             recovery: Recovery {
                 replayed: 0,
@@ -193,11 +157,12 @@ impl Ledger {
             poisoned: false,
             _lock: lock,
         };
-        ledger.replay(replay.batches)?;
+        let base = ledger.journal.base;
+        ledger.history.replay(base, replay.batches)?;
         if ledger.size() > 0 {
             ledger.last_ms = ledger.record(ledger.size() - 1)?.time_ms;
         }
-        ledger.recovery.replayed = ledger.pending.len() as u64;
+        ledger.recovery.replayed = ledger.history.pending.len() as u64;
         // Starts with an empty journal, so that what a crash left is tidied once, here. A full disk
         // must not keep the ledger from being read.
         if ledger.journal.base != ledger.size() {
@@ -209,6 +174,11 @@ impl Ledger {
         Ok(ledger)
     }
 
+    /// Everything that can be read, for whoever only reads.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
     /// The key to hand to whoever will verify; keep a copy outside this machine.
     pub fn trusted_key(&self) -> &TrustedKey {
         self.key.trusted()
@@ -216,7 +186,7 @@ impl Ledger {
 
     /// Number of acknowledged records.
     pub fn size(&self) -> u64 {
-        self.tree.size()
+        self.history.size()
     }
 
     /// What opening found and mended.
@@ -224,18 +194,37 @@ impl Ledger {
         self.recovery
     }
 
-    /// The signed checkpoint over every acknowledged record. A copy kept outside this machine is what
-    /// makes truncation and re-signing detectable.
+    /// See [`History::checkpoint`].
     pub fn checkpoint(&self) -> String {
-        String::from_utf8_lossy(&self.note).into_owned()
+        self.history.checkpoint()
     }
 
     /// Size and root of [`Self::checkpoint`].
     pub fn head(&self) -> Result<Head, LedgerError> {
-        self.key
-            .trusted()
-            .open(&self.note)
-            .map_err(|what| damaged("checkpoint", what))
+        self.history.head()
+    }
+
+    /// The record at `index`.
+    pub fn record(&self, index: u64) -> Result<Record, LedgerError> {
+        self.history.record(index)
+    }
+
+    /// See [`History::entries`].
+    pub fn entries(
+        &self,
+        range: Range<u64>,
+    ) -> impl Iterator<Item = Result<Record, LedgerError>> + '_ {
+        self.history.entries(range)
+    }
+
+    /// See [`History::inclusion_proof`].
+    pub fn inclusion_proof(&self, index: u64) -> Result<InclusionProof, LedgerError> {
+        self.history.inclusion_proof(index)
+    }
+
+    /// The content of a sealed object, checked against its name.
+    pub fn get_object(&self, name: Commitment) -> Result<Vec<u8>, LedgerError> {
+        self.history.get_object(name)
     }
 
     /// Appends one record and returns its index when it is durable.
@@ -273,98 +262,23 @@ impl Ledger {
         }
         match self.commit(&entries) {
             Ok(note) => {
-                self.note = note;
+                self.history.note = note;
                 self.last_ms = last_ms;
-                self.pending.extend(entries);
+                self.history.pending.extend(entries);
             }
             Err(error) => {
-                self.tree.cut(first);
+                self.history.tree.cut(first);
                 return Err(error);
             }
         }
         let last = self.size();
-        if last - self.tree.on_disk() >= JOURNAL_RECORDS || self.journal.length >= JOURNAL_BYTES {
+        if last - self.history.tree.on_disk() >= JOURNAL_RECORDS
+            || self.journal.length >= JOURNAL_BYTES
+        {
             // The records are durable in the journal whatever happens here; it is tried again.
             let _ = self.integrate();
         }
         Ok(first..last)
-    }
-
-    /// The record at `index`.
-    pub fn record(&self, index: u64) -> Result<Record, LedgerError> {
-        let mut found = self.entries(index..index.saturating_add(1));
-        match found.next() {
-            Some(record) => record,
-            None => Err(LedgerError::NoRecord {
-                index,
-                size: self.size(),
-            }),
-        }
-    }
-
-    /// The records of a range, in order, as far as they exist. Bundles are read one at a time.
-    pub fn entries(
-        &self,
-        range: Range<u64>,
-    ) -> impl Iterator<Item = Result<Record, LedgerError>> + '_ {
-        let on_disk = self.tree.on_disk();
-        let end = range.end.min(self.size());
-        let mut at = range.start;
-        let mut bundle: Option<(u64, Vec<Vec<u8>>)> = None;
-        std::iter::from_fn(move || {
-            if at >= end {
-                return None;
-            }
-            let index = at;
-            at += 1;
-            let bytes = if index >= on_disk {
-                self.pending.get((index - on_disk) as usize).cloned()
-            } else {
-                let number = index / WIDTH;
-                if bundle.as_ref().is_none_or(|(held, _)| *held != number) {
-                    match self.bundle(number) {
-                        Ok(entries) => bundle = Some((number, entries)),
-                        Err(error) => return Some(Err(error)),
-                    }
-                }
-                bundle
-                    .as_ref()
-                    .and_then(|(_, entries)| entries.get((index % WIDTH) as usize).cloned())
-            };
-            let place = || format!("record {index}");
-            Some(match bytes {
-                None => Err(damaged(place(), "not in its bundle")),
-                Some(bytes) => match Record::from_bytes(&bytes) {
-                    Err(error) => Err(damaged(place(), error.to_string())),
-                    Ok(record) if record.seq != index => {
-                        Err(damaged(place(), format!("carries number {}", record.seq)))
-                    }
-                    Ok(record) => Ok(record),
-                },
-            })
-        })
-    }
-
-    /// Shows that the record at `index` is in the history that [`Self::checkpoint`] signs.
-    pub fn inclusion_proof(&self, index: u64) -> Result<InclusionProof, LedgerError> {
-        if index >= self.size() {
-            return Err(LedgerError::NoRecord {
-                index,
-                size: self.size(),
-            });
-        }
-        let bytes = self.record(index)?.to_bytes()?;
-        let path = prove_record(self.size(), index, &self.tree)
-            .map_err(|error| damaged("tile", error.to_string()))?;
-        Ok(InclusionProof {
-            index,
-            leaf: Digest::from_bytes(record_hash(&bytes).0),
-            path: path
-                .into_iter()
-                .map(|hash| Digest::from_bytes(hash.0))
-                .collect(),
-            checkpoint: self.checkpoint(),
-        })
     }
 
     /// Seals `content` beside the log; durable when this returns. The same content sealed twice gets
@@ -401,33 +315,11 @@ impl Ledger {
         Ok(sealed.commitment)
     }
 
-    /// The content of a sealed object, checked against its name.
-    pub fn get_object(&self, name: Commitment) -> Result<Vec<u8>, LedgerError> {
-        let read = |root: &str, cap: u64, missing: LedgerError| {
-            let path = object_path(&self.folder, root, name);
-            read_capped(&path, cap).map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound => missing,
-                _ => io_error("reading", &path, error),
-            })
-        };
-        let object = read(
-            "objects",
-            MAX_OBJECT_BYTES + OVERHEAD,
-            LedgerError::NoObject(name),
-        )?;
-        let wrapped = read(
-            "keys/wrapped",
-            WRAPPED_BYTES,
-            LedgerError::NoObjectKey(name),
-        )?;
-        object::open(&self.master, name, &wrapped, &object).ok_or(LedgerError::BrokenObject(name))
-    }
-
     /// Moves what is in the journal into tiles and signs a kept checkpoint. Happens by itself now and
     /// then, and when the ledger is dropped; calling it makes a folder tidy before it is copied.
     pub fn integrate(&mut self) -> Result<(), LedgerError> {
         let size = self.size();
-        if size > self.tree.on_disk() {
+        if size > self.history.tree.on_disk() {
             self.write_tiles()?;
         }
         if self.journal.base == size {
@@ -439,18 +331,19 @@ impl Ledger {
     }
 
     fn write_tiles(&mut self) -> Result<(), LedgerError> {
-        let (old, size) = (self.tree.on_disk(), self.size());
+        let (old, size) = (self.history.tree.on_disk(), self.size());
         let mut files = self
+            .history
             .tree
             .new_tiles()
             .map_err(|error| damaged("tile", error.to_string()))?;
         for number in old / WIDTH..size.div_ceil(WIDTH) {
             let start = (number * WIDTH).max(old);
             let width = width_at(size, 0, number);
-            let fresh =
-                &self.pending[(start - old) as usize..(number * WIDTH + width - old) as usize];
+            let fresh = &self.history.pending
+                [(start - old) as usize..(number * WIDTH + width - old) as usize];
             let mut bundle = if start > number * WIDTH {
-                pack(self.bundle(number)?.iter().map(Vec::as_slice))
+                pack(self.history.bundle(number)?.iter().map(Vec::as_slice))
             } else {
                 Vec::new()
             };
@@ -462,7 +355,7 @@ impl Ledger {
             self.put_in(name, bytes, Mode::Final, &mut dirs)?;
         }
         let kept = format!("checkpoints/{size:020}");
-        self.put_in(&kept, &self.note, Mode::Final, &mut dirs)?;
+        self.put_in(&kept, &self.history.note, Mode::Final, &mut dirs)?;
         for dir in &dirs {
             self.disk
                 .sync_dir(dir)
@@ -471,11 +364,11 @@ impl Ledger {
         // From here on the tiles count. Everything above it is leftovers until this rename.
         let path = self.folder.join("checkpoint");
         self.disk
-            .put(&path, &self.note, Mode::Shared)
+            .put(&path, &self.history.note, Mode::Shared)
             .and_then(|()| self.disk.sync_dir(&self.folder))
             .map_err(|error| io_error("writing", &path, error))?;
-        self.tree.integrated();
-        self.pending.clear();
+        self.history.tree.integrated();
+        self.history.pending.clear();
         self.drop_partials(old, size);
         Ok(())
     }
@@ -526,12 +419,12 @@ impl Ledger {
     fn commit(&mut self, entries: &[Vec<u8>]) -> Result<Vec<u8>, LedgerError> {
         let tile_error = |error: tlog_tiles::Error| damaged("tile", error.to_string());
         for entry in entries {
-            self.tree.push(entry).map_err(tile_error)?;
+            self.history.tree.push(entry).map_err(tile_error)?;
         }
-        let root: Hash = self.tree.root().map_err(tile_error)?;
+        let root: Hash = self.history.tree.root().map_err(tile_error)?;
         let note = self
             .key
-            .sign(self.tree.size(), root, self.tree.on_disk())
+            .sign(self.history.tree.size(), root, self.history.tree.on_disk())
             .map_err(|error| damaged("checkpoint", error))?;
         let frames = journal::frames(self.journal.base, self.journal.length, entries, &note);
         let file = &self.journal.file;
@@ -554,65 +447,6 @@ impl Ledger {
         }
         self.journal.length += frames.len() as u64;
         Ok(note)
-    }
-
-    fn bundle(&self, number: u64) -> Result<Vec<Vec<u8>>, LedgerError> {
-        let width = width_at(self.tree.on_disk(), 0, number);
-        let name = tile_path(Kind::Entries, number, width);
-        let path = self.folder.join(&name);
-        let bytes = read_capped(&path, MAX_BUNDLE_BYTES)
-            .map_err(|error| io_error("reading", &path, error))?;
-        let entries = unpack(&bytes, width)
-            .ok_or_else(|| damaged(name, format!("does not hold {width} entries")))?;
-        Ok(entries.into_iter().map(<[u8]>::to_vec).collect())
-    }
-
-    fn replay(&mut self, batches: Vec<journal::Batch>) -> Result<(), LedgerError> {
-        let base = self.journal.base;
-        let place = || format!("journal/{base:020}");
-        let on_disk = self.tree.on_disk();
-        let mut at = base;
-        for batch in batches {
-            for entry in batch.entries {
-                if at < on_disk {
-                    let known = self.bundle(at / WIDTH)?;
-                    if known.get((at % WIDTH) as usize) != Some(&entry) {
-                        return Err(damaged(place(), format!("record {at} is not the tiles'")));
-                    }
-                } else {
-                    self.tree
-                        .push(&entry)
-                        .map_err(|error| damaged(place(), error.to_string()))?;
-                    self.pending.push(entry);
-                }
-                at += 1;
-            }
-            let head = self
-                .key
-                .trusted()
-                .open(&batch.note)
-                .map_err(|what| damaged(place(), what))?;
-            if head.size != at {
-                return Err(damaged(
-                    place(),
-                    format!("{at} records, {} signed", head.size),
-                ));
-            }
-            if at > on_disk {
-                let root = self
-                    .tree
-                    .root()
-                    .map_err(|error| damaged(place(), error.to_string()))?;
-                if root.0 != *head.root.as_bytes() {
-                    return Err(damaged(
-                        place(),
-                        "the records do not lead to the signed root",
-                    ));
-                }
-                self.note = batch.note;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -690,7 +524,7 @@ fn lock(folder: &Path) -> Result<Lock, LedgerError> {
     Ok(Lock(file))
 }
 
-fn private(path: &Path, cap: u64) -> Result<Vec<u8>, LedgerError> {
+pub(crate) fn private(path: &Path, cap: u64) -> Result<Vec<u8>, LedgerError> {
     let found = fs::symlink_metadata(path).map_err(|error| io_error("reading", path, error))?;
     let mode = found.mode() & 0o7777;
     if mode & 0o077 != 0 {

@@ -10,6 +10,8 @@ use sha2::{Digest as _, Sha256};
 use solvent_base::{Digest, System};
 use solvent_protocol::record::Commitment;
 
+use crate::history::Opened;
+
 /// Largest content that is sealed, in bytes; it is held in memory whole.
 pub const MAX_OBJECT_BYTES: u64 = 256 << 20;
 
@@ -42,22 +44,22 @@ pub(crate) fn seal(world: &dyn System, master: &[u8; 32], content: &[u8]) -> Opt
     })
 }
 
-/// The content, or `None` when key, file or commitment do not belong together.
+/// Salt and content, or `None` when key, file or commitment do not belong together.
 pub(crate) fn open(
     master: &[u8; 32],
     commitment: Commitment,
     wrapped: &[u8],
     object: &[u8],
-) -> Option<Vec<u8>> {
+) -> Option<Opened> {
     let key: [u8; 32] = decrypt(master, wrapped, commitment)?.try_into().ok()?;
     let mut plain = decrypt(&key, object, commitment)?;
     let salt: [u8; 32] = plain.get(..32)?.try_into().ok()?;
     let content = plain.split_off(32);
-    (commit(&salt, &content) == commitment).then_some(content)
+    (commit(&salt, &content) == commitment).then_some(Opened { salt, content })
 }
 
 /// HMAC-SHA-256 (RFC 2104) with the salt as key.
-fn commit(salt: &[u8; 32], content: &[u8]) -> Commitment {
+pub(crate) fn commit(salt: &[u8; 32], content: &[u8]) -> Commitment {
     Commitment(hmac(salt, content))
 }
 

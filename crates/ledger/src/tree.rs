@@ -178,6 +178,10 @@ impl Tree {
     pub fn integrated(&mut self) {
         self.on_disk = self.size;
         self.pending.clear();
+        self.cache
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|&(_, _, width), _| width == WIDTH);
     }
 
     fn tile(&self, level: u8, number: u64, width: u64) -> Result<Vec<u8>, Error> {
@@ -194,7 +198,8 @@ impl Tree {
             return Err(Error::InvalidTile);
         }
         if cache.len() >= CACHED_TILES {
-            cache.clear();
+            // A reader keeps the partial ones: the writer replaces them on disk.
+            cache.retain(|&(_, _, width), _| width < WIDTH);
         }
         cache.insert(key, bytes.clone());
         Ok(bytes)

@@ -2,7 +2,8 @@
 //!
 //! It does not know about source text, functions of an analysed program, or requests: it answers what
 //! a dotted path means. Read [`ModelSet`] first (what can be asked), then [`row`] (the answers),
-//! [`port`] (places in a call), [`kind`] (the labels). The files themselves are in `models/` and
+//! [`port`] (places in a call), [`kind`] (the labels). [`toml_row`] and [`suggest`] read any data file with
+//! the place of every complaint; other rooms read theirs with them. The files themselves are in `models/` and
 //! `weaknesses/`; how to write one is in CONTRIBUTING.md.
 
 pub mod kind;
@@ -11,8 +12,8 @@ pub mod port;
 mod read;
 pub mod row;
 mod set;
-mod suggest;
-mod toml_row;
+pub mod suggest;
+pub mod toml_row;
 
 pub use kind::{Kind, KindSet, SourceKind};
 pub use port::{ArgSelector, Port, PortRoot, PortStep};

@@ -2,10 +2,7 @@
 
 /// The candidate within a third of the word's length (at least one edit, at most three), nearest
 /// first, ties by order.
-pub(crate) fn nearest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (word.chars().count() / 3).clamp(1, 3);
     candidates
         .into_iter()
@@ -16,7 +13,7 @@ pub(crate) fn nearest<'a>(
 }
 
 /// `; did you mean `x`?`, or the whole list when nothing is near.
-pub(crate) fn hint(word: &str, candidates: &[&str]) -> String {
+pub fn hint(word: &str, candidates: &[&str]) -> String {
     match nearest(word, candidates.iter().copied()) {
         Some(near) => format!("; did you mean `{near}`?"),
         None => format!("; known: {}", candidates.join(", ")),

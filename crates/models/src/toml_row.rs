@@ -10,14 +10,14 @@ use toml::de::{DeTable, DeValue};
 use crate::suggest::hint;
 
 /// A data file being read: collects problems with their lines.
-pub(crate) struct Source<'a> {
-    pub(crate) name: &'a str,
+pub struct Source<'a> {
+    pub name: &'a str,
     lines: LineIndex,
     problems: RefCell<Vec<Problem>>,
 }
 
 impl<'a> Source<'a> {
-    pub(crate) fn new(name: &'a str, text: &str) -> Self {
+    pub fn new(name: &'a str, text: &str) -> Self {
         Self {
             name,
             lines: LineIndex::new(text),
@@ -25,11 +25,11 @@ impl<'a> Source<'a> {
         }
     }
 
-    pub(crate) fn into_problems(self) -> Vec<Problem> {
+    pub fn into_problems(self) -> Vec<Problem> {
         self.problems.into_inner()
     }
 
-    pub(crate) fn complain(&self, span: Range<usize>, message: impl AsRef<str>) {
+    pub fn complain(&self, span: Range<usize>, message: impl AsRef<str>) {
         let span = Span {
             start: u32::try_from(span.start).unwrap_or(u32::MAX),
             end: u32::try_from(span.end).unwrap_or(u32::MAX),
@@ -45,16 +45,16 @@ impl<'a> Source<'a> {
 }
 
 /// A table with the names of the keys it may have.
-pub(crate) struct Row<'t> {
+pub struct Row<'t> {
     table: &'t DeTable<'t>,
-    pub(crate) span: Range<usize>,
-    pub(crate) source: &'t Source<'t>,
+    pub span: Range<usize>,
+    pub source: &'t Source<'t>,
     broken: Cell<bool>,
 }
 
 impl<'t> Row<'t> {
     /// Complains about every key that is not in `known`.
-    pub(crate) fn new(
+    pub fn new(
         table: &'t DeTable<'t>,
         span: Range<usize>,
         source: &'t Source<'t>,
@@ -78,24 +78,24 @@ impl<'t> Row<'t> {
         row
     }
 
-    pub(crate) fn complain(&self, span: Range<usize>, message: impl AsRef<str>) {
+    pub fn complain(&self, span: Range<usize>, message: impl AsRef<str>) {
         self.broken.set(true);
         self.source.complain(span, message);
     }
 
     /// Whether a complaint was made: then the row must not be used.
-    pub(crate) fn is_broken(&self) -> bool {
+    pub fn is_broken(&self) -> bool {
         self.broken.get()
     }
 
-    pub(crate) fn get(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
+    pub fn get(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
         self.table
             .iter()
             .find(|(name, _)| &**name.get_ref() == key)
             .map(|(_, value)| value)
     }
 
-    pub(crate) fn has(&self, key: &str) -> bool {
+    pub fn has(&self, key: &str) -> bool {
         self.get(key).is_some()
     }
 
@@ -109,7 +109,7 @@ impl<'t> Row<'t> {
     }
 
     /// A text, with its span; complains when it is something else.
-    pub(crate) fn text(&self, key: &str) -> Option<Spanned<&'t str>> {
+    pub fn text(&self, key: &str) -> Option<Spanned<&'t str>> {
         let value = self.get(key)?;
         match value.get_ref() {
             DeValue::String(text) => Some(Spanned::new(value.span(), &**text)),
@@ -120,18 +120,18 @@ impl<'t> Row<'t> {
         }
     }
 
-    pub(crate) fn required_text(&self, key: &str) -> Option<Spanned<&'t str>> {
+    pub fn required_text(&self, key: &str) -> Option<Spanned<&'t str>> {
         if !self.has(key) {
             self.missing(key);
         }
         self.text(key)
     }
 
-    pub(crate) fn missing(&self, key: &str) {
+    pub fn missing(&self, key: &str) {
         self.complain(self.span.clone(), format!("key `{key}` is missing"));
     }
 
-    pub(crate) fn flag(&self, key: &str) -> Option<bool> {
+    pub fn flag(&self, key: &str) -> Option<bool> {
         let value = self.get(key)?;
         match value.get_ref() {
             DeValue::Boolean(flag) => Some(*flag),
@@ -143,7 +143,7 @@ impl<'t> Row<'t> {
     }
 
     /// A text or a list of texts.
-    pub(crate) fn texts(&self, key: &str) -> Vec<Spanned<&'t str>> {
+    pub fn texts(&self, key: &str) -> Vec<Spanned<&'t str>> {
         let Some(value) = self.get(key) else {
             return Vec::new();
         };
@@ -167,7 +167,7 @@ impl<'t> Row<'t> {
     }
 
     /// A list of whole numbers.
-    pub(crate) fn numbers(&self, key: &str) -> Vec<u32> {
+    pub fn numbers(&self, key: &str) -> Vec<u32> {
         let Some(value) = self.get(key) else {
             return Vec::new();
         };
@@ -186,7 +186,7 @@ impl<'t> Row<'t> {
     }
 
     /// A list of tables (or one table).
-    pub(crate) fn tables(&self, key: &str) -> Vec<(&'t DeTable<'t>, Range<usize>)> {
+    pub fn tables(&self, key: &str) -> Vec<(&'t DeTable<'t>, Range<usize>)> {
         let Some(value) = self.get(key) else {
             return Vec::new();
         };
@@ -210,7 +210,7 @@ impl<'t> Row<'t> {
     }
 
     /// A table's entries whatever their names are.
-    pub(crate) fn map(&self, key: &str) -> Vec<(&'t str, &'t Spanned<DeValue<'t>>)> {
+    pub fn map(&self, key: &str) -> Vec<(&'t str, &'t Spanned<DeValue<'t>>)> {
         let Some(value) = self.get(key) else {
             return Vec::new();
         };
@@ -227,7 +227,7 @@ impl<'t> Row<'t> {
     }
 }
 
-pub(crate) fn integer(value: &Spanned<DeValue<'_>>) -> Option<i64> {
+pub fn integer(value: &Spanned<DeValue<'_>>) -> Option<i64> {
     match value.get_ref() {
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok(),
         _ => None,

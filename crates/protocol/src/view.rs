@@ -197,7 +197,7 @@ pub struct TargetView {
     pub prepare_ms: u64,
 }
 
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct ProofView {
     /// Empty when an entry point was attacked whatever static analysis says about it.
     pub id: String,
@@ -267,6 +267,15 @@ pub struct StatusReport {
     pub proven: u64,
     pub not_reproduced: u64,
     pub inconclusive: u64,
+    /// Closed by a verified merge, ever; a finding that only went away is not among them.
+    #[serde(default)]
+    pub closed: u64,
+    /// Open flaws that a person knowingly keeps for a time.
+    #[serde(default)]
+    pub accepted: u64,
+    /// Closed flaws that were proven again, or acceptances that ended.
+    #[serde(default)]
+    pub reopened: u64,
     /// Reachable or undecided findings that were never attacked.
     pub not_attempted: u64,
     pub entry_points: u64,
@@ -283,6 +292,9 @@ pub struct FindingState {
     pub last_seen_ms: i64,
     /// Present in the newest scan. A finding that is absent is not thereby closed.
     pub present: bool,
+    /// Open, closed by evidence, or accepted for a time.
+    #[serde(default)]
+    pub lifecycle: crate::remediation::Lifecycle,
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

@@ -64,6 +64,129 @@ pub(crate) fn asks_password(page: &str) -> bool {
     })
 }
 
+/// One form: where it goes, how, and its fields with their first value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Form {
+    /// Empty for the page itself.
+    pub action: String,
+    /// Upper case.
+    pub method: String,
+    pub fields: Vec<Field>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Field {
+    pub name: String,
+    /// Lower case: `hidden`, `text`, `select`.
+    pub kind: String,
+    /// The value it begins with, or the first option.
+    pub value: String,
+    /// Every value on offer.
+    pub options: Vec<String>,
+}
+
+/// Where the page's links lead, as written.
+pub(crate) fn links(page: &str) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    for tag in tags(page) {
+        let target = match tag.name.as_str() {
+            "a" | "link" | "area" => tag.get("href"),
+            "img" | "script" | "iframe" => tag.get("src"),
+            _ => None,
+        };
+        if let Some(target) = target
+            && !out.iter().any(|known| known == target)
+        {
+            out.push(target.to_owned());
+        }
+    }
+    out
+}
+
+/// The page's forms.
+pub(crate) fn forms(page: &str) -> Vec<Form> {
+    let mut out: Vec<Form> = Vec::new();
+    let mut open = false;
+    for tag in tags(page) {
+        if tag.name == "form" && out.len() < 100 {
+            out.push(Form {
+                action: tag.get("action").unwrap_or_default().to_owned(),
+                method: tag.get("method").unwrap_or("get").to_ascii_uppercase(),
+                fields: Vec::new(),
+            });
+            open = true;
+        }
+        let Some(form) = out.last_mut().filter(|_| open) else {
+            continue;
+        };
+        match tag.name.as_str() {
+            "input" | "textarea" | "select" | "button" => {
+                let Some(name) = tag.get("name").filter(|name| !name.is_empty()) else {
+                    continue;
+                };
+                let kind = if tag.name == "input" {
+                    tag.get("type").unwrap_or("text").to_ascii_lowercase()
+                } else {
+                    tag.name.clone()
+                };
+                if form.fields.len() < 100 {
+                    form.fields.push(Field {
+                        name: name.to_owned(),
+                        kind,
+                        value: tag.get("value").unwrap_or_default().to_owned(),
+                        options: Vec::new(),
+                    });
+                }
+            }
+            "option" => {
+                if let Some(field) = form.fields.last_mut().filter(|f| f.kind == "select")
+                    && let Some(value) = tag.get("value")
+                {
+                    if field.options.is_empty() {
+                        field.value = value.to_owned();
+                    }
+                    field.options.push(value.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    out
+}
+
+/// Short texts that a person sees on the page: names, headings, cells.
+pub(crate) fn phrases(page: &str) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    let mut hidden = "";
+    for piece in page.split('<').skip(1).take(MAX_TAGS) {
+        let name = piece
+            .split(|c: char| !c.is_ascii_alphanumeric() && c != '/')
+            .next()
+            .unwrap_or_default();
+        if hidden.is_empty() {
+            for secret in ["script", "style"] {
+                if name.eq_ignore_ascii_case(secret) {
+                    hidden = secret;
+                }
+            }
+        } else if name.trim_start_matches('/').eq_ignore_ascii_case(hidden) {
+            hidden = "";
+        }
+        if !hidden.is_empty() {
+            continue;
+        }
+        let Some((_, text)) = piece.split_once('>') else {
+            continue;
+        };
+        let text = unescape(text.trim());
+        let words = text.split_whitespace().count();
+        if (3..=40).contains(&text.chars().count()) && words <= 4 && !out.contains(&text) {
+            out.push(text);
+        }
+    }
+    out
+}
+
 fn tags(page: &str) -> Vec<Tag> {
     let mut out = Vec::new();
     let mut rest = page;
@@ -160,9 +283,29 @@ mod tests {
     }
 
     #[test]
+    fn links_forms_and_names_are_read_as_a_visitor_sees_them() {
+        let page = r#"<a href="/p/mug?a=1&amp;b=2">Enamel mug</a><style>.x { y }</style><script>var a = "no"</script>
+            <form action="/find"><input name=q value="a"><select name=s><option value="n">Name<option value="p"></select></form>"#;
+        assert_eq!(links(page), ["/p/mug?a=1&b=2"]);
+        let forms = forms(page);
+        assert_eq!(
+            (forms[0].action.as_str(), forms[0].method.as_str()),
+            ("/find", "GET")
+        );
+        assert_eq!(forms[0].fields[0].value, "a");
+        assert_eq!(forms[0].fields[1].options, ["n", "p"]);
+        assert_eq!(phrases(page), ["Enamel mug", "Name"]);
+    }
+
+    #[test]
     fn broken_pages_never_panic() {
         for end in 0..PAGE.len() {
             let _ = hidden_fields(&PAGE[..end]);
+            let _ = (
+                links(&PAGE[..end]),
+                forms(&PAGE[..end]),
+                phrases(&PAGE[..end]),
+            );
         }
         for page in [
             "<",

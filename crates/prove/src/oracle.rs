@@ -218,6 +218,50 @@ pub(crate) fn token_arrived(shot: &Shot, kind: &str) -> bool {
     })
 }
 
+/// Paths that a sensor saw opened and that hold `mark`, `.` and `..` taken out.
+pub(crate) fn opened_paths(shot: &Shot, mark: &str) -> Vec<String> {
+    shot.sensors
+        .iter()
+        .filter_map(|event| {
+            let value: serde_json::Value = serde_json::from_slice(&event.line).ok()?;
+            if value.get("kind")?.as_str()? != "open" {
+                return None;
+            }
+            let path = plain_path(value.get("text")?.as_str()?);
+            path.to_ascii_lowercase().contains(mark).then_some(path)
+        })
+        .collect()
+}
+
+/// Whether the planted file of this shot was opened below `directory`, whatever came back.
+pub(crate) fn opened(shot: &Shot, directory: &str) -> bool {
+    let wanted = format!("{}/", directory.trim_end_matches('/'));
+    opened_paths(shot, &shot.fresh.file).iter().any(|path| {
+        let absolute = format!(
+            "/{}",
+            path.trim_start_matches("../").trim_start_matches('/')
+        );
+        absolute.starts_with(&wanted)
+    })
+}
+
+/// A path without `.`, `..` and doubled slashes, by its text alone.
+fn plain_path(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            ".." if path.starts_with('/') => {}
+            part => parts.push(part),
+        }
+    }
+    let root = if path.starts_with('/') { "/" } else { "" };
+    format!("{root}{}", parts.join("/"))
+}
+
 fn fill_fresh(text: &str, fresh: &Fresh) -> Option<String> {
     let filled = capsule::fill(text.as_bytes(), |name| {
         fresh.get(name).map(|v| v.as_bytes().to_vec())
@@ -427,7 +471,7 @@ pub(crate) fn signature(shot: &Shot, level: u8) -> Option<Vec<u8>> {
 }
 
 /// Digits and long hexadecimal or base64 words out: times, counters, nonces.
-fn blur(text: &[u8]) -> Vec<u8> {
+pub(crate) fn blur(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     for word in text.split_inclusive(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))) {
         let digits = word.iter().filter(|b| b.is_ascii_digit()).count();

@@ -24,7 +24,7 @@ pub(crate) struct Payload {
 }
 
 impl Payload {
-    fn new(attack: impl Into<String>) -> Self {
+    pub fn new(attack: impl Into<String>) -> Self {
         Self {
             attack: attack.into(),
             twin: "{{token}}".into(),

@@ -16,6 +16,7 @@ use crate::request::{Draft, WAYS, Wish, candidates, ways};
 use crate::shape::{Inverse, invert};
 use crate::target::Running;
 use crate::value::room;
+use crate::variation;
 
 /// Secret bits of a prediction: three replays give 48, enough for 2^28 attempts at 2^-20.
 const BITS: u32 = 16;
@@ -41,6 +42,8 @@ pub(crate) enum Probed {
     Found(Box<Found>),
     /// All was tried; the last reason of most use.
     Nothing(String),
+    /// No effect, but a planted file was opened before it was refused: a check in the wrong place.
+    Opened,
     NoRequest(String),
     TwinFailed(String),
     Budget(String),
@@ -83,6 +86,23 @@ pub(crate) struct Search<'a> {
     tried: Vec<Plan>,
     /// What the lead at hand may use of the budget.
     share: Share,
+    breadth: Breadth,
+    /// Where the target was seen to look for a file of a harmless name, and how harmless names end.
+    pub folder: Option<String>,
+    pub ends: Vec<String>,
+    /// Inputs of the root cause, which get the whole family.
+    pub attacked: Vec<Input>,
+    /// Some attack made the target open a file that it has no business with, whether or not it came back.
+    opened_outside: bool,
+}
+
+/// How much of a payload family is sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Breadth {
+    /// What shows a flaw that nobody tried to hide.
+    Usual,
+    /// Also what gets past lists of forbidden words, wrong quoting and checks in the wrong place: for patches.
+    Whole,
 }
 
 /// A part of the budget.
@@ -107,6 +127,7 @@ impl<'a> Search<'a> {
         door: Option<&'a Door>,
         budget: &'a Budget,
         tally: &'a mut Tally,
+        breadth: Breadth,
     ) -> Self {
         let started_with = running.requests;
         Self {
@@ -128,6 +149,11 @@ impl<'a> Search<'a> {
                 requests: budget.requests,
                 deadline: budget.deadline,
             },
+            breadth,
+            folder: None,
+            ends: Vec::new(),
+            attacked: Vec::new(),
+            opened_outside: false,
         }
     }
 
@@ -211,6 +237,7 @@ impl<'a> Search<'a> {
             Some(405 | 501) => {
                 Probed::TwinFailed("every benign request was answered as a wrong method".to_owned())
             }
+            _ if self.opened_outside => Probed::Opened,
             _ => Probed::Nothing(self.reason),
         }
     }
@@ -230,6 +257,16 @@ impl<'a> Search<'a> {
     fn spent(&self) -> bool {
         self.running.requests - self.started_with >= self.share.requests
             || Instant::now() >= self.share.deadline
+    }
+
+    /// Whether the variations are sent as well: for the inputs and the way that are known to be attacked.
+    fn is_whole(&self, lead: &Lead, transforms: &[Transform]) -> bool {
+        self.breadth == Breadth::Whole
+            && self.attacked.contains(&lead.input)
+            && lead
+                .transforms
+                .first()
+                .is_some_and(|first| first == transforms)
     }
 
     /// The plan for one payload, unless it cannot be delivered or was sent before.
@@ -383,6 +420,13 @@ impl<'a> Search<'a> {
                     Family::Path => "open",
                 },
             );
+            if family == Family::Path && self.folder.is_none() {
+                self.folder = oracle::opened_paths(&shot, &shot.fresh.token)
+                    .first()
+                    .and_then(|path| path.rsplit_once('/'))
+                    .map(|(folder, _)| folder.to_owned())
+                    .filter(|folder| folder.starts_with('/'));
+            }
             let status = shot.last().map(|answer| answer.status);
             if let Some(status) = status {
                 let better = |old: u16| goodness(status) < goodness(old);
@@ -410,7 +454,11 @@ impl<'a> Search<'a> {
     fn commands(&mut self, aim: &Aim<'_>, transforms: &[Transform], twin: &Shot) -> Go {
         let mut fired: Vec<(String, Plan)> = Vec::new();
         let mut late: Vec<String> = Vec::new();
-        for payload in payload::command(&aim.lead.template) {
+        let mut payloads = payload::command(&aim.lead.template);
+        if self.is_whole(aim.lead, transforms) {
+            payloads.extend(variation::command());
+        }
+        for payload in payloads {
             let Some(plan) = self.next_plan(aim, &payload, transforms, Oracle::CanaryProgram)
             else {
                 continue;
@@ -436,7 +484,11 @@ impl<'a> Search<'a> {
     }
 
     fn paths(&mut self, aim: &Aim<'_>, transforms: &[Transform]) -> Go {
-        for payload in payload::path(&aim.lead.template, aim.starts, aim.ends) {
+        let mut payloads = payload::path(&aim.lead.template, aim.starts, aim.ends);
+        if self.is_whole(aim.lead, transforms) {
+            payloads.extend(variation::path(self.folder.as_deref(), &self.ends));
+        }
+        for payload in payloads {
             let directory = payload.directory.clone();
             let extension = payload.extension.clone();
             let secret = Oracle::PlantedSecret {
@@ -447,6 +499,9 @@ impl<'a> Search<'a> {
                 continue;
             };
             let present = self.shoot(&plan, Variant::Attack, Plant::Present)?;
+            if self.breadth == Breadth::Whole && oracle::opened(&present, &directory) {
+                self.opened_outside = true;
+            }
             if present
                 .answers
                 .iter()
@@ -512,7 +567,11 @@ impl<'a> Search<'a> {
         });
         let mut number_twin: Option<Shot> = None;
         let mut watched = !oracle::statements(twin).is_empty();
-        for payload in payload::sql(seen_context.or(template)) {
+        let mut payloads = payload::sql(seen_context.or(template));
+        if self.is_whole(aim.lead, transforms) {
+            payloads.extend(variation::sql());
+        }
+        for payload in payloads {
             let Some(fragment) = payload.core.clone() else {
                 continue;
             };

@@ -15,7 +15,7 @@ use crate::exec::{Plan, Plant, Session, Variant, fire};
 use crate::login::{self, Door};
 use crate::oracle::signature;
 use crate::prepare::Prepared;
-use crate::probe::{Budget, Found, Probed, Search, Tally};
+use crate::probe::{Breadth, Budget, Found, Probed, Search, Tally};
 use crate::target::{Observe, Running, start};
 use crate::verify::{Claim, Verified, verify, words};
 
@@ -358,7 +358,7 @@ fn probe_case(
         };
         let before = target.requests;
         let mut tally = Tally::default();
-        let probed = Search::new(target, case, door, &budget, &mut tally).run();
+        let probed = Search::new(target, case, door, &budget, &mut tally, Breadth::Usual).run();
         result.requests += target.requests - before;
         result.attacks += tally.attacks;
         result.input = tally.last_input;
@@ -395,7 +395,8 @@ fn settle(result: &mut CaseResult, probed: Probed) {
         Probed::Budget(reason) => InconclusiveReason::Budget(reason),
         Probed::Died(reason) => InconclusiveReason::TargetDied(reason),
         Probed::LoginFailed(reason) => InconclusiveReason::LoginFailed(reason),
-        Probed::Found(_) => return,
+        // Only asked for with the whole family, which a search for flaws does not send.
+        Probed::Found(_) | Probed::Opened => return,
     };
     conclude(result, reason);
 }

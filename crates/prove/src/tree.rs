@@ -22,6 +22,7 @@ pub(crate) struct Listing {
     pub left_out: Vec<String>,
 }
 
+#[derive(Clone)]
 pub(crate) enum Entry {
     File { executable: bool },
     Link(PathBuf),

@@ -117,6 +117,72 @@ pub(crate) fn verify(
     (all, starts)
 }
 
+/// Replays every claim in each of three fresh instances, side by side, expecting nothing: a claim that shows
+/// its effect in any of them has shown it.
+pub(crate) fn verify_silence(
+    prepared: &Prepared,
+    sandbox: &dyn Sandbox,
+    claims: &[Claim<'_>],
+    credentials: &BTreeMap<String, String>,
+    timeout: Duration,
+    seed: u64,
+) -> Vec<Verified> {
+    let mut order = Order::new(seed);
+    let mut all: Vec<Verified> = vec![Verified::default(); claims.len()];
+    let orders: Vec<Vec<usize>> = (0..INSTANCES)
+        .map(|_| {
+            let mut indices: Vec<usize> = (0..claims.len()).collect();
+            order.shuffle(&mut indices);
+            indices
+        })
+        .collect();
+    let one = |indices: &[usize]| -> Vec<(usize, Verified)> {
+        let mut running = None;
+        let mut done = Vec::new();
+        for &index in indices {
+            let mut verified = Verified::default();
+            if running.is_none() {
+                match start(prepared, sandbox, Observe::Sensors) {
+                    Ok(started) => running = Some(started),
+                    Err(reason) => fail(&mut verified, words(&reason), true),
+                }
+            }
+            if let Some(target) = &mut running {
+                replay_one(target, &claims[index], credentials, timeout, &mut verified);
+                if target.death().is_some() {
+                    running = None;
+                }
+            }
+            done.push((index, verified));
+        }
+        done
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = orders
+            .iter()
+            .map(|indices| scope.spawn(|| one(indices)))
+            .collect();
+        for thread in threads {
+            // A thread that panicked ran nothing, and too few runs are not silence.
+            for (index, verified) in thread.join().unwrap_or_default() {
+                let total = &mut all[index];
+                total.shown += verified.shown;
+                total.run += verified.run;
+                total.requests += verified.requests;
+                total.luck_log2 += verified.luck_log2;
+                if total.effect.is_none() {
+                    total.effect = verified.effect;
+                }
+                if total.reason.is_empty() || verified.unknown && !total.unknown {
+                    total.reason = verified.reason;
+                }
+                total.unknown |= verified.unknown;
+            }
+        }
+    });
+    all
+}
+
 fn replay_one(
     running: &mut crate::target::Running,
     claim: &Claim<'_>,

@@ -2,9 +2,8 @@
 //! no script, nothing fetched.
 //!
 //! Read [`page`] from top to bottom: it is the order of the document. Outside text enters only through
-//! [`escape`]; a content policy in the page forbids scripts and requests should that ever fail.
+//! [`sheet::escape`]; a content policy in the page forbids scripts and requests should that ever fail.
 
-mod escape;
 mod finding;
 mod funnel;
 
@@ -12,8 +11,9 @@ use std::fmt::Write as _;
 
 use solvent_protocol::view::{EntryPointView, FindingState, FullReport, ScanReport, Unmeasured};
 
+use crate::sheet::escape::{anchor, attribute, sentence, text};
+use crate::sheet::{self, digest};
 use crate::words::{self, Standing};
-use escape::{anchor, attribute, sentence, text};
 
 /// `report --html`.
 pub struct Html;
@@ -36,20 +36,10 @@ impl crate::Handler for Html {
     }
 }
 
-const STYLE: &str = include_str!("html/page.css");
-
 /// The whole document.
 pub fn page(report: &FullReport) -> String {
-    let mut out = String::with_capacity(64 << 10);
-    let name = attribute(&report.scan.subject.name);
-    let _ = write!(
-        out,
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <meta name=\"referrer\" content=\"no-referrer\">\n<title>{name}: what an attacker can reach</title>\n\
-         <style>\n{STYLE}</style>\n</head>\n<body>\n<div class=\"sheet\">\n"
-    );
+    let title = format!("{}: what an attacker can reach", report.scan.subject.name);
+    let mut out = sheet::open(&title, "");
     let gaps = gaps(report);
     let sorted = words::by_urgency(&report.findings);
     let (open, quiet): (Vec<_>, Vec<_>) = sorted
@@ -58,7 +48,7 @@ pub fn page(report: &FullReport) -> String {
     head(&mut out, report, gaps.len());
     out.push_str("<main>\n");
     funnel::funnel(&mut out, &report.status);
-    unmeasured(&mut out, &gaps);
+    sheet::unmeasured(&mut out, &gaps);
     index(&mut out, &open);
     for state in &open {
         finding::finding(&mut out, state);
@@ -70,14 +60,13 @@ pub fn page(report: &FullReport) -> String {
     glossary(&mut out);
     out.push_str("</main>\n");
     let tool = &report.scan.tool;
-    let _ = write!(
-        out,
-        "<footer>Made by {} {} from records of {} UTC. This page holds no working exploit; it loads nothing and runs nothing.</footer>\n\
-         </div>\n</body>\n</html>\n",
+    let footer = format!(
+        "Made by {} {} from records of {} UTC. This page holds no working exploit; it loads nothing and runs nothing.",
         text(&tool.name),
         text(&tool.version),
         words::time(report.generated_ms),
     );
+    sheet::close(&mut out, &footer);
     out
 }
 
@@ -171,31 +160,6 @@ fn lead(report: &FullReport, gaps: usize) -> String {
     parts.join("; ") + "."
 }
 
-fn digest(value: &str) -> String {
-    format!(
-        "<span class=\"id\" title=\"{}\">{}</span>",
-        attribute(value),
-        text(words::short(value))
-    )
-}
-
-fn unmeasured(out: &mut String, gaps: &[&Unmeasured]) {
-    if gaps.is_empty() {
-        out.push_str("<p class=\"soft\">Nothing that was asked for is unmeasured.</p>\n");
-        return;
-    }
-    out.push_str("<section class=\"gaps\">\n<h2>Not measured</h2>\n<p>Nothing on this page says anything about the following.</p>\n<ul>\n");
-    for gap in gaps {
-        let _ = writeln!(
-            out,
-            "<li><b>{}</b>: {}</li>",
-            sentence(&gap.what),
-            sentence(&gap.why)
-        );
-    }
-    out.push_str("</ul>\n</section>\n");
-}
-
 /// One row per finding that needs a person, as a table of contents.
 fn index(out: &mut String, open: &[&FindingState]) {
     out.push_str("<h2>Findings</h2>\n");
@@ -218,8 +182,8 @@ fn index(out: &mut String, open: &[&FindingState]) {
             "<tr><td><a class=\"id\" href=\"#{}\">{}</a></td><td>{}</td><td>{}</td><td>{}</td><td>{place}</td></tr>",
             anchor(&f.id),
             text(&f.id),
-            finding::standing(Standing::of_state(state)),
-            finding::severity(&f.severity),
+            sheet::standing(Standing::of_state(state)),
+            sheet::severity(&f.severity),
             text(&words::weakness(&f.weakness)),
         );
     }
@@ -234,7 +198,7 @@ fn no_path(out: &mut String, quiet: &[&FindingState]) {
     out.push_str("<table class=\"table stack\">\n<thead><tr><th>Finding</th><th>Weakness</th><th>Where</th><th>Why nothing leads there</th></tr></thead>\n<tbody>\n");
     for state in quiet {
         let f = &state.finding;
-        let reasons: Vec<String> = f.verdict.reasons.iter().map(finding::reason).collect();
+        let reasons: Vec<String> = f.verdict.reasons.iter().map(sheet::reason).collect();
         let absent = if state.present {
             ""
         } else {

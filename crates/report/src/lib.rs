@@ -3,11 +3,15 @@
 //! It does not know how a finding came to be, where a ledger lies or what a terminal can do; it gets
 //! finished views and gives text. Everything in a view may have been written by an attacker (paths,
 //! source lines, parameter names, answers of a target), so every format makes outside text visible and
-//! escapes it. [`html`] is the page for people, [`sarif`] the file for other tools, [`text`] the words of
-//! the command line; [`visible`] and [`words`] are shared by all three.
+//! escapes it. [`html`] and [`debt`] are the pages for people, printed on the [`sheet`] that all
+//! pages share, [`sarif`] the file for other tools, [`text`] the words of the command line, [`evidence`] the
+//! folder for auditors; [`visible`] and [`words`] are shared by all.
 
+pub mod debt;
+pub mod evidence;
 pub mod html;
 pub mod sarif;
+pub mod sheet;
 pub mod text;
 pub mod visible;
 pub mod words;

@@ -15,7 +15,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
-use solvent_protocol::view::{FindingState, FlowView, FullReport, Place, StepView, Unmeasured};
+use solvent_protocol::remediation::{GateReport, Lifecycle};
+use solvent_protocol::view::{
+    FindingState, FlowView, FullReport, Place, ProofView, ScanReport, StatusReport, StepView,
+    Unmeasured,
+};
 
 use crate::visible::visible;
 use crate::words::{self, Standing};
@@ -81,6 +85,40 @@ pub fn log(report: &FullReport) -> String {
     let mut text = serde_json::to_string_pretty(&log).unwrap_or_default();
     text.push('\n');
     text
+}
+
+/// What is new in a change, for the code host's view of it: the same log with those findings only.
+pub fn gate(report: &GateReport, scan: &ScanReport) -> String {
+    let findings = report
+        .new
+        .iter()
+        .map(|new| FindingState {
+            finding: new.finding.clone(),
+            proof: (!new.outcome.is_empty()).then(|| ProofView {
+                outcome: new.outcome.clone(),
+                reason: new.reason.clone(),
+                id: new.finding.id.clone(),
+                fingerprint: new.finding.fingerprint.clone(),
+                weakness: new.finding.weakness.clone(),
+                ..ProofView::default()
+            }),
+            first_seen_ms: scan.started_ms,
+            last_seen_ms: scan.started_ms,
+            present: true,
+            lifecycle: Lifecycle::default(),
+        })
+        .collect();
+    log(&FullReport {
+        status: StatusReport::default(),
+        scan: ScanReport {
+            unmeasured: report.unmeasured.clone(),
+            ..scan.clone()
+        },
+        prove: None,
+        findings,
+        generated_ms: scan.started_ms,
+        ledger: None,
+    })
 }
 
 /// Weakness and severity of its worst finding, by id; the position is the rule's index.

@@ -1,14 +1,20 @@
 //! Words for a terminal. Every function takes a width in columns (at least [`MIN_WIDTH`] is used) and
 //! gives a [`Page`], which becomes plain text or text with ANSI styles. Outside text is made visible.
 
+mod change;
+mod debt;
 mod findings;
+mod gate;
 mod log;
 mod prove;
 mod scan;
 mod show;
 mod status;
 
+pub use change::{change, changes, merge, review};
+pub use debt::debt;
 pub use findings::findings;
+pub use gate::{gate, gate_markdown, replay_all};
 pub use log::log;
 pub use prove::{prove, replay};
 pub use scan::scan;

@@ -215,6 +215,79 @@ fn civil(days: i64) -> (i64, i64, i64) {
     (yoe + era * 400 + i64::from(month <= 2), month, day)
 }
 
+/// `Mar 2026` from `2026-03`; anything else stays what it is.
+pub fn month(month: &str) -> String {
+    match month_parts(month) {
+        Some((year, name)) => format!("{name} {year}"),
+        None => month.to_owned(),
+    }
+}
+
+/// `(2026, Mar)` from `2026-03`.
+pub fn month_parts(month: &str) -> Option<(&str, &'static str)> {
+    const NAMES: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let (year, number) = month.split_once('-')?;
+    let digits = |text: &str, n| text.len() == n && text.bytes().all(|b| b.is_ascii_digit());
+    if !digits(year, 4) || !digits(number, 2) {
+        return None;
+    }
+    let at = number.parse::<usize>().ok()?.checked_sub(1)?;
+    Some((year, NAMES.get(at)?))
+}
+
+/// A fraction as a whole percentage that never claims all or nothing by rounding: `37%`, `under 1%`,
+/// `over 99%`.
+pub fn share(fraction: f64) -> String {
+    if !fraction.is_finite() {
+        return "unknown".to_owned();
+    }
+    let percent = fraction * 100.0;
+    match percent.round() {
+        _ if percent <= 0.0 => "0%".to_owned(),
+        _ if percent >= 100.0 => "100%".to_owned(),
+        0.0 => "under 1%".to_owned(),
+        100.0 => "over 99%".to_owned(),
+        whole => format!("{whole}%"),
+    }
+}
+
+/// [`share`] of a part; `0%` of nothing.
+pub fn share_of(part: u64, of: u64) -> String {
+    if of == 0 {
+        return "0%".to_owned();
+    }
+    share(part as f64 / of as f64)
+}
+
+/// `18% to 83%`, or one figure when both ends read the same.
+pub fn range(low: f64, high: f64) -> String {
+    let (low, high) = (share(low), share(high));
+    if low == high {
+        low
+    } else {
+        format!("{low} to {high}")
+    }
+}
+
+/// A rate with one decimal: `3.1`.
+pub fn rate(value: f64) -> String {
+    if !value.is_finite() {
+        return "unknown".to_owned();
+    }
+    if value.abs() >= 1_000.0 {
+        return number(value.abs() as u64);
+    }
+    format!("{value:.1}")
+}
+
+/// `2026-11-23`, UTC.
+pub fn date(ms: i64) -> String {
+    let (year, month, day) = civil(ms.div_euclid(86_400_000));
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
 /// One in how many: `at most 1 in 2^48`, from its base-two logarithm.
 pub fn luck(log2: i32) -> String {
     if log2 >= 0 {
@@ -249,7 +322,10 @@ pub fn tier(word: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{Standing, duration, luck, number, short, time, timestamp};
+    use super::{
+        Standing, date, duration, luck, month, number, range, rate, share, share_of, short, time,
+        timestamp,
+    };
 
     #[test]
     fn times_are_civil_and_utc() {
@@ -280,6 +356,38 @@ mod tests {
         assert_eq!(duration(3_290), "3.2 s");
         assert_eq!(duration(125_000), "125 s");
         assert_eq!(luck(-48), "at most 1 in 2^48");
+    }
+
+    #[test]
+    fn months_have_names_and_hostile_ones_stay_text() {
+        assert_eq!(month("2026-03"), "Mar 2026");
+        for odd in [
+            "2026-00",
+            "2026-13",
+            "20-3",
+            "+026-03",
+            "2026-+3",
+            "",
+            "äöü-03",
+        ] {
+            assert_eq!(month(odd), odd);
+        }
+        assert_eq!(date(1_795_398_000_000), "2026-11-23");
+    }
+
+    #[test]
+    fn shares_never_round_to_all_or_nothing() {
+        assert_eq!(share(0.0), "0%");
+        assert_eq!(share(0.0001), "under 1%");
+        assert_eq!(share(0.374), "37%");
+        assert_eq!(share(0.9999), "over 99%");
+        assert_eq!(share(1.0), "100%");
+        assert_eq!(share(f64::NAN), "unknown");
+        assert_eq!(share_of(1, 0), "0%");
+        assert_eq!(range(0.18, 0.83), "18% to 83%");
+        assert_eq!(range(0.18, 0.181), "18%");
+        assert_eq!(rate(2.36), "2.4");
+        assert_eq!(rate(f64::INFINITY), "unknown");
     }
 
     #[test]

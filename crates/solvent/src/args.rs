@@ -4,6 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::remedy::{
+    AcceptArgs, ApproveArgs, ChangeArgs, ExplainArgs, ExportArgs, FixArgs, GateArgs, ProposeArgs,
+    RejectArgs, ReviewProofArgs, StageArgs,
+};
+
 /// Finds what an attacker can reach in your code, proves it in a sandbox, and keeps the evidence
 #[derive(Parser, Debug)]
 #[command(
@@ -43,6 +48,22 @@ pub struct Where {
     pub no_git: bool,
 }
 
+/// The moment that an answer is about.
+#[derive(Args, Debug, Clone)]
+pub struct Then {
+    /// Answer as the record stood at this time (RFC 3339), or at the end of this day (UTC)
+    #[arg(long, value_name = "DATE")]
+    pub as_of: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    pub place: Where,
+    #[command(flatten)]
+    pub then: Then,
+}
+
 #[derive(Subcommand, Debug)]
 pub enum Cmd {
     /// See the whole loop on a small shop that is made for it
@@ -53,12 +74,14 @@ pub enum Cmd {
     Doctor,
     /// Work out which inputs reach dangerous places
     Scan(Where),
+    /// The debt of this repository on one page: findings of all tools, what is shown, how it grew
+    Debt(crate::debt::DebtArgs),
     /// Attack the running application in a sandbox, and keep what is proven
     Prove(ProveArgs),
     /// Run a capsule again, on this tree or on another revision
     Replay(ReplayArgs),
     /// The funnel: found, reachable, proven, unmeasured
-    Status(Where),
+    Status(StatusArgs),
     /// List findings, the ones to act on first
     Findings(FindingsArgs),
     /// One finding on one screen: flow, proof, reproducer
@@ -67,6 +90,34 @@ pub enum Cmd {
     Log(LogArgs),
     /// Write a page or a SARIF file for others
     Report(ReportArgs),
+    /// Make a patch for a proven finding and try it against the same attack
+    Fix(FixArgs),
+    /// Try a patch from any tool, agent or person the same way
+    Propose(ProposeArgs),
+    /// List changes, the newest first
+    Changes(Where),
+    /// One change on one screen: patch, flow, proof, verification, risk
+    Review(ChangeArgs),
+    /// Take a verified patch out
+    Export(ExportArgs),
+    /// Approve a change, signed with your SSH key
+    Approve(ApproveArgs),
+    /// Stop a change
+    Reject(RejectArgs),
+    /// Merge an approved change and try the attack on the merged revision
+    Merge(ChangeArgs),
+    /// Say whether something may be done to a change, and what would make it pass
+    Explain(ExplainArgs),
+    /// Show or set how far this repository has come: observe, prove, remediate
+    Stage(StageArgs),
+    /// Say whether a proof convinces you
+    ReviewProof(ReviewProofArgs),
+    /// Keep the risk of a finding for a time
+    Accept(AcceptArgs),
+    /// For pipelines: does this change bring a new flaw?
+    Gate(GateArgs),
+    /// Write a folder for auditors about a finding or a change, or check one
+    Evidence(EvidenceArgs),
     /// Check or rebuild the record
     Ledger(LedgerArgs),
 }
@@ -119,7 +170,11 @@ pub enum AttackArg {
 #[derive(Args, Debug)]
 pub struct ReplayArgs {
     /// A capsule file, or the id of a proven finding
-    pub capsule: String,
+    #[arg(required_unless_present = "all")]
+    pub capsule: Option<String>,
+    /// Every capsule that is known here
+    #[arg(long, conflicts_with = "capsule")]
+    pub all: bool,
     #[command(flatten)]
     pub place: ReplayWhere,
     /// Another revision of this repository
@@ -137,10 +192,21 @@ pub struct ReplayWhere {
     pub no_git: bool,
 }
 
+impl ReplayWhere {
+    pub fn as_place(&self) -> Where {
+        Where {
+            path: self.path.clone(),
+            no_git: self.no_git,
+        }
+    }
+}
+
 #[derive(Args, Debug)]
 pub struct FindingsArgs {
     #[command(flatten)]
     pub place: Where,
+    #[command(flatten)]
+    pub then: Then,
     /// Also those that nothing can reach
     #[arg(long)]
     pub all: bool,
@@ -152,8 +218,10 @@ pub struct ShowArgs {
     pub finding: String,
     #[command(flatten)]
     pub place: ReplayWhere,
+    #[command(flatten)]
+    pub then: Then,
     /// Open the sealed capsule and show the reproducer; the access is recorded
-    #[arg(long)]
+    #[arg(long, conflicts_with = "as_of")]
     pub open: bool,
     /// Write the opened capsule to this file
     #[arg(long, value_name = "FILE", requires = "open")]
@@ -164,6 +232,8 @@ pub struct ShowArgs {
 pub struct LogArgs {
     #[command(flatten)]
     pub place: Where,
+    #[command(flatten)]
+    pub then: Then,
     /// The newest this many records
     #[arg(long, default_value_t = 50)]
     pub last: usize,
@@ -173,12 +243,41 @@ pub struct LogArgs {
 pub struct ReportArgs {
     #[command(flatten)]
     pub place: Where,
+    #[command(flatten)]
+    pub then: Then,
     /// One self-contained page
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
     /// SARIF 2.1.0
     #[arg(long, value_name = "FILE")]
     pub sarif: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct EvidenceArgs {
+    /// Id of a finding or of a change, or the start of it
+    #[arg(required = true)]
+    pub id: Option<String>,
+    #[command(flatten)]
+    pub place: ReplayWhere,
+    /// A folder that does not exist yet
+    #[arg(long, value_name = "DIR", required = true)]
+    pub out: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Option<EvidenceCmd>,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum EvidenceCmd {
+    /// Check a folder, or a copy of one, offline
+    Check {
+        /// The folder
+        dir: PathBuf,
+        /// The trusted key, as `solvent init` printed it (text or file)
+        #[arg(long)]
+        key: String,
+    },
 }
 
 #[derive(Args, Debug)]

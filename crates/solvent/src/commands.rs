@@ -5,21 +5,23 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use solvent_engine::command::{Attack, CapsuleRef, ProveRequest, ReplayRequest};
 use solvent_engine::repo::Git;
-use solvent_engine::{Actor, Answer, Command, Created, Engine, EngineError, Options, Progress};
+use solvent_engine::{
+    Actor, Answer, Command, Created, Engine, EngineError, Options, Progress, Reader,
+};
 use solvent_protocol::capsule;
 use solvent_protocol::record::VerifyReport;
-use solvent_protocol::view::{FindingList, ProveReport, ScanReport};
+use solvent_protocol::view::{FindingList, ProveReport, ScanReport, ShowReport};
 use solvent_report::{html::Html, sarif::Sarif, text};
 use solvent_sandbox::{Launcher, Tier};
 
 use crate::args::{
     AttackArg, Cli, Cmd, Common, FindingsArgs, LedgerArgs, LedgerCmd, LogArgs, ProveArgs,
-    ReplayArgs, ReplayWhere, ReportArgs, ShowArgs, Where,
+    ReplayArgs, ReplayWhere, ReportArgs, ShowArgs, StatusArgs, Then, Where,
 };
-use crate::demo;
 use crate::exit::Exit;
 use crate::out::{Done, width};
 use crate::progress::Terminal;
+use crate::{demo, evidence, remedy};
 
 /// Faults shown one by one before the rest is counted.
 const SHOWN_FAULTS: usize = 20;
@@ -34,13 +36,28 @@ pub fn run(cli: Cli, progress: &Terminal) -> Result<Done, EngineError> {
         Cmd::Init(args) => init(&args.place, &common, progress),
         Cmd::Doctor => doctor(),
         Cmd::Scan(place) => scan(&place, &common, progress),
+        Cmd::Debt(args) => crate::debt::debt(&args, &common, progress),
         Cmd::Prove(args) => prove(&args, &common, progress),
         Cmd::Replay(args) => replay(args, &common, progress),
-        Cmd::Status(place) => status(&place),
+        Cmd::Status(args) => status(&args),
         Cmd::Findings(args) => findings(&args),
         Cmd::Show(args) => show(&args, &common, progress),
         Cmd::Log(args) => log(&args),
         Cmd::Report(args) => report(&args),
+        Cmd::Fix(args) => remedy::fix(&args, &common, progress),
+        Cmd::Propose(args) => remedy::propose(&args, &common, progress),
+        Cmd::Changes(place) => remedy::changes(&place, &common),
+        Cmd::Review(args) => remedy::review(&args, &common),
+        Cmd::Export(args) => remedy::export(&args, &common, progress),
+        Cmd::Approve(args) => remedy::approve(&args, &common, progress),
+        Cmd::Reject(args) => remedy::reject(&args, &common, progress),
+        Cmd::Merge(args) => remedy::merge(&args, &common, progress),
+        Cmd::Explain(args) => remedy::explain(&args, &common),
+        Cmd::Stage(args) => remedy::stage(&args, &common, progress),
+        Cmd::ReviewProof(args) => remedy::review_proof(&args, &common, progress),
+        Cmd::Accept(args) => remedy::accept(&args, &common, progress),
+        Cmd::Gate(args) => remedy::gate(&args, &common, progress),
+        Cmd::Evidence(args) => evidence::evidence(args, &common, progress),
         Cmd::Ledger(args) => ledger(args, &common, progress),
     }
 }
@@ -190,13 +207,15 @@ pub fn prove_exit(report: &ProveReport) -> Exit {
 }
 
 fn replay(args: ReplayArgs, common: &Common, progress: &dyn Progress) -> Result<Done, EngineError> {
+    let Some(wanted) = args.capsule else {
+        return remedy::replay_all(&args.place, args.rev, common, progress);
+    };
     let mut engine = open(&args.place.path, git(args.place.no_git))?;
-    let looks_like_id =
-        args.capsule.len() >= 4 && args.capsule.bytes().all(|b| b.is_ascii_hexdigit());
-    let capsule = if looks_like_id && !Path::new(&args.capsule).exists() {
-        CapsuleRef::Finding(args.capsule)
+    let looks_like_id = wanted.len() >= 4 && wanted.bytes().all(|b| b.is_ascii_hexdigit());
+    let capsule = if looks_like_id && !Path::new(&wanted).exists() {
+        CapsuleRef::Finding(wanted)
     } else {
-        CapsuleRef::File(PathBuf::from(args.capsule))
+        CapsuleRef::File(PathBuf::from(wanted))
     };
     let command = Command::Replay(ReplayRequest {
         capsule,
@@ -217,8 +236,9 @@ fn replay(args: ReplayArgs, common: &Common, progress: &dyn Progress) -> Result<
     })
 }
 
-fn status(place: &Where) -> Result<Done, EngineError> {
-    let report = open(&place.path, git(place.no_git))?.status()?;
+fn status(args: &StatusArgs) -> Result<Done, EngineError> {
+    let mut reader = read(&args.place, &args.then)?;
+    let report = reader.view()?.status()?;
     let exit = if report.proven > 0 {
         Exit::Findings
     } else if report.unmeasured.is_empty()
@@ -233,11 +253,13 @@ fn status(place: &Where) -> Result<Done, EngineError> {
         exit,
         human: text::status(&report, width()).ansi(),
         json: to_json(&report)?,
-    })
+    }
+    .as_of(reader.moment()))
 }
 
 fn findings(args: &FindingsArgs) -> Result<Done, EngineError> {
-    let mut list = open(&args.place.path, git(args.place.no_git))?.findings()?;
+    let mut reader = read(&args.place, &args.then)?;
+    let mut list = reader.view()?.findings()?;
     let hidden = hide_unreachable(&mut list, args.all);
     let mut human = text::findings(&list, width()).ansi();
     if hidden > 0 {
@@ -247,7 +269,8 @@ fn findings(args: &FindingsArgs) -> Result<Done, EngineError> {
         exit: Exit::Clean,
         human,
         json: to_json(&list)?,
-    })
+    }
+    .as_of(reader.moment()))
 }
 
 /// Takes `no_path` findings out unless all are asked for; returns how many.
@@ -261,35 +284,43 @@ fn hide_unreachable(list: &mut FindingList, all: bool) -> usize {
 }
 
 fn show(args: &ShowArgs, common: &Common, progress: &dyn Progress) -> Result<Done, EngineError> {
+    if !args.open {
+        let mut reader = read(&args.place.as_place(), &args.then)?;
+        let shown = reader.view()?.show(&args.finding)?;
+        return Ok(show_done(&shown)?.as_of(reader.moment()));
+    }
     let mut engine = open_at(&args.place)?;
     let mut shown = engine.show(&args.finding)?;
-    if args.open {
-        let finding = shown.state.finding.id.clone();
-        let command = Command::OpenCapsule { finding };
-        let Answer::Opened { capsule, .. } = engine.submit(&actor(common)?, &command, progress)?
-        else {
-            return Err(unexpected());
-        };
-        shown.curl = Some(solvent_engine::curl(&capsule));
-        if let Some(path) = &args.save {
-            write(path, capsule::render(&capsule).as_bytes())?;
-        }
-        shown.records = engine.show(&args.finding)?.records;
+    let finding = shown.state.finding.id.clone();
+    let command = Command::OpenCapsule { finding };
+    let Answer::Opened { capsule, .. } = engine.submit(&actor(common)?, &command, progress)? else {
+        return Err(unexpected());
+    };
+    shown.curl = Some(solvent_engine::curl(&capsule));
+    if let Some(path) = &args.save {
+        write(path, capsule::render(&capsule).as_bytes())?;
     }
+    shown.records = engine.show(&args.finding)?.records;
+    show_done(&shown)
+}
+
+fn show_done(shown: &ShowReport) -> Result<Done, EngineError> {
     Ok(Done {
         exit: Exit::Clean,
-        human: text::show(&shown, width()).ansi(),
-        json: to_json(&shown)?,
+        human: text::show(shown, width()).ansi(),
+        json: to_json(shown)?,
     })
 }
 
 fn log(args: &LogArgs) -> Result<Done, EngineError> {
-    let report = open(&args.place.path, git(args.place.no_git))?.log(args.last as u64)?;
+    let mut reader = read(&args.place, &args.then)?;
+    let report = reader.view()?.log(args.last as u64)?;
     Ok(Done {
         exit: Exit::Clean,
         human: text::log(&report, width()).ansi(),
         json: to_json(&report)?,
-    })
+    }
+    .as_of(reader.moment()))
 }
 
 fn report(args: &ReportArgs) -> Result<Done, EngineError> {
@@ -299,7 +330,8 @@ fn report(args: &ReportArgs) -> Result<Done, EngineError> {
             "add `--html FILE` or `--sarif FILE`",
         ));
     }
-    let report = open(&args.place.path, git(args.place.no_git))?.full_report()?;
+    let mut reader = read(&args.place, &args.then)?;
+    let report = reader.view()?.full_report()?;
     let mut written = Vec::new();
     for (path, handler) in [
         (&args.html, &Html as &dyn solvent_report::Handler),
@@ -317,7 +349,8 @@ fn report(args: &ReportArgs) -> Result<Done, EngineError> {
             .map(|path| format!("Wrote {path}\n"))
             .collect(),
         json: json!({"schema": "solvent.report/v1", "written": written}),
-    })
+    }
+    .as_of(reader.moment()))
 }
 
 fn ledger(args: LedgerArgs, common: &Common, progress: &dyn Progress) -> Result<Done, EngineError> {
@@ -356,11 +389,16 @@ fn ledger(args: LedgerArgs, common: &Common, progress: &dyn Progress) -> Result<
     }
 }
 
+/// A key as text, or the text of the file that holds it.
+pub fn key_text(key: &str) -> Result<String, EngineError> {
+    match std::fs::metadata(key) {
+        Ok(_) => read_text(Path::new(key)),
+        Err(_) => Ok(key.to_owned()),
+    }
+}
+
 fn verify(dir: &Path, key: &str, checkpoint: Option<&Path>) -> Result<Done, EngineError> {
-    let key = match std::fs::metadata(key) {
-        Ok(_) => read_text(Path::new(key))?,
-        Err(_) => key.to_owned(),
-    };
+    let key = key_text(key)?;
     let last = checkpoint.map(read_text).transpose()?;
     let report = solvent_engine::verify(dir, key.trim(), last.as_deref())?;
     let gaps = report.objects_unopened > 0 || !report.unknown_states.is_empty();
@@ -438,12 +476,25 @@ pub fn git(no_git: bool) -> Git {
     }
 }
 
-fn open_at(place: &ReplayWhere) -> Result<Engine, EngineError> {
+pub fn open_at(place: &ReplayWhere) -> Result<Engine, EngineError> {
     open(&place.path, git(place.no_git))
 }
 
 pub fn open(path: &Path, git: Git) -> Result<Engine, EngineError> {
-    Engine::open(Options {
+    Engine::open(options(path, git)?)
+}
+
+/// Reads without the writer's lock, now or as of an earlier moment.
+pub fn read(place: &Where, then: &Then) -> Result<Reader, EngineError> {
+    let options = options(&place.path, git(place.no_git))?;
+    match &then.as_of {
+        Some(date) => Reader::as_of(&options, date),
+        None => Reader::open(&options),
+    }
+}
+
+fn options(path: &Path, git: Git) -> Result<Options, EngineError> {
+    Ok(Options {
         path: path.to_owned(),
         git,
         launcher: Launcher::current(),
@@ -466,21 +517,17 @@ fn cache() -> Result<PathBuf, EngineError> {
 
 /// Who acts: as told, else the person that the system knows.
 pub fn actor(common: &Common) -> Result<Actor, EngineError> {
+    let user = std::env::var("USER")
+        .or_else(|_| std::env::var("LOGNAME"))
+        .unwrap_or_default();
+    let user = if user.is_empty() { "local" } else { &user };
     match &common.actor {
-        Some(text) => Actor::parse(text),
-        None => {
-            let user = std::env::var("USER")
-                .or_else(|_| std::env::var("LOGNAME"))
-                .unwrap_or_default();
-            Actor::parse(&format!(
-                "human:{}",
-                if user.is_empty() { "local" } else { &user }
-            ))
-        }
+        Some(text) => Ok(Actor::parse(text)?.started_by(user)),
+        None => Actor::parse(&format!("human:{user}")),
     }
 }
 
-fn read_text(path: &Path) -> Result<String, EngineError> {
+pub fn read_text(path: &Path) -> Result<String, EngineError> {
     let failed =
         |e: String| EngineError::usage(format!("cannot read `{}`: {e}", path.display()), "");
     let size = std::fs::metadata(path)
@@ -492,7 +539,7 @@ fn read_text(path: &Path) -> Result<String, EngineError> {
     std::fs::read_to_string(path).map_err(|e| failed(e.to_string()))
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), EngineError> {
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), EngineError> {
     std::fs::write(path, bytes).map_err(|e| {
         EngineError::unfinished(
             format!("cannot write `{}`: {e}", path.display()),

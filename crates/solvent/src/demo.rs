@@ -1,50 +1,32 @@
-//! The whole loop on a shop that is made for it, with a git history like any other repository's.
+//! The whole loop on a shop that is made for it: found, proven, fixed, decided by people, merged, tried again.
+//!
+//! The people are simulated, and every record of theirs says so. A second run picks up what the first left:
+//! then nothing is open, and every attack is replayed to see that it stays so.
+
+mod act;
+mod shop;
 
 use std::fs;
 use std::path::Path;
-use std::process::Command as Process;
 use std::time::Instant;
 
 use serde_json::json;
 use solvent_engine::command::{Attack, ProveRequest};
 use solvent_engine::repo::Git;
-use solvent_engine::{Actor, Answer, Command, EngineError, Progress};
+use solvent_engine::{Actor, Answer, Command, DebtRequest, Engine, EngineError, Progress};
+use solvent_protocol::remediation::ReplayAllReport;
 use solvent_protocol::view::ProveReport;
 use solvent_report::{Handler as _, html::Html, text};
 
 use crate::args::{Common, DemoArgs};
-use crate::commands::{open, unexpected};
+use crate::commands::{open, to_json, unexpected};
 use crate::exit::Exit;
 use crate::out::{Done, width};
+use act::Closed;
+use shop::{STOREFRONT, STOREFRONT_FIXED, failed, make};
 
-include!(concat!(env!("OUT_DIR"), "/examples.rs"));
-
-/// What `demo` makes, so that it never writes into a folder that is something else.
-const MARK: &str = ".solvent-demo";
-
-/// One step of the shop's history; see `examples/storefront/history/history.toml`.
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Commit {
-    author: String,
-    email: String,
-    date: String,
-    message: String,
-    #[serde(default)]
-    tree: Vec<String>,
-    #[serde(default)]
-    stage_dir: String,
-    #[serde(default)]
-    stage: Vec<String>,
-    #[serde(default)]
-    remove: Vec<String>,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct History {
-    commit: Vec<Commit>,
-}
+/// Flaws of the shop that can be reached, and so must be proven, fixed and closed.
+const PLANTED: u64 = 3;
 
 pub fn demo(
     args: &DemoArgs,
@@ -59,12 +41,15 @@ pub fn demo(
     let repo = args.dir.join(name);
     progress.stage("making the shop's repository");
     make(&args.dir, &repo, files)?;
-
     let actor = match &common.actor {
         Some(text) => Actor::parse(text)?,
-        None => Actor::parse("human:demo")?,
+        None => Actor::parse(if args.fixed {
+            "human:demo"
+        } else {
+            "human:ana"
+        })?,
     };
-    let loop_started = Instant::now();
+    let started = Instant::now();
     let mut engine = open(&repo, Git::Required)?;
     engine.submit(&actor, &Command::Init, progress)?;
     let request = ProveRequest {
@@ -75,39 +60,36 @@ pub fn demo(
     let Answer::Proved(proofs) = engine.submit(&actor, &Command::Prove(request), progress)? else {
         return Err(unexpected());
     };
-    let status = engine.status()?;
-    let full = engine.full_report()?;
-    let page = args.dir.join(format!("{name}.html"));
-    fs::write(&page, Html.render(&full)).map_err(|e| failed(&page, &e))?;
-    let seconds = loop_started.elapsed().as_secs_f64() - proofs.target.prepare_ms as f64 / 1000.0;
+    if args.fixed {
+        return fixed(&mut engine, args, &repo, &proofs, started);
+    }
+    full(&mut engine, args, &actor, &repo, &proofs, started, progress)
+}
 
-    let proven: Vec<&str> = proofs
-        .proofs
-        .iter()
-        .filter(|p| p.outcome == "proven")
-        .map(|p| p.id.as_str())
-        .collect();
-    let wanted = if args.fixed { 0 } else { 3 };
-    let as_designed = proven.len() == wanted && proofs.proofs.len() == wanted;
+/// The repaired twin: nothing may be reachable, nothing proven.
+fn fixed(
+    engine: &mut Engine,
+    args: &DemoArgs,
+    repo: &Path,
+    proofs: &ProveReport,
+    started: Instant,
+) -> Result<Done, EngineError> {
+    let status = engine.view()?.status()?;
+    let page = args.dir.join("storefront-fixed.html");
+    fs::write(&page, Html.render(&engine.view()?.full_report()?)).map_err(|e| failed(&page, &e))?;
+    let seconds = started.elapsed().as_secs_f64() - proofs.target.prepare_ms as f64 / 1000.0;
+    let as_designed = proofs.proofs.is_empty() && status.reachable == 0;
     let mut human = text::status(&status, width()).ansi();
     human.push('\n');
-    human.push_str(&text::prove(&proofs, width()).ansi());
-    human.push_str(&next_steps(
-        &repo,
-        &page,
-        &proven,
-        seconds,
-        as_designed,
-        &proofs,
-    ));
+    human.push_str(&text::prove(proofs, width()).ansi());
+    human.push_str(&format!("\nLoop {seconds:.1} s.\n"));
+    human.push_str(&next(&[
+        ("Look at it", vec![page.display().to_string()]),
+        ("Who did what", vec![format!("log {}", repo.display())]),
+    ]));
     Ok(Done {
-        // The demo's job is to show the loop: that flaws are proven is its success.
-        exit: if as_designed {
-            Exit::Clean
-        } else {
-            Exit::Unfinished
-        },
-        human,
+        exit: designed(as_designed),
+        human: verdict(human, as_designed),
         json: json!({
             "schema": "solvent.demo/v1",
             "status": status,
@@ -119,193 +101,180 @@ pub fn demo(
     })
 }
 
-fn next_steps(
+fn full(
+    engine: &mut Engine,
+    args: &DemoArgs,
+    actor: &Actor,
     repo: &Path,
-    page: &Path,
-    proven: &[&str],
-    seconds: f64,
-    as_designed: bool,
     proofs: &ProveReport,
-) -> String {
-    let at = repo.display();
-    let mut out = format!(
-        "\nLoop {seconds:.1} s, packages apart ({:.1} s).\n",
-        proofs.target.prepare_ms as f64 / 1000.0
-    );
-    if !as_designed {
-        out.push_str("\nThis is not what the demo is made to show; `solvent doctor` says what this machine lacks.\n");
-        return out;
+    started: Instant,
+    progress: &dyn Progress,
+) -> Result<Done, EngineError> {
+    let found = engine.view()?.status()?;
+    let closed = act::close_all(engine, &args.dir, actor, proofs, progress)?;
+    // What was closed earlier must stay closed; what was closed now was tried a moment ago.
+    let again = if closed.is_empty() {
+        let command = Command::ReplayAll { revision: None };
+        match engine.submit(actor, &command, progress)? {
+            Answer::ReplayedAll(report) => Some(*report),
+            _ => return Err(unexpected()),
+        }
+    } else {
+        engine.submit(actor, &Command::Scan, progress)?;
+        None
+    };
+    let pages = pages(engine, args, actor, repo, &closed, progress)?;
+    let seconds = started.elapsed().as_secs_f64() - proofs.target.prepare_ms as f64 / 1000.0;
+    let status = engine.view()?.status()?;
+
+    let as_designed = status.closed == PLANTED
+        && status.reachable == 0
+        && closed.iter().all(Closed::is_closed)
+        && again.as_ref().is_none_or(stays_closed)
+        && pages.sound;
+    let mut human = text::status(&found, width()).ansi();
+    human.push('\n');
+    human.push_str(&text::prove(proofs, width()).ansi());
+    for one in &closed {
+        human.push('\n');
+        human.push_str(&one.text());
     }
-    // As it was started, so that the lines can be typed as they are.
+    if let Some(again) = &again {
+        human.push_str("\nEverything was closed by an earlier run. Every attack again:\n");
+        human.push_str(&text::replay_all(again, width()).ansi());
+    }
+    human.push_str(&format!(
+        "\nLoop {seconds:.1} s, packages apart ({:.1} s). The ledger was verified on a copy: {}.\n",
+        proofs.target.prepare_ms as f64 / 1000.0,
+        if pages.sound { "sound" } else { "NOT sound" },
+    ));
+    human.push_str(&look(repo, &pages, &closed));
+    Ok(Done {
+        exit: designed(as_designed),
+        human: verdict(human, as_designed),
+        json: json!({
+            "schema": "solvent.demo/v2",
+            "found": found,
+            "status": status,
+            "prove": proofs,
+            "closed": closed.iter().map(Closed::json).collect::<Result<Vec<_>, _>>()?,
+            "again": again.as_ref().map(to_json).transpose()?,
+            "as_designed": as_designed,
+            "loop_seconds": seconds,
+            "ledger_sound": pages.sound,
+            "report": pages.report,
+            "debt": pages.debt,
+            "evidence": pages.evidence,
+        }),
+    })
+}
+
+fn stays_closed(again: &ReplayAllReport) -> bool {
+    again.results.len() as u64 >= PLANTED
+        && again.results.iter().all(|r| r.outcome == "not_reproduced")
+}
+
+/// What was written for people, and whether the record holds.
+struct Pages {
+    report: String,
+    debt: String,
+    /// One folder for each change that was closed in this run.
+    evidence: Vec<String>,
+    sound: bool,
+}
+
+fn pages(
+    engine: &mut Engine,
+    args: &DemoArgs,
+    actor: &Actor,
+    repo: &Path,
+    closed: &[Closed],
+    progress: &dyn Progress,
+) -> Result<Pages, EngineError> {
+    progress.stage("writing the pages");
+    let request = DebtRequest {
+        reports: Vec::new(),
+        months: 12,
+        max_seconds: 60,
+    };
+    let Answer::Debt(debt) = engine.submit(actor, &Command::Debt(request), progress)? else {
+        return Err(unexpected());
+    };
+    let debt_page = args.dir.join("debt.html");
+    fs::write(&debt_page, solvent_report::debt::page(&debt)).map_err(|e| failed(&debt_page, &e))?;
+    let page = args.dir.join("storefront.html");
+    fs::write(&page, Html.render(&engine.view()?.full_report()?)).map_err(|e| failed(&page, &e))?;
+    let mut evidence = Vec::new();
+    let mut sound = true;
+    for one in closed.iter().filter(|one| one.is_closed()) {
+        let folder = args.dir.join("evidence").join(one.change());
+        sound &= act::evidence(engine, actor, one.change(), &folder, progress)?;
+        evidence.push(folder.display().to_string());
+    }
+    sound &= act::ledger_is_sound(engine, repo, &args.dir)?;
+    Ok(Pages {
+        report: page.display().to_string(),
+        debt: debt_page.display().to_string(),
+        evidence,
+        sound,
+    })
+}
+
+fn look(repo: &Path, pages: &Pages, closed: &[Closed]) -> String {
+    let at = repo.display();
+    let mut parts = vec![("Look at it", vec![pages.report.clone(), pages.debt.clone()])];
+    if let Some(one) = closed.first() {
+        parts.push((
+            "One change, as an approver saw it",
+            vec![format!("review {} --repo {at}", one.change())],
+        ));
+    }
+    parts.push((
+        "Every attack again",
+        vec![format!("replay --all --repo {at}")],
+    ));
+    parts.push(("Who did what", vec![format!("log {at}")]));
+    parts.push((
+        "On your own repository",
+        vec!["debt PATH".to_owned(), "prove PATH".to_owned()],
+    ));
+    next(&parts)
+}
+
+/// Next steps; lines that are commands of ours begin as the program was started, so they can be typed.
+fn next(parts: &[(&str, Vec<String>)]) -> String {
     let solvent = std::env::args()
         .next()
         .unwrap_or_else(|| "solvent".to_owned());
-    let mut look = vec![format!("\nLook at it\n  {}", page.display())];
-    if let Some(id) = proven.first() {
-        look.push(
-            "One finding, its reproducer (the access is recorded), the attack again".to_owned(),
-        );
-        look.push(format!("  {solvent} show {id} --repo {at}"));
-        look.push(format!("  {solvent} show {id} --repo {at} --open"));
-        look.push(format!("  {solvent} replay {id} --repo {at}"));
-        look.push("The repaired twin, where nothing may be proven".to_owned());
-        look.push(format!("  {solvent} demo --fixed"));
+    let ours = ["review ", "replay ", "log ", "debt ", "prove "];
+    let mut out = String::new();
+    for (title, lines) in parts {
+        out.push_str(&format!("\n{title}\n"));
+        for line in lines {
+            if ours.iter().any(|word| line.starts_with(word)) {
+                out.push_str(&format!("  {solvent} {line}\n"));
+            } else {
+                out.push_str(&format!("  {line}\n"));
+            }
+        }
     }
-    look.push(format!("Who did what\n  {solvent} log {at}"));
-    look.push(format!("On your own repository\n  {solvent} prove PATH\n"));
-    out.push_str(&look.join("\n"));
     out
 }
 
-/// Makes the repository, commit by commit, unless an earlier demo did.
-fn make(dir: &Path, repo: &Path, files: &[(&str, &[u8])]) -> Result<(), EngineError> {
-    if repo.join(".git").is_dir() && dir.join(MARK).is_file() {
-        return Ok(());
-    }
-    let empty =
-        !dir.exists() || fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none());
-    if !empty && !dir.join(MARK).is_file() {
-        return Err(EngineError::usage(
-            format!("`{}` holds something that is not a demo", dir.display()),
-            "choose another folder with `--dir`",
-        ));
-    }
-    // What an interrupted demo left is made anew; the folder is marked as ours.
-    if repo.exists() {
-        fs::remove_dir_all(repo).map_err(|e| failed(repo, &e))?;
-    }
-    fs::create_dir_all(repo).map_err(|e| failed(repo, &e))?;
-    fs::write(dir.join(MARK), "made by solvent demo\n").map_err(|e| failed(dir, &e))?;
-    let found = |path: &str| {
-        files
-            .iter()
-            .find(|(name, _)| *name == path)
-            .map(|(_, content)| *content)
-    };
-    let part = repo.with_extension("part");
-    if part.exists() {
-        fs::remove_dir_all(&part).map_err(|e| failed(&part, &e))?;
-    }
-    fs::create_dir_all(&part).map_err(|e| failed(&part, &e))?;
-    git(&part, &["init", "-q", "-b", "main"], None)?;
-    match found("history/history.toml") {
-        Some(text) => {
-            let history: History = std::str::from_utf8(text)
-                .ok()
-                .and_then(|text| toml::from_str(text).ok())
-                .ok_or_else(|| broken("history.toml does not read"))?;
-            for commit in &history.commit {
-                let staged = commit
-                    .stage
-                    .iter()
-                    .map(|path| (path, format!("history/{}/{path}.stage", commit.stage_dir)));
-                for (path, from) in commit.tree.iter().map(|p| (p, p.clone())).chain(staged) {
-                    let content = found(&from).ok_or_else(|| broken(&from))?;
-                    put(&part, path, content)?;
-                }
-                for path in &commit.remove {
-                    fs::remove_file(part.join(path)).map_err(|e| failed(&part.join(path), &e))?;
-                }
-                record(&part, commit)?;
-            }
-        }
-        None => {
-            for (path, content) in files {
-                put(&part, path, content)?;
-            }
-            record(
-                &part,
-                &Commit {
-                    author: "Solvent Demo".to_owned(),
-                    email: "demo@saltmarsh.example".to_owned(),
-                    date: "2026-11-20T09:00:00+00:00".to_owned(),
-                    message: "The repaired shop".to_owned(),
-                    tree: Vec::new(),
-                    stage_dir: String::new(),
-                    stage: Vec::new(),
-                    remove: Vec::new(),
-                },
-            )?;
-        }
-    }
-    fs::remove_dir_all(repo).map_err(|e| failed(repo, &e))?;
-    fs::rename(&part, repo).map_err(|e| failed(repo, &e))
-}
-
-fn put(root: &Path, path: &str, content: &[u8]) -> Result<(), EngineError> {
-    let to = root.join(path);
-    if let Some(parent) = to.parent() {
-        fs::create_dir_all(parent).map_err(|e| failed(parent, &e))?;
-    }
-    fs::write(&to, content).map_err(|e| failed(&to, &e))
-}
-
-fn record(root: &Path, commit: &Commit) -> Result<(), EngineError> {
-    git(root, &["add", "-A"], None)?;
-    let message = commit.message.trim();
-    git(
-        root,
-        &[
-            "commit",
-            "-q",
-            "--no-verify",
-            "--allow-empty",
-            "-m",
-            message,
-        ],
-        Some(commit),
-    )
-}
-
-fn git(root: &Path, args: &[&str], author: Option<&Commit>) -> Result<(), EngineError> {
-    let mut command = Process::new("git");
-    command
-        .arg("-C")
-        .arg(root)
-        .args([
-            "-c",
-            "commit.gpgsign=false",
-            "-c",
-            "core.hooksPath=/dev/null",
-            "-c",
-            "core.autocrlf=false",
-        ])
-        .args(args)
-        .env("LC_ALL", "C");
-    if let Some(commit) = author {
-        for who in ["AUTHOR", "COMMITTER"] {
-            command
-                .env(format!("GIT_{who}_NAME"), &commit.author)
-                .env(format!("GIT_{who}_EMAIL"), &commit.email)
-                .env(format!("GIT_{who}_DATE"), &commit.date);
-        }
-    }
-    let output = command
-        .output()
-        .map_err(|e| EngineError::unfinished(format!("cannot start git: {e}"), "install git"))?;
-    if output.status.success() {
-        Ok(())
+/// The demo's job is to show the loop: that flaws are proven is its success.
+fn designed(as_designed: bool) -> Exit {
+    if as_designed {
+        Exit::Clean
     } else {
-        Err(EngineError::unfinished(
-            format!(
-                "git failed: {}",
-                String::from_utf8_lossy(&output.stderr).trim()
-            ),
-            "see git's words above",
-        ))
+        Exit::Unfinished
     }
 }
 
-fn failed(path: &Path, error: &std::io::Error) -> EngineError {
-    EngineError::unfinished(
-        format!("cannot write `{}`: {error}", path.display()),
-        "choose another folder with `--dir`",
-    )
-}
-
-fn broken(what: &str) -> EngineError {
-    EngineError::unfinished(
-        format!("the built-in shop is incomplete: {what}"),
-        "this is a defect of this build",
-    )
+fn verdict(mut human: String, as_designed: bool) -> String {
+    if !as_designed {
+        human.push_str(
+            "\nThis is not what the demo is made to show; `solvent doctor` says what this machine lacks.\n",
+        );
+    }
+    human
 }

@@ -5,10 +5,13 @@
 
 mod args;
 mod commands;
+mod debt;
 mod demo;
+mod evidence;
 mod exit;
 mod out;
 mod progress;
+mod remedy;
 
 use std::process::ExitCode;
 

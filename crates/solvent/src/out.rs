@@ -4,7 +4,8 @@
 use std::io::Write as _;
 
 use serde_json::json;
-use solvent_engine::{EngineError, Failure};
+use solvent_engine::reader::utc;
+use solvent_engine::{AsOf, EngineError, Failure};
 
 use crate::exit::Exit;
 
@@ -17,6 +18,24 @@ pub struct Done {
 }
 
 impl Done {
+    /// Says which moment the answer is about, when it is not now.
+    pub fn as_of(mut self, moment: Option<&AsOf>) -> Self {
+        if let Some(moment) = moment {
+            let time = utc(moment.instant_ms);
+            self.human = format!(
+                "As of {time}: the first {} of {} records\n\n{}",
+                moment.head.size, moment.of, self.human
+            );
+            if let serde_json::Value::Object(fields) = &mut self.json {
+                fields.insert(
+                    "as_of".to_owned(),
+                    json!({"time": time, "records": moment.head.size, "root": moment.head.root}),
+                );
+            }
+        }
+        self
+    }
+
     pub fn text(&self, json: bool) -> String {
         if json {
             let mut text = serde_json::to_string_pretty(&self.json).unwrap_or_default();

@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
 use crate::sqlite::db;
-use crate::{Change, Filter, LogFilter, Presence, StoreError};
+use crate::{Change, Document, Filter, LogFilter, Presence, StoreError};
 
 pub(crate) async fn status(
     conn: &mut SqliteConnection,
@@ -65,6 +65,23 @@ pub(crate) async fn status(
             _ => {}
         }
     }
+    let rows = sqlx::query(
+        "SELECT json_extract(lifecycle, '$.state'), COUNT(*) FROM findings
+         WHERE subject = ?1 AND lifecycle IS NOT NULL GROUP BY 1",
+    )
+    .bind(&name)
+    .fetch_all(&mut *conn)
+    .await
+    .map_err(db("counting decisions"))?;
+    for row in rows {
+        let count = row.get::<i64, _>(1) as u64;
+        match row.get::<Option<&str>, _>(0) {
+            Some("closed") => report.closed = count,
+            Some("accepted") => report.accepted = count,
+            Some("reopened") => report.reopened = count,
+            _ => {}
+        }
+    }
     Ok(report)
 }
 
@@ -90,7 +107,7 @@ pub(crate) async fn findings(
         word => word,
     });
     let rows = sqlx::query(
-        "SELECT finding, proof, first_seen_ms, last_seen_ms, present, severity FROM findings
+        "SELECT finding, proof, first_seen_ms, last_seen_ms, present, lifecycle, severity FROM findings
          WHERE subject = ?1 AND (?2 IS NULL OR weakness = ?2) AND (?3 IS NULL OR verdict = ?3)
            AND (?4 IS NULL OR outcome = ?4) AND (?5 OR present = 1)
          ORDER BY present DESC, position, fingerprint",
@@ -104,7 +121,7 @@ pub(crate) async fn findings(
     .await
     .map_err(db("listing findings"))?;
     for row in rows {
-        if severities.contains(&row.get::<String, _>(5).as_str()) {
+        if severities.contains(&row.get::<String, _>(6).as_str()) {
             list.findings.push(state(&row)?);
         }
     }
@@ -118,7 +135,7 @@ pub(crate) async fn show(
 ) -> Result<ShowReport, StoreError> {
     let (subject, fingerprint) = identify(conn, subject, id).await?;
     let row = sqlx::query(
-        "SELECT finding, proof, first_seen_ms, last_seen_ms, present FROM findings
+        "SELECT finding, proof, first_seen_ms, last_seen_ms, present, lifecycle FROM findings
          WHERE subject = ?1 AND fingerprint = ?2",
     )
     .bind(&subject)
@@ -203,6 +220,44 @@ pub(crate) async fn log(
         schema: LOG_SCHEMA.to_owned(),
         entries,
     })
+}
+
+pub(crate) async fn capsules(
+    conn: &mut SqliteConnection,
+    fingerprint: &str,
+) -> Result<Vec<String>, StoreError> {
+    sqlx::query_scalar(
+        "SELECT commitment FROM capsules WHERE fingerprint = ?1 ORDER BY idx, commitment",
+    )
+    .bind(fingerprint)
+    .fetch_all(&mut *conn)
+    .await
+    .map_err(db("listing capsules"))
+}
+
+pub(crate) async fn documents(
+    conn: &mut SqliteConnection,
+    kind: &str,
+    key: Option<&str>,
+) -> Result<Vec<Document>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT idx, time_ms, actor, body FROM documents
+         WHERE kind = ?1 AND (?2 IS NULL OR key = ?2) ORDER BY idx, position",
+    )
+    .bind(kind)
+    .bind(key)
+    .fetch_all(&mut *conn)
+    .await
+    .map_err(db("listing decisions"))?;
+    Ok(rows
+        .iter()
+        .map(|row| Document {
+            index: row.get::<i64, _>(0) as u64,
+            time_ms: row.get(1),
+            actor: row.get(2),
+            body: row.get(3),
+        })
+        .collect())
 }
 
 pub(crate) async fn open_runs(conn: &mut SqliteConnection) -> Result<Vec<u64>, StoreError> {
@@ -310,6 +365,11 @@ fn state(row: &SqliteRow) -> Result<FindingState, StoreError> {
         first_seen_ms: row.get(2),
         last_seen_ms: row.get(3),
         present: row.get::<i64, _>(4) == 1,
+        lifecycle: row
+            .get::<Option<&str>, _>(5)
+            .map(from_json)
+            .transpose()?
+            .unwrap_or_default(),
     })
 }
 

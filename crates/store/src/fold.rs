@@ -9,10 +9,10 @@ use sqlx::{Row as _, SqliteConnection};
 
 use crate::source::Source;
 use crate::sqlite::db;
-use crate::{StoreError, names};
+use crate::{StoreError, decided, names};
 
 /// Largest sealed report that is opened, in bytes.
-const MAX_REPORT_BYTES: usize = 128 << 20;
+pub(crate) const MAX_REPORT_BYTES: usize = 128 << 20;
 
 /// Folds one record.
 pub(crate) async fn fold(
@@ -27,7 +27,8 @@ pub(crate) async fn fold(
             names::PROVE_REPORT,
             names::REPLAY_REPORT,
         ];
-        if !known.contains(&item.name.as_str()) {
+        let decision = decided::KINDS.contains(&item.name.as_str());
+        if !known.contains(&item.name.as_str()) && !decision {
             continue;
         }
         let opened = source.object(item.commitment)?;
@@ -36,10 +37,12 @@ pub(crate) async fn fold(
             position: position as i64,
         };
         let folded = match opened {
+            Ok(bytes) if decision => decided::fold(conn, &place, &item.name, &bytes).await?,
             Ok(bytes) => report(conn, &place, &item.name, &bytes).await?,
             Err(why) => Err(why),
         };
         match folded {
+            Ok(note) if note.is_empty() => {}
             Ok(note) => notes.push(note),
             Err(why) => gap(conn, &place, &item.name, &why).await?,
         }
@@ -49,13 +52,13 @@ pub(crate) async fn fold(
 }
 
 /// Where a report stands in the ledger.
-struct Place<'a> {
-    record: &'a Record,
-    position: i64,
+pub(crate) struct Place<'a> {
+    pub record: &'a Record,
+    pub position: i64,
 }
 
 impl Place<'_> {
-    fn idx(&self) -> i64 {
+    pub fn idx(&self) -> i64 {
         self.record.seq as i64
     }
 }
@@ -131,6 +134,7 @@ async fn scan(
             Some(_) => None,
         };
         upsert(conn, &key, finding, position as i64, now).await?;
+        decided::exposed(conn, &key, place, finding).await?;
         if let Some(what) = what {
             changed(conn, &key, place, what, &finding.verdict.word).await?;
         }
@@ -218,6 +222,7 @@ async fn attempt(
     if before.as_deref() != Some(proof.outcome.as_str()) {
         changed(conn, key, place, "outcome", &proof.outcome).await?;
     }
+    decided::attacked(conn, key, place, proof).await?;
     if let Some(commitment) = &proof.capsule {
         sqlx::query("INSERT OR REPLACE INTO capsules VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
             .bind(commitment)
@@ -244,6 +249,10 @@ async fn replay(
         fingerprint: &report.fingerprint,
     };
     changed(conn, &key, place, "replay", &report.outcome).await?;
+    if report.outcome == "proven" {
+        let at = report.subject.revision.as_deref();
+        decided::regressed(conn, &key, place, at).await?;
+    }
     mention(conn, &key, place).await?;
     Ok(format!(
         "{}: {} of {} replays",
@@ -251,9 +260,9 @@ async fn replay(
     ))
 }
 
-struct Key<'a> {
-    subject: &'a str,
-    fingerprint: &'a str,
+pub(crate) struct Key<'a> {
+    pub subject: &'a str,
+    pub fingerprint: &'a str,
 }
 
 async fn upsert(
@@ -306,7 +315,7 @@ async fn keep(
     Ok(())
 }
 
-async fn changed(
+pub(crate) async fn changed(
     conn: &mut SqliteConnection,
     key: &Key<'_>,
     place: &Place<'_>,
@@ -325,7 +334,7 @@ async fn changed(
     Ok(())
 }
 
-async fn mention(
+pub(crate) async fn mention(
     conn: &mut SqliteConnection,
     key: &Key<'_>,
     place: &Place<'_>,
@@ -430,7 +439,7 @@ fn refusal(errors: &[String], rules: &[String]) -> String {
     }
 }
 
-fn actor(body: &Body) -> String {
+pub(crate) fn actor(body: &Body) -> String {
     let actor = &body.actor;
     match &actor.on_behalf_of {
         Some(person) => format!("{}:{} for {person}", actor.kind.word(), actor.id),
@@ -438,6 +447,6 @@ fn actor(body: &Body) -> String {
     }
 }
 
-fn json(value: &impl serde::Serialize) -> Result<String, StoreError> {
+pub(crate) fn json(value: &impl serde::Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Corrupt(error.to_string()))
 }

@@ -6,7 +6,9 @@
 //! [`Store`] (what can be asked), then `fold` (what a record changes), then `sqlite`.
 
 mod answer;
+mod decided;
 mod fold;
+mod snapshot;
 mod source;
 mod sqlite;
 
@@ -17,14 +19,32 @@ use solvent_protocol::view::{
     FindingList, LogReport, ProveReport, ScanReport, ShowReport, StatusReport,
 };
 
-pub use source::{Source, SourceError};
+pub use source::{Nothing, Source, SourceError, Until};
 pub use sqlite::SqliteStore;
 
 /// Names that outputs of records carry.
 pub mod names {
     pub const SCAN_REPORT: &str = "scan-report";
+    /// Kept whole: nothing is folded from it.
+    pub const DEBT_REPORT: &str = "debt-report";
     pub const PROVE_REPORT: &str = "prove-report";
     pub const REPLAY_REPORT: &str = "replay-report";
+    pub const CHANGE_REQUEST: &str = "change-request";
+    /// One step in the life of a change; its record has a link `change` to the change's id.
+    pub const CHANGE_EVENT: &str = "change-event";
+    /// A signed approval, beside the event that counts it; its record has a link `change`.
+    pub const APPROVAL: &str = "approval";
+    pub const REJECTION: &str = "rejection";
+    pub const MERGE_REPORT: &str = "merge-report";
+    pub const ACCEPTANCE: &str = "acceptance";
+    /// A proof reviewed, or a stage set.
+    pub const ADOPTION_EVENT: &str = "adoption-event";
+    pub const REPLAY_ALL_REPORT: &str = "replay-all-report";
+    pub const GATE_REPORT: &str = "gate-report";
+    /// Begins the name of what of a campaign concerns one finding; its id follows.
+    pub const EXCERPT: &str = "excerpt-";
+    /// Begins the name of a sealed capsule; the finding's id follows.
+    pub const CAPSULE: &str = "capsule-";
 }
 
 /// Answers about the ledger, and the fold that keeps them true.
@@ -62,6 +82,12 @@ pub trait Store {
     fn latest_scan(&mut self, subject: Option<&str>) -> Result<Option<ScanReport>, StoreError>;
 
     fn latest_prove(&mut self, subject: Option<&str>) -> Result<Option<ProveReport>, StoreError>;
+
+    /// Commitments of the sealed capsules of a finding, oldest first; its whole fingerprint.
+    fn capsules(&mut self, fingerprint: &str) -> Result<Vec<String>, StoreError>;
+
+    /// What was proposed and decided, oldest first: outputs named `kind` (of [`names`]) about `key`.
+    fn documents(&mut self, kind: &str, key: Option<&str>) -> Result<Vec<Document>, StoreError>;
 
     /// Every row of every table as text, in key order, for comparison.
     fn dump(&mut self) -> Result<String, StoreError>;
@@ -128,6 +154,18 @@ pub struct Change {
     pub what: String,
     /// The new word.
     pub word: String,
+}
+
+/// One document of a decision.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Document {
+    /// Index of the record.
+    pub index: u64,
+    pub time_ms: i64,
+    /// `human:ana`
+    pub actor: String,
+    /// JSON, of the schema that its kind has.
+    pub body: String,
 }
 
 /// Why a question has no answer.

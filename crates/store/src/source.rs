@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use solvent_ledger::{Ledger, LedgerError};
+use solvent_ledger::{History, Ledger, LedgerError};
 use solvent_protocol::record::{Commitment, Record};
 
 /// A readable ledger.
@@ -48,7 +48,7 @@ impl From<LedgerError> for SourceError {
     }
 }
 
-impl Source for Ledger {
+impl Source for History {
     fn origin(&self) -> String {
         self.trusted_key().origin().to_owned()
     }
@@ -78,5 +78,83 @@ impl Source for Ledger {
             ) => Ok(Err(error.to_string())),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+impl Source for Ledger {
+    fn origin(&self) -> String {
+        self.history().origin()
+    }
+
+    fn size(&self) -> u64 {
+        Self::size(self)
+    }
+
+    fn records(
+        &self,
+        range: Range<u64>,
+        each: &mut dyn FnMut(Record) -> Result<(), SourceError>,
+    ) -> Result<(), SourceError> {
+        self.history().records(range, each)
+    }
+
+    fn object(&self, name: Commitment) -> Result<Result<Vec<u8>, String>, SourceError> {
+        self.history().object(name)
+    }
+}
+
+/// The first records of another source: the ledger as it was then. Objects that were erased since are
+/// missing from it, which shows as gaps.
+pub struct Until<'a> {
+    pub source: &'a dyn Source,
+    /// Number of records; more than there are is all of them.
+    pub size: u64,
+}
+
+impl Source for Until<'_> {
+    fn origin(&self) -> String {
+        self.source.origin()
+    }
+
+    fn size(&self) -> u64 {
+        self.size.min(self.source.size())
+    }
+
+    fn records(
+        &self,
+        range: Range<u64>,
+        each: &mut dyn FnMut(Record) -> Result<(), SourceError>,
+    ) -> Result<(), SourceError> {
+        let end = range.end.min(self.size());
+        self.source.records(range.start..end, each)
+    }
+
+    fn object(&self, name: Commitment) -> Result<Result<Vec<u8>, String>, SourceError> {
+        self.source.object(name)
+    }
+}
+
+/// No ledger: nothing was ever recorded.
+pub struct Nothing;
+
+impl Source for Nothing {
+    fn origin(&self) -> String {
+        String::new()
+    }
+
+    fn size(&self) -> u64 {
+        0
+    }
+
+    fn records(
+        &self,
+        _: Range<u64>,
+        _: &mut dyn FnMut(Record) -> Result<(), SourceError>,
+    ) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    fn object(&self, name: Commitment) -> Result<Result<Vec<u8>, String>, SourceError> {
+        Ok(Err(LedgerError::NoObject(name).to_string()))
     }
 }

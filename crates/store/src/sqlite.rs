@@ -8,19 +8,22 @@ use solvent_protocol::record::Record;
 use solvent_protocol::view::{
     FindingList, LogReport, ProveReport, ScanReport, ShowReport, StatusReport,
 };
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteOwnedBuf, SqliteSynchronous};
 use sqlx::{Column as _, ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 use tokio::runtime::Runtime;
 
 use crate::source::{Source, SourceError};
-use crate::{Change, Filter, LogFilter, Store, StoreError, answer, fold};
+use crate::{Change, Document, Filter, LogFilter, Store, StoreError, answer, fold, snapshot};
 
 /// The tables, in steps. A database made by other steps is folded again, not migrated: it holds
 /// nothing that the ledger does not.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_projections.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_projections.sql"),
+    include_str!("../migrations/0002_decisions.sql"),
+];
 
 /// Raised when the fold itself changes, so that rows of an older fold are not taken for current.
-const FOLD_VERSION: i64 = 1;
+const FOLD_VERSION: i64 = 2;
 
 /// Records folded in one transaction while catching up.
 const CHUNK: u64 = 512;
@@ -61,6 +64,29 @@ impl SqliteStore {
             runtime,
             conn,
             path: Some(path.to_owned()),
+        };
+        store.catch_up(source)?;
+        Ok(store)
+    }
+
+    /// The tables for reading only: a copy of the database at `path` in memory, brought up to the
+    /// ledger there. The file is neither locked nor changed, so whoever folds into it is not disturbed;
+    /// where no whole copy can be had, everything is folded anew.
+    pub fn read(path: &Path, source: &dyn Source) -> Result<Self, StoreError> {
+        let runtime = runtime()?;
+        let usable = runtime.block_on(async {
+            let mut conn = memory().await.ok()?;
+            let content = SqliteOwnedBuf::try_from(snapshot::take(path)?.as_slice()).ok()?;
+            conn.deserialize(None, content, false).await.ok()?;
+            matches!(fits(&mut conn, source).await, Ok(true)).then_some(conn)
+        });
+        let Some(conn) = usable else {
+            return Self::in_memory(source);
+        };
+        let mut store = Self {
+            runtime,
+            conn,
+            path: None,
         };
         store.catch_up(source)?;
         Ok(store)
@@ -158,6 +184,16 @@ impl Store for SqliteStore {
             .block_on(answer::latest_prove(&mut self.conn, subject))
     }
 
+    fn capsules(&mut self, fingerprint: &str) -> Result<Vec<String>, StoreError> {
+        self.runtime
+            .block_on(answer::capsules(&mut self.conn, fingerprint))
+    }
+
+    fn documents(&mut self, kind: &str, key: Option<&str>) -> Result<Vec<Document>, StoreError> {
+        self.runtime
+            .block_on(answer::documents(&mut self.conn, kind, key))
+    }
+
     fn dump(&mut self) -> Result<String, StoreError> {
         self.runtime.block_on(dump(&mut self.conn))
     }
@@ -182,6 +218,10 @@ async fn connect(options: SqliteConnectOptions) -> Result<SqliteConnection, sqlx
         .disable_statement_logging()
         .connect()
         .await
+}
+
+async fn memory() -> Result<SqliteConnection, sqlx::Error> {
+    connect(SqliteConnectOptions::new().in_memory(true)).await
 }
 
 /// Whether an existing database is whole, of this program's making, and about this ledger.
@@ -228,8 +268,8 @@ fn version() -> String {
 
 /// Empty tables in a file that is not there yet, or in memory.
 async fn fresh(path: Option<&Path>, source: &dyn Source) -> Result<SqliteConnection, StoreError> {
-    let options = match path {
-        None => SqliteConnectOptions::new().in_memory(true),
+    let mut conn = match path {
+        None => memory().await,
         Some(path) => {
             // Findings are nobody else's business; SQLite would go by the umask.
             OpenOptions::new()
@@ -238,10 +278,10 @@ async fn fresh(path: Option<&Path>, source: &dyn Source) -> Result<SqliteConnect
                 .mode(0o600)
                 .open(path)
                 .map_err(StoreError::Io)?;
-            SqliteConnectOptions::new().filename(path)
+            connect(SqliteConnectOptions::new().filename(path)).await
         }
-    };
-    let mut conn = connect(options).await.map_err(db("opening the file"))?;
+    }
+    .map_err(db("opening the file"))?;
     tables(&mut conn, source).await?;
     Ok(conn)
 }

@@ -14,6 +14,7 @@ use solvent_graph::{CallEdge, CallTier, Entry, FnId, Root, RootKind, Site, Syste
 use solvent_ir::Const;
 use solvent_models::{Kind, ModelSet, Weakness};
 
+use crate::FixedSink;
 use crate::place::Places;
 use crate::spelled;
 use crate::trace::{Tracer, words};
@@ -190,10 +191,11 @@ impl<'a> View<'a> {
         }
     }
 
-    /// All findings, and how many sinks only get constants.
-    pub(crate) fn findings(&self, entries: &[EntryPoint]) -> (Vec<Finding>, usize) {
+    /// All findings, how many sinks are no finding, and which of those were shown to get only constants.
+    pub(crate) fn findings(&self, entries: &[EntryPoint]) -> (Vec<Finding>, usize, Vec<FixedSink>) {
         let mut out = Vec::new();
         let mut constant = 0;
+        let mut fixed_sinks = Vec::new();
         let mut hits: BTreeMap<SinkRef, Vec<(usize, &Hit)>> = BTreeMap::new();
         let mut hook_hits: BTreeMap<SinkRef, Vec<&Hit>> = BTreeMap::new();
         for root in self.roots {
@@ -221,6 +223,7 @@ impl<'a> View<'a> {
             };
             let mut said = false;
             let mut silent = true;
+            let mut fixed_for: Vec<WeaknessId> = Vec::new();
             for weakness in self.models.weaknesses_into(row.kind) {
                 let empty = Vec::new();
                 let all = hits.get(sink).unwrap_or(&empty);
@@ -297,14 +300,21 @@ impl<'a> View<'a> {
                             verdict,
                         ));
                     }
-                    None => silent &= true,
+                    // A receiver that is matched by name alone may be another call.
+                    None if !*by_name => fixed_for.push(WeaknessId(weakness.id.clone())),
+                    None => {}
                 }
             }
             if !said && silent {
                 constant += 1;
             }
+            fixed_sinks.extend(fixed_for.into_iter().map(|weakness| FixedSink {
+                weakness,
+                callee: member.path.clone(),
+                location: self.tracer.location(sink.site),
+            }));
         }
-        (without_presence(out), constant)
+        (without_presence(out), constant, fixed_sinks)
     }
 
     /// Each label of a hit: a flow, or why it does no harm.

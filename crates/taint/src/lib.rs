@@ -13,8 +13,8 @@ mod trace;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use solvent_base::{FilePath, Interner, Problem, ProblemKind};
-use solvent_finding::{EntryKind, EntryPoint, Finding, Verdict};
+use solvent_base::{FilePath, Interner, Location, Problem, ProblemKind};
+use solvent_finding::{EntryKind, EntryPoint, Finding, Verdict, WeaknessId};
 use solvent_graph::SystemGraph;
 use solvent_graph::machine::Machine;
 use solvent_models::ModelSet;
@@ -30,7 +30,19 @@ pub struct Reach {
     pub entry_points: Vec<EntryPoint>,
     /// Limits that were reached, and gaps in reading.
     pub problems: Vec<Problem>,
+    /// Sinks whose receiver is known and that were shown to get only constants, by place; they are no
+    /// findings.
+    pub fixed_sinks: Vec<FixedSink>,
     pub stats: Stats,
+}
+
+/// A sink that only ever gets constants, for one weakness.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FixedSink {
+    pub weakness: WeaknessId,
+    /// As the model names it.
+    pub callee: String,
+    pub location: Location,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -78,7 +90,8 @@ fn reach_here(
     for (i, entry) in graph.entries.iter().enumerate() {
         entry_points.push(view.entry_point(i, entry));
     }
-    let (mut findings, constant) = view.findings(&entry_points);
+    let (mut findings, constant, mut fixed_sinks) = view.findings(&entry_points);
+    fixed_sinks.sort_by(|a, b| (&a.location, &a.weakness).cmp(&(&b.location, &b.weakness)));
     print::number(&mut findings, &world, graph);
     findings.sort_by(|a, b| {
         let key = |f: &Finding| {
@@ -128,6 +141,7 @@ fn reach_here(
         findings,
         entry_points,
         problems,
+        fixed_sinks,
         stats,
     }
 }

@@ -5,7 +5,10 @@
 //! `false`; which case it was goes to standard error, with its capsule, to be published as disputed.
 
 mod benchmark;
+mod collapse;
+mod histories;
 mod ledger;
+mod sabotage;
 mod targets;
 
 use crate::figures::Measurement;
@@ -28,8 +31,23 @@ pub const ALL: &[Measurement] = &[
         run: targets::run,
     },
     Measurement {
+        name: "collapse",
+        about: "the pile of bandit and semgrep on open applications, and confirmed flaws lost from it",
+        run: collapse::run,
+    },
+    Measurement {
         name: "ledger",
         about: "random tampering with ledger folders that must be detected",
         run: ledger::run,
+    },
+    Measurement {
+        name: "histories",
+        about: "generated histories of changes, and mistakes in them that must not lead to a merge",
+        run: histories::run,
+    },
+    Measurement {
+        name: "sabotage",
+        about: "patches to the storefront that must be rejected, each for its reason, and honest ones",
+        run: sabotage::run,
     },
 ];

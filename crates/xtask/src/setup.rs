@@ -52,9 +52,25 @@ const NEEDS: [Need; 4] = [
     },
 ];
 
-/// `Ok` lists what was installed; `Err` says what to type.
+/// The browser that looks at the pages; large, so that without it its test is unmeasured and the others run.
+const BROWSER: [Need; 1] = [Need {
+    what: "a browser to look at the pages with",
+    probe: &["chromium", "--version"],
+    package: "chromium",
+}];
+
+/// What no test can do without. `Ok` lists what was installed; `Err` says what to type.
 pub fn prepare(install: Install) -> Result<Vec<&'static str>, String> {
-    let missing: Vec<&Need> = NEEDS.iter().filter(|need| !works(need.probe)).collect();
+    bring(install, &NEEDS)
+}
+
+/// The same for the browser.
+pub fn browser(install: Install) -> Result<Vec<&'static str>, String> {
+    bring(install, &BROWSER)
+}
+
+fn bring(install: Install, needs: &[Need]) -> Result<Vec<&'static str>, String> {
+    let missing: Vec<&Need> = needs.iter().filter(|need| !works(need.probe)).collect();
     if missing.is_empty() {
         return Ok(Vec::new());
     }

@@ -40,6 +40,15 @@ pub fn run(root: &Path, install: Install) -> ExitCode {
         Err(advice) => Outcome::Failed(advice),
     });
     step("outside validator", &|| outside::sarif_validator(root));
+    step("browser for the pages", &|| match setup::browser(install) {
+        Ok(installed) => {
+            if !installed.is_empty() {
+                println!("installed {}", installed.join(" "));
+            }
+            Outcome::Passed
+        }
+        Err(advice) => Outcome::Unmeasured(format!("pages are not looked at: {advice}")),
+    });
     step("the example shops' own tests", &|| {
         outside::shop_suites(root)
     });

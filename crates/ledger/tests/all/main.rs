@@ -4,6 +4,7 @@
 
 mod crash;
 mod history;
+mod reading;
 mod support;
 mod tamper;
 mod tampering;

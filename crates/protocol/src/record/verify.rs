@@ -86,6 +86,10 @@ pub enum FaultKind {
     Journal,
     /// A key in the folder is not the one that belongs to the log.
     Key,
+    /// A file of an evidence folder is not the one that the manifest lists.
+    Manifest,
+    /// What an evidence folder says is not what its records and objects say.
+    Statement,
 }
 
 impl FaultKind {
@@ -105,6 +109,8 @@ impl FaultKind {
             Self::Object => "object",
             Self::Journal => "journal",
             Self::Key => "key",
+            Self::Manifest => "manifest",
+            Self::Statement => "statement",
         }
     }
 }

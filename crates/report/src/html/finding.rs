@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use solvent_protocol::view::{FindingState, FlowView, ProofView, ReasonView};
+use solvent_protocol::view::{FindingState, FlowView, ProofView};
 
-use super::escape::{anchor, sentence, text};
+use crate::sheet::escape::{anchor, sentence, text};
+use crate::sheet::{self, reason, severity, standing};
 use crate::words::{self, Standing};
 
 pub fn finding(out: &mut String, state: &FindingState) {
@@ -13,7 +14,7 @@ pub fn finding(out: &mut String, state: &FindingState) {
     let _ = write!(
         out,
         "<article class=\"finding {}\" id=\"{}\">\n<header>\n<div class=\"labels\">{}{}<span>{}</span><span class=\"id\">{}</span></div>\n<h3>{}</h3>\n</header>\n",
-        class(now),
+        sheet::standing_class(now),
         anchor(&f.id),
         standing(now),
         severity(&f.severity),
@@ -100,61 +101,6 @@ pub fn finding(out: &mut String, state: &FindingState) {
     out.push_str("</article>\n");
 }
 
-/// The standing as a label.
-pub fn standing(standing: Standing) -> String {
-    format!(
-        "<span class=\"tag {}\">{}</span>",
-        class(standing),
-        standing.words()
-    )
-}
-
-fn class(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Proven => "proven",
-        Standing::Inconclusive | Standing::Undecided => "unknown",
-        Standing::NotAttempted => "open",
-        Standing::NotReproduced | Standing::NoPath => "quiet",
-    }
-}
-
-/// The severity as four blocks and a word.
-pub fn severity(word: &str) -> String {
-    let filled = match word {
-        "critical" => 4,
-        "high" => 3,
-        "medium" => 2,
-        "low" => 1,
-        _ => 0,
-    };
-    let mut out = "<span class=\"sev\"><svg aria-hidden=\"true\" viewBox=\"0 0 19 10\">".to_owned();
-    for n in 0..4 {
-        let class = if n < filled { "on" } else { "off" };
-        let height = 4 + 2 * n;
-        let _ = write!(
-            out,
-            "<rect class=\"{class}\" x=\"{}\" y=\"{}\" width=\"4\" height=\"{height}\"/>",
-            n * 5,
-            10 - height
-        );
-    }
-    let _ = write!(out, "</svg>{}</span>", text(word));
-    out
-}
-
-/// A reason with its place.
-pub fn reason(reason: &ReasonView) -> String {
-    let mut out = sentence(&reason.text);
-    if let Some(place) = &reason.place {
-        let _ = write!(
-            out,
-            " <span class=\"path soft\">{}</span>",
-            text(&words::place(place))
-        );
-    }
-    out
-}
-
 fn proof(out: &mut String, proof: Option<&ProofView>) {
     let Some(p) = proof else {
         out.push_str("<div class=\"proof\"><h4>Proof</h4><p>Never attacked.</p></div>\n");
@@ -231,7 +177,7 @@ fn proof(out: &mut String, proof: Option<&ProofView>) {
         ),
     );
     if let Some(capsule) = &p.capsule {
-        pair("Capsule", super::digest(capsule));
+        pair("Capsule", sheet::digest(capsule));
     }
     out.push_str("</dl>\n</div>\n");
 }

@@ -29,11 +29,7 @@ pub fn funnel(out: &mut String, status: &StatusReport) {
         .max(open)
         .max(1);
     out.push_str("<h2>From found to proven</h2>\n");
-    out.push_str(
-        "<svg width=\"0\" height=\"0\" style=\"position:absolute\" aria-hidden=\"true\"><defs>\
-         <pattern id=\"hatch\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\">\
-         <path class=\"hatch-line\" d=\"M0 0v6\"/></pattern></defs></svg>\n",
-    );
+    crate::sheet::hatch(out);
     out.push_str("<table class=\"funnel\">\n<caption>Bars are drawn to one scale; what is hatched is not known.</caption>\n<tbody>\n");
     row(out, "Found", status.found, most, &found);
     row(

@@ -32,13 +32,32 @@ pub fn show(report: &ShowReport, width: usize) -> Page {
         ],
     );
     page.line(0, [(Style::Strong, &finding.title)]);
-    if !state.present {
+    if !state.present && state.lifecycle.state != "closed" {
         page.line(
             0,
             [(
                 Style::Warn,
                 "absent from the newest scan, which does not close it",
             )],
+        );
+    }
+    let lifecycle = &state.lifecycle;
+    if !matches!(lifecycle.state.as_str(), "" | "open") {
+        let style = match lifecycle.state.as_str() {
+            "closed" => Style::Good,
+            "accepted" => Style::Warn,
+            _ => Style::Bad,
+        };
+        let until = lifecycle
+            .expires_ms
+            .filter(|_| lifecycle.state == "accepted")
+            .map_or_else(String::new, |ms| format!(", until {}", words::time(ms)));
+        page.line(
+            2,
+            [
+                (style, &lifecycle.state),
+                (Style::Plain, &format!("{until}: {}", lifecycle.why)),
+            ],
         );
     }
     page.blank();

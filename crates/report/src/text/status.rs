@@ -75,6 +75,37 @@ pub fn status(report: &StatusReport, width: usize) -> Page {
             );
         }
     }
+    for (label, n, style, rest) in [
+        (
+            "closed",
+            report.closed,
+            Style::Good,
+            "the same attack fails on the merged revision",
+        ),
+        (
+            "accepted",
+            report.accepted,
+            Style::Warn,
+            "kept for a time by a named person",
+        ),
+        (
+            "reopened",
+            report.reopened,
+            Style::Bad,
+            "closed or accepted before, open again",
+        ),
+    ] {
+        if n > 0 {
+            page.line(
+                15 + digits,
+                [
+                    (Style::Plain, &format!("  {label:<11}")),
+                    (style, &format!("{:>digits$}", words::number(n))),
+                    (Style::Dim, &format!("  {rest}")),
+                ],
+            );
+        }
+    }
     page.blank();
     page.line(
         2,
@@ -88,7 +119,7 @@ pub fn status(report: &StatusReport, width: usize) -> Page {
 }
 
 /// At least one mark when there is anything; `most` fills the room.
-fn bar(n: u64, most: u64, room: usize) -> String {
+pub(super) fn bar(n: u64, most: u64, room: usize) -> String {
     if n == 0 || most == 0 {
         return String::new();
     }

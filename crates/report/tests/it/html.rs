@@ -6,14 +6,72 @@ use solvent_report::visible::is_hidden;
 use crate::sample;
 
 /// Every element that a page may hold. None of them runs, loads or submits anything.
-const ELEMENTS: [&str; 45] = [
-    "a", "article", "b", "body", "br", "caption", "circle", "code", "dd", "defs", "div", "dl",
-    "dt", "footer", "h1", "h2", "h3", "h4", "head", "header", "html", "li", "main", "mark", "meta",
-    "ol", "p", "path", "pattern", "pre", "rect", "section", "span", "strong", "style", "svg",
-    "table", "tbody", "td", "th", "thead", "title", "tr", "ul", "!doctype",
+const ELEMENTS: [&str; 52] = [
+    "a",
+    "article",
+    "b",
+    "body",
+    "br",
+    "caption",
+    "circle",
+    "code",
+    "dd",
+    "defs",
+    "desc",
+    "div",
+    "dl",
+    "dt",
+    "figcaption",
+    "figure",
+    "footer",
+    "g",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "head",
+    "header",
+    "html",
+    "li",
+    "line",
+    "main",
+    "mark",
+    "meta",
+    "ol",
+    "p",
+    "path",
+    "pattern",
+    "pre",
+    "rect",
+    "section",
+    "small",
+    "span",
+    "strong",
+    "style",
+    "svg",
+    "table",
+    "tbody",
+    "td",
+    "text",
+    "th",
+    "thead",
+    "title",
+    "tr",
+    "ul",
+    "!doctype",
 ];
-const ATTRIBUTES: [&str; 28] = [
+const ATTRIBUTES: [&str; 38] = [
     "aria-hidden",
+    "aria-label",
+    "aria-labelledby",
+    "dx",
+    "dy",
+    "preserveAspectRatio",
+    "tabindex",
+    "x1",
+    "x2",
+    "y1",
+    "y2",
     "charset",
     "class",
     "content",
@@ -182,8 +240,31 @@ fn the_same_report_gives_the_same_bytes() {
     assert_eq!(page(&sample::full()), page(&sample::full()));
 }
 
+/// [`check`], every id is the only one, and every link leads to one of them.
+pub fn whole(page: &str) {
+    check(page);
+    let values = |key: &str| -> Vec<String> {
+        page.split(&format!(" {key}=\""))
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next().map(str::to_owned))
+            .collect()
+    };
+    let ids = values("id");
+    let unique: BTreeSet<&String> = ids.iter().collect();
+    assert_eq!(unique.len(), ids.len(), "an id is there twice");
+    for link in values("href") {
+        let to = link[1..].to_owned();
+        assert!(unique.contains(&to), "{link} leads nowhere");
+    }
+    for list in values("aria-labelledby") {
+        for id in list.split(' ') {
+            assert!(unique.contains(&id.to_owned()), "{id} labels nothing");
+        }
+    }
+}
+
 /// Elements and attributes are known ones, and nest.
-fn check(page: &str) {
+pub fn check(page: &str) {
     let elements: BTreeSet<&str> = ELEMENTS.into();
     let attributes: BTreeSet<&str> = ATTRIBUTES.into();
     let mut open: Vec<String> = Vec::new();

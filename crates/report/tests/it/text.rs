@@ -1,7 +1,7 @@
-use solvent_report::text::{Page, findings, log, prove, replay, scan, show, status};
+use solvent_report::text::{Page, debt, findings, log, prove, replay, scan, show, status};
 use solvent_report::visible::{columns, is_hidden};
 
-use crate::sample;
+use crate::{debt_sample, sample};
 
 const CURL: &str =
     "curl -sS -G 'http://127.0.0.1:8080/search' \\\n  --data-urlencode \"q=' OR 1=1 -- \"";
@@ -30,6 +30,8 @@ fn pages(width: usize) -> Vec<(&'static str, Page)> {
             show(&sample::show("c2f4416b09", None), width),
         ),
         ("log", log(&sample::log(), width)),
+        ("debt", debt(&debt_sample::debt(), width)),
+        ("debt_unmeasured", debt(&debt_sample::unmeasured(), width)),
     ]
 }
 
@@ -95,6 +97,10 @@ fn outside_text_cannot_steer_the_terminal() {
         scan(&hostile.scan, 80),
         prove(hostile.prove.as_ref().expect("the sample was attacked"), 80),
         status(&hostile.status, 80),
+        debt(
+            &debt_sample::poisoned("\x1b]0;owned\x07\u{202e}\u{9b}2J\r\n\u{200b}"),
+            80,
+        ),
     ] {
         let text = page.plain();
         assert!(text.chars().all(|c| c == '\n' || !is_hidden(c)), "{text:?}");

@@ -148,6 +148,21 @@ impl Repo {
         self.git(&["commit", "-q", "--allow-empty", "-m", message]);
     }
 
+    /// A commit at a time, in seconds since 1970.
+    pub fn commit_at(&self, seconds: u64, message: &str) {
+        self.git(&["add", "-A"]);
+        let date = format!("@{seconds} +0000");
+        let status = Command::new("git")
+            .args(["-c", "user.name=Ana", "-c", "user.email=ana@example.org"])
+            .args(["-c", "commit.gpgsign=false", "commit", "-q", "-m", message])
+            .env("GIT_COMMITTER_DATE", &date)
+            .env("GIT_AUTHOR_DATE", &date)
+            .current_dir(self.path())
+            .status()
+            .expect("git runs");
+        assert!(status.success());
+    }
+
     pub fn run(&self, args: &[&str]) -> Ran {
         solvent(args, &self.path())
             .output()

@@ -2,5 +2,8 @@
 
 mod bad_input;
 mod bad_target;
+mod debt;
+mod evidence;
 mod harness;
 mod loops;
+mod reading;

@@ -1,0 +1,115 @@
+//! How changes came in, and which comments tell a scanner to be silent.
+
+use std::collections::BTreeMap;
+
+use solvent_base::System;
+use solvent_change::suppression::{Counts, Suppressions as Table};
+use solvent_change::{Change, History, Merger, Route, code};
+use solvent_protocol::debt::{
+    Figure, Measured, Process, Proportion, SuppressionKind, Suppressions, evidence,
+};
+
+use super::MAX_TEXT;
+use super::authors::counted;
+
+/// Comments that silence scanners in the tree as it is, each by its line.
+pub fn present(system: &dyn System) -> Suppressions {
+    let table = Table::builtin();
+    let mut kinds: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut lines = 0_u64;
+    for file in system.walk().files {
+        if !code::is_code(file.path.as_str()) {
+            continue;
+        }
+        let Ok(bytes) = system.read(&file.path, MAX_TEXT) else {
+            continue;
+        };
+        let mut all = Counts::new();
+        table.text(&bytes, &mut all);
+        lines += bytes.iter().filter(|b| **b == b'\n').count() as u64;
+        if all.is_empty() {
+            continue;
+        }
+        for (at, line) in bytes.split(|b| *b == b'\n').enumerate() {
+            let mut counts = Counts::new();
+            table.line(line.strip_suffix(b"\r").unwrap_or(line), &mut counts);
+            for ((_, kind), count) in counts {
+                let reference = evidence::line(file.path.as_str(), at as u32 + 1);
+                kinds
+                    .entry(kind.to_string())
+                    .or_default()
+                    .extend(std::iter::repeat_n(reference, count as usize));
+            }
+        }
+    }
+    let all: Vec<String> = kinds.values().flatten().cloned().collect();
+    let mut kinds: Vec<SuppressionKind> = kinds
+        .into_iter()
+        .map(|(kind, references)| SuppressionKind {
+            kind,
+            now: counted(references.len() as u64, references),
+        })
+        .collect();
+    kinds.sort_by(|a, b| (b.now.count, &a.kind).cmp(&(a.now.count, &b.kind)));
+    Suppressions {
+        now: counted(all.len() as u64, all),
+        lines,
+        kinds,
+        months: Vec::new(),
+        caveats: vec![
+            "findings dismissed in a scanner's own database are not in the repository".to_owned(),
+        ],
+    }
+}
+
+pub fn process(history: &History, present: Suppressions) -> Process {
+    let landed: Vec<(&Change, &Route)> = history
+        .changes
+        .iter()
+        .filter_map(|c| Some((c, c.route.as_ref()?)))
+        .filter(|(_, route)| **route != Route::Root)
+        .collect();
+    let of = |keep: &dyn Fn(&Route) -> bool| -> Figure {
+        let kept: Vec<String> = landed
+            .iter()
+            .filter(|(_, route)| keep(route))
+            .map(|(c, _)| evidence::commit(&c.id.hex()))
+            .collect();
+        counted(kept.len() as u64, kept)
+    };
+    let proportion = |part: Figure, of: Figure, of_what: &str, caveats: &[&str]| {
+        if of.count == 0 {
+            return Measured::Unmeasured(format!("there are no {of_what} in these months"));
+        }
+        Measured::Known(Proportion {
+            part,
+            of,
+            of_what: of_what.to_owned(),
+            caveats: caveats.iter().map(|c| (*c).to_owned()).collect(),
+        })
+    };
+    let admin = History::untraced()
+        .into_iter()
+        .find(|gap| gap.what.contains("administrators"))
+        .map_or_else(|| "git does not show them".to_owned(), |gap| gap.why);
+    Process {
+        direct_pushes: proportion(
+            of(&|r| matches!(r, Route::Direct | Route::DirectByBot)),
+            of(&|_| true),
+            "commits of the mainline",
+            &[
+                "git keeps no record of a push: a commit without a merge, a number or a trailer of a change request \
+                 counts as direct",
+                "force pushes leave no trace in git",
+            ],
+        ),
+        self_merges: proportion(
+            of(&|r| *r == Route::Merge(Merger::OnlyAuthor)),
+            of(&|r| matches!(r, Route::Merge(Merger::OnlyAuthor | Merger::Another))),
+            "merges whose commits are in this clone",
+            &["that the author merges does not show that nobody else looked"],
+        ),
+        admin_merges: Measured::Unmeasured(admin),
+        suppressions: Measured::Known(present),
+    }
+}
