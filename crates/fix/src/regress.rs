@@ -284,10 +284,7 @@ impl Writer<'_, '_> {
             url.push_str(", ");
             url.push_str(&more);
         }
-        Some(format!(
-            "{}.{}({url})",
-            self.model.receiver, self.method
-        ))
+        Some(format!("{}.{}({url})", self.model.receiver, self.method))
     }
 
     /// Source of the path, the input in its place if it is a part of it.
@@ -397,7 +394,9 @@ impl Writer<'_, '_> {
             lines.push("assert not outside.exists()".to_owned());
         } else {
             lines.push(format!("answer = {}", self.call("name")?));
-            lines.push("assert \"from another folder\" not in answer.get_data(as_text=True)".to_owned());
+            lines.push(
+                "assert \"from another folder\" not in answer.get_data(as_text=True)".to_owned(),
+            );
         }
         let mut body = self.body("stays_in_its_folder", Vec::new(), lines);
         body.fixtures.push("tmp_path".to_owned());
@@ -435,7 +434,7 @@ impl Writer<'_, '_> {
         lines.push(self.quiet());
         lines.push(self.call("value")?);
         lines.push(
-            "words = [w for a in started for w in (a if isinstance(a, list) else shlex.split(a))]"
+            "words = [w for a in started for w in (shlex.split(a) if isinstance(a, str) else a)]"
                 .to_owned(),
         );
         lines.push("assert any(value in word for word in words)".to_owned());
@@ -571,11 +570,15 @@ fn client_fixture(file: &File) -> Option<Model<'_>> {
             continue;
         };
         let is_fixture = f.decorators.iter().any(|d| {
-            file.slice(d.span).split('(').next().is_some_and(|n| {
-                n.rsplit('.').next() == Some("fixture")
-            })
+            file.slice(d.span)
+                .split('(')
+                .next()
+                .is_some_and(|n| n.rsplit('.').next() == Some("fixture"))
         });
-        if is_fixture && matches!(&*f.name, "client" | "test_client") && file.path.file_name() == "conftest.py" {
+        if is_fixture
+            && matches!(&*f.name, "client" | "test_client")
+            && file.path.file_name() == "conftest.py"
+        {
             return Some(Model {
                 file,
                 receiver: f.name.clone(),
@@ -633,11 +636,7 @@ fn place(
         tests.iter().find(|p| ***p == wanted).map(|p| (*p).clone())
     };
     let mut function = String::new();
-    function.push_str(&format!(
-        "def {}({}):",
-        body.name,
-        body.fixtures.join(", ")
-    ));
+    function.push_str(&format!("def {}({}):", body.name, body.fixtures.join(", ")));
     for line in &body.lines {
         function.push_str(newline);
         if !line.is_empty() {

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use solvent_base::{FilePath, LineIndex, Location, Span};
 use solvent_finding::{
-    Carrier, EntryKind, EntryPoint, Finding, Fingerprint, Flow, Input, Part, RouteSegment, Severity,
-    Sink, SinkKind, Symbol, Template, Verdict, WeaknessId,
+    Carrier, EntryKind, EntryPoint, Finding, Fingerprint, Flow, Input, Part, RouteSegment,
+    Severity, Sink, SinkKind, Symbol, Template, Verdict, WeaknessId,
 };
 use solvent_fix::{FileEdit, propose, regression_test, root_causes};
 
@@ -12,11 +12,54 @@ use crate::{Files, with_sources};
 
 /// Pieces of programs, so that the texts are often nearly valid.
 const WORDS: [&str; 48] = [
-    "execute(", "os.system(", "open(", ")", "(", "[", "]", "{", "}", "\"", "'", "f\"", "f'", "\"\"\"", "%s",
-    "%(x)s", "%", " + ", " % ", ".format(", "x", "y", "query", " = ", " += ", "\n", "\n    ", "def f(x):\n    ",
-    "if x:\n    ", "for x in y:\n    ", "return ", ", ", ",", "shell=True", "os.path.join(", "Path(", " / ",
-    "import os\n", "from flask import request\n", "é", "\\", "\\'", "{x}", "{{", "SELECT * FROM t WHERE a = '",
-    "ls -l ", "lambda: ", "# c\n",
+    "execute(",
+    "os.system(",
+    "open(",
+    ")",
+    "(",
+    "[",
+    "]",
+    "{",
+    "}",
+    "\"",
+    "'",
+    "f\"",
+    "f'",
+    "\"\"\"",
+    "%s",
+    "%(x)s",
+    "%",
+    " + ",
+    " % ",
+    ".format(",
+    "x",
+    "y",
+    "query",
+    " = ",
+    " += ",
+    "\n",
+    "\n    ",
+    "def f(x):\n    ",
+    "if x:\n    ",
+    "for x in y:\n    ",
+    "return ",
+    ", ",
+    ",",
+    "shell=True",
+    "os.path.join(",
+    "Path(",
+    " / ",
+    "import os\n",
+    "from flask import request\n",
+    "é",
+    "\\",
+    "\\'",
+    "{x}",
+    "{{",
+    "SELECT * FROM t WHERE a = '",
+    "ls -l ",
+    "lambda: ",
+    "# c\n",
 ];
 
 fn finding(weakness: &str, text: &str, span: Span, callee: &str, kind: &str) -> Finding {
@@ -138,19 +181,13 @@ fn check(text: &str, spans: &[Span]) -> Result<(), TestCaseError> {
                 prop_assert!(!proposal.patches.is_empty() || !proposal.refused.is_empty());
                 for patch in &proposal.patches {
                     for file in &patch.files {
-                        let before = files
-                            .get(file.path.as_str())
-                            .cloned()
-                            .unwrap_or_default();
+                        let before = files.get(file.path.as_str()).cloned().unwrap_or_default();
                         fits(file, &before)?;
                     }
                     if let Some(test) =
                         with_sources(&files, |s| regression_test(&found[0], patch, s))
                     {
-                        let before = files
-                            .get(test.path.as_str())
-                            .cloned()
-                            .unwrap_or_default();
+                        let before = files.get(test.path.as_str()).cloned().unwrap_or_default();
                         fits(&test, &before)?;
                     }
                 }
