@@ -72,7 +72,11 @@ fn page(history: &History) -> String {
     for f in history.by_month().values() {
         all.merge(&f.changes);
     }
-    let _ = writeln!(out, "changes by mark {:?} bots {:?}", all.detected, all.bots);
+    let _ = writeln!(
+        out,
+        "changes by mark {:?} bots {:?}",
+        all.detected, all.bots
+    );
     for gap in &history.gaps {
         let _ = writeln!(out, "unmeasured: {}: {}", gap.what, gap.why);
     }

@@ -120,9 +120,16 @@ pub(crate) fn measure(
         };
         let mut several = Vec::new();
         for (number, owner) in (1..).zip(&owners) {
-            count(reading, &landings, replay.as_ref(), owner, &mut alive.lines, || {
-                several.push(number);
-            });
+            count(
+                reading,
+                &landings,
+                replay.as_ref(),
+                owner,
+                &mut alive.lines,
+                || {
+                    several.push(number);
+                },
+            );
         }
         if !several.is_empty() {
             pending.push((path.as_str().as_bytes().to_vec(), several));
@@ -267,7 +274,14 @@ fn ask(
         file: Duration::from_secs(20),
         all: reading.until.saturating_duration_since(Instant::now()),
     };
-    let answers = blame::many(reading.git, &reading.head, since.as_ref(), &jobs, &[], &limits);
+    let answers = blame::many(
+        reading.git,
+        &reading.head,
+        since.as_ref(),
+        &jobs,
+        &[],
+        &limits,
+    );
     let (mut files, mut why) = (0_u64, None);
     for ((_, wanted), answer) in pending.iter().zip(answers) {
         let answer = match answer {

@@ -216,7 +216,9 @@ fn one(
     use std::os::unix::ffi::OsStrExt as _;
     // `-M` finds lines that moved inside the file. Without `--no-textconv` blame runs the converter that
     // the repository's attributes and configuration name.
-    let mut command = git.command(["blame", "--no-textconv", "--porcelain", "-w", "-M"]);
+    let mut command = git.command_on_objects(["blame", "--no-textconv", "--porcelain", "-w", "-M"]);
+    // The configuration may name any file, which need not be there.
+    command.arg("--no-ignore-revs-file");
     let mut input = Input::None;
     if !ignored.is_empty() {
         command.arg("--ignore-revs-file=/dev/stdin");
@@ -264,7 +266,13 @@ fn one(
 /// name, a comment or empty, and every name is a commit that is there. A broken list would make blame fail.
 pub(crate) fn ignored(git: &Git, revision: &ObjectId) -> Result<Vec<ObjectId>, GitError> {
     let name = format!("{revision}:{IGNORED_FILE}");
-    let blob = git.text(["rev-parse", "--verify", "--quiet", "--end-of-options", &name]);
+    let blob = git.text([
+        "rev-parse",
+        "--verify",
+        "--quiet",
+        "--end-of-options",
+        &name,
+    ]);
     let Some(blob) = blob.ok().and_then(|out| ObjectId::parse(out.trim())) else {
         return Ok(Vec::new());
     };
@@ -362,12 +370,7 @@ impl State {
         }
         let mut words = line.split(|b| *b == b' ');
         let commit = words.next().and_then(ObjectId::parse_bytes);
-        let mut number = || {
-            std::str::from_utf8(words.next()?)
-                .ok()?
-                .parse::<u32>()
-                .ok()
-        };
+        let mut number = || std::str::from_utf8(words.next()?).ok()?.parse::<u32>().ok();
         if let (Some(commit), Some(then), Some(now)) = (commit, number(), number()) {
             self.open = Some((commit, then, now));
         }

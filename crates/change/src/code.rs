@@ -3,10 +3,10 @@
 /// Extensions of files that people and tools write programs in. Data, documents and generated lists
 /// (lock files) would drown them in every figure.
 const EXTENSIONS: &[&str] = &[
-    "py", "pyx", "pyi", "js", "mjs", "cjs", "jsx", "ts", "tsx", "vue", "svelte", "java", "kt", "kts",
-    "scala", "groovy", "go", "rb", "erb", "php", "cs", "rs", "c", "h", "cc", "cpp", "cxx", "hpp", "m",
-    "mm", "swift", "pl", "pm", "sh", "bash", "ps1", "ex", "exs", "erl", "clj", "lua", "dart", "r",
-    "sql", "html", "htm", "jsp", "tf",
+    "py", "pyx", "pyi", "js", "mjs", "cjs", "jsx", "ts", "tsx", "vue", "svelte", "java", "kt",
+    "kts", "scala", "groovy", "go", "rb", "erb", "php", "cs", "rs", "c", "h", "cc", "cpp", "cxx",
+    "hpp", "m", "mm", "swift", "pl", "pm", "sh", "bash", "ps1", "ex", "exs", "erl", "clj", "lua",
+    "dart", "r", "sql", "html", "htm", "jsp", "tf",
 ];
 
 /// Bytes of a file that counts as code: larger ones are data or generated.
@@ -27,7 +27,9 @@ pub(crate) fn pathspecs() -> impl Iterator<Item = String> {
     EXTENSIONS
         .iter()
         .map(|extension| format!(":(glob,icase)**/*.{extension}"))
-        .chain(std::iter::once(":(exclude,glob,icase)**/*.min.*".to_owned()))
+        .chain(std::iter::once(
+            ":(exclude,glob,icase)**/*.min.*".to_owned(),
+        ))
 }
 
 #[cfg(test)]
@@ -39,7 +41,14 @@ mod tests {
         for path in ["a.py", "x/y.TS", "templates/index.html", "a.b.c.go"] {
             assert!(is_code(path), "{path}");
         }
-        for path in ["Makefile", "poetry.lock", "a.json", "x.min.js", ".py", "a.py/README"] {
+        for path in [
+            "Makefile",
+            "poetry.lock",
+            "a.json",
+            "x.min.js",
+            ".py",
+            "a.py/README",
+        ] {
             assert!(!is_code(path), "{path}");
         }
     }

@@ -19,7 +19,9 @@ impl ChangeError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::NoCommit(_) => "commit something first",
-            Self::NoSuchRevision(_) => "see `git log --oneline`; a shallow clone lacks older commits",
+            Self::NoSuchRevision(_) => {
+                "see `git log --oneline`; a shallow clone lacks older commits"
+            }
             Self::Git(error) => error.hint(),
         }
     }

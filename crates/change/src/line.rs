@@ -231,7 +231,15 @@ mod tests {
     #[test]
     fn wrong_clocks_move_their_own_commit_only() {
         let t = 1_700_000_000;
-        let raw = [t, 0, t + DAY, t + 900 * DAY, t + 2 * DAY, t - 50 * DAY, t + 3 * DAY];
+        let raw = [
+            t,
+            0,
+            t + DAY,
+            t + 900 * DAY,
+            t + 2 * DAY,
+            t - 50 * DAY,
+            t + 3 * DAY,
+        ];
         let now = t + 10 * DAY;
         let times = in_order(&raw, now);
         let want = [0, 0, 1, 1, 2, 2, 3].map(|d| t + d * DAY);
@@ -242,7 +250,11 @@ mod tests {
         let commits: Vec<(u32, i64, &[u32])> =
             commits.iter().map(|(n, t, p)| (*n, *t, &p[..])).collect();
         let shape = shape(&commits, 6, now);
-        let clocks = Clocks { future: 1, unset: 1, out_of_order: 1 };
+        let clocks = Clocks {
+            future: 1,
+            unset: 1,
+            out_of_order: 1,
+        };
         assert_eq!(shape.clocks, clocks);
     }
 

@@ -15,7 +15,12 @@ const BOTS: &str = include_str!("../../../signals/bots.toml");
 const MAX_NAME: usize = 200;
 
 /// Trailers in which a tool is named in words.
-const HELPER_TRAILERS: [&str; 4] = ["assisted-by", "generated-by", "ai-assisted-by", "written-by"];
+const HELPER_TRAILERS: [&str; 4] = [
+    "assisted-by",
+    "generated-by",
+    "ai-assisted-by",
+    "written-by",
+];
 
 const NOREPLY: &str = "@users.noreply.github.com";
 
@@ -211,7 +216,12 @@ impl Marks {
         let mut found = Vec::new();
         for (person, place) in [(&commit.author, "author"), (&commit.committer, "committer")] {
             if let Some((tool, what, model)) = self.account(person) {
-                found.push(mark(Grade::AgentAuthor, tool, format!("{place} {what}"), model));
+                found.push(mark(
+                    Grade::AgentAuthor,
+                    tool,
+                    format!("{place} {what}"),
+                    model,
+                ));
             }
             let name = person.name.to_lowercase();
             for tool in &self.tools {
@@ -248,13 +258,23 @@ impl Marks {
     fn trailer(&self, key: &str, value: &str, found: &mut Vec<Mark>) {
         for tool in &self.tools {
             if tool.session_trailers.iter().any(|k| k == key) {
-                let mut mark = mark(Grade::SessionTrailer, tool, format!("trailer `{key}`"), None);
+                let mut mark = mark(
+                    Grade::SessionTrailer,
+                    tool,
+                    format!("trailer `{key}`"),
+                    None,
+                );
                 mark.session = Some(short(value));
                 found.push(mark);
             }
             let whole = format!("{key}: {}", value.to_lowercase());
             if tool.mark_trailers.contains(&whole) {
-                found.push(mark(Grade::CoAuthor, tool, format!("trailer `{whole}`"), None));
+                found.push(mark(
+                    Grade::CoAuthor,
+                    tool,
+                    format!("trailer `{whole}`"),
+                    None,
+                ));
             }
         }
         let helper = HELPER_TRAILERS.contains(&key);
@@ -360,7 +380,8 @@ impl Marks {
         if let Some(mark) = self.marks(commit).into_iter().next() {
             return Origin::Detected(mark);
         }
-        self.bot(&commit.author).map_or(Origin::Unknown, Origin::Bot)
+        self.bot(&commit.author)
+            .map_or(Origin::Unknown, Origin::Bot)
     }
 }
 

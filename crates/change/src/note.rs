@@ -316,10 +316,7 @@ mod tests {
         assert_eq!(note.line("src/a.py", 4), Origin::Person);
         assert_eq!(note.line("src/a.py", 5), Origin::Unknown);
         assert_eq!(note.line("src/b.py", 1), Origin::Unknown);
-        assert_eq!(
-            tool(&note.line("odd name.py", 2)),
-            Some(("newtool", None))
-        );
+        assert_eq!(tool(&note.line("odd name.py", 2)), Some(("newtool", None)));
         assert!(!format!("{note:?}").contains("A B"), "a person's name");
     }
 

@@ -41,7 +41,11 @@ enum Sort {
 
 impl Notes {
     /// Lists the notes; none of them is read yet. `head` is where records kept as a file are looked for.
-    pub(crate) fn list(git: &Git, head: &ObjectId, objects: &mut Objects) -> Result<Self, GitError> {
+    pub(crate) fn list(
+        git: &Git,
+        head: &ObjectId,
+        objects: &mut Objects,
+    ) -> Result<Self, GitError> {
         let mut notes = Self::default();
         let mut args = vec!["for-each-ref", "--format=%(refname)"];
         args.extend(REFS);
@@ -79,7 +83,13 @@ impl Notes {
         objects: &mut Objects,
     ) -> Result<(), GitError> {
         let name = format!("{head}:{TRACES}");
-        let blob = git.text(["rev-parse", "--verify", "--quiet", "--end-of-options", &name]);
+        let blob = git.text([
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            "--end-of-options",
+            &name,
+        ]);
         let Some(blob) = blob.ok().and_then(|out| ObjectId::parse(out.trim())) else {
             return Ok(());
         };

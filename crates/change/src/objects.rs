@@ -13,7 +13,10 @@ const OBJECT_TIME: Duration = Duration::from_secs(30);
 /// One object.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Object {
-    Found { kind: Kind, bytes: Vec<u8> },
+    Found {
+        kind: Kind,
+        bytes: Vec<u8>,
+    },
     /// Not in the store: a partial clone, or a broken one.
     Missing,
     /// Larger than asked for; its size in bytes. It was read past, not kept.

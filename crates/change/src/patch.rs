@@ -223,7 +223,9 @@ pub(crate) fn unquote(name: &[u8]) -> Vec<u8> {
                 Some(digit @ b'0'..=b'3') => {
                     let mut value = digit - b'0';
                     for next in bytes.by_ref().take(2) {
-                        value = value.wrapping_mul(8).wrapping_add(next.wrapping_sub(b'0') & 7);
+                        value = value
+                            .wrapping_mul(8)
+                            .wrapping_add(next.wrapping_sub(b'0') & 7);
                     }
                     out.push(value);
                 }
@@ -272,7 +274,12 @@ mod tests {
             assert_eq!(first.files[0].new.as_deref(), Some(&b"a b.py"[..]));
             assert_eq!(
                 first.files[0].hunks[0],
-                Hunk { old_start: 3, old_lines: 2, new_start: 3, new_lines: 1 }
+                Hunk {
+                    old_start: 3,
+                    old_lines: 2,
+                    new_start: 3,
+                    new_lines: 1
+                }
             );
             assert_eq!(first.files[1].old.as_deref(), Some(&b"old.py"[..]));
             assert_eq!(first.files[1].new.as_deref(), Some("né\tw.py".as_bytes()));

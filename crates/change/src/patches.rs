@@ -31,7 +31,10 @@ pub(crate) struct Comparison {
 /// What a comparison showed.
 #[derive(Debug)]
 pub(crate) enum Shown {
-    Patch { patch: Patch, suppressions: Counts },
+    Patch {
+        patch: Patch,
+        suppressions: Counts,
+    },
     /// Objects are missing, in git's words.
     Failed(String),
     /// Time or output ran out before.
@@ -105,11 +108,7 @@ fn work(git: &Git, all: &[Comparison], until: Instant) -> Vec<Shown> {
     shown
 }
 
-fn run(
-    git: &Git,
-    all: &[Comparison],
-    until: Instant,
-) -> (Vec<Shown>, Result<Ended, GitError>) {
+fn run(git: &Git, all: &[Comparison], until: Instant) -> (Vec<Shown>, Result<Ended, GitError>) {
     let mut input = Vec::with_capacity(all.len() * 82);
     for comparison in all {
         input.extend_from_slice(comparison.commit.hex().as_bytes());
@@ -119,8 +118,17 @@ fn run(
         }
         input.push(b'\n');
     }
-    let mut command = git.command(DIFF_TREE);
-    command.args(["--stdin", "--always", "--root", "-w", "--relative", "--"]);
+    let mut command = git.command_on_objects(DIFF_TREE);
+    // Attributes of the checkout could call its code binary and hide it: all of it is text.
+    command.args([
+        "--text",
+        "--stdin",
+        "--always",
+        "--root",
+        "-w",
+        "--relative",
+        "--",
+    ]);
     command.args(crate::code::pathspecs());
     let suppressions = Suppressions::builtin();
     // Two commits are open at a time: the one being read, whose lines are counted here, and none other.

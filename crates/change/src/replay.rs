@@ -212,7 +212,14 @@ mod tests {
     #[test]
     fn files_that_change_names_with_each_other_keep_their_lines() {
         let mut replay = Replay::over(Base::Nothing);
-        let whole = |n| vec![Hunk { old_start: 0, old_lines: 0, new_start: 1, new_lines: n }];
+        let whole = |n| {
+            vec![Hunk {
+                old_start: 0,
+                old_lines: 0,
+                new_start: 1,
+                new_lines: n,
+            }]
+        };
         replay.apply(1, &patch(vec![change(None, Some("a"), whole(2))]));
         replay.apply(2, &patch(vec![change(None, Some("b"), whole(3))]));
         replay.apply(
@@ -223,13 +230,22 @@ mod tests {
             ]),
         );
         assert_eq!(patches(replay.owners(b"b", 2)), Some(vec![1, 1]));
-        assert_eq!(patches(replay.owners(b"a", 4)), None, "a wrong count is not guessed");
+        assert_eq!(
+            patches(replay.owners(b"a", 4)),
+            None,
+            "a wrong count is not guessed"
+        );
     }
 
     #[test]
     fn what_was_there_before_the_first_patch_stays_older() {
         let mut replay = Replay::over(Base::Something);
-        let hunk = Hunk { old_start: 5, old_lines: 2, new_start: 5, new_lines: 1 };
+        let hunk = Hunk {
+            old_start: 5,
+            old_lines: 2,
+            new_start: 5,
+            new_lines: 1,
+        };
         replay.apply(1, &patch(vec![change(Some("a"), Some("a"), vec![hunk])]));
         let o = OLDER;
         assert_eq!(

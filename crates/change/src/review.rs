@@ -143,13 +143,22 @@ mod tests {
             ("Add a page (#123)", "github"),
             ("Add a page (!7)\n", "gitlab"),
             ("Add\n\nSee merge request group/sub/proj!12", "gitlab"),
-            ("Add\n\nChange-Id: I0123456789abcdef0123456789abcdef01234567", "gerrit"),
+            (
+                "Add\n\nChange-Id: I0123456789abcdef0123456789abcdef01234567",
+                "gerrit",
+            ),
             ("Add\n\nDifferential Revision: https://x/D1", "phabricator"),
             ("Merged PR 5: add", "azure-devops"),
         ] {
             assert_eq!(sign(text).as_deref(), Some(id), "{text}");
         }
-        for text in ["Fix #123", "Fix (#12) and go on", "Fixed #4 -- done", "", "x\n\n(#123)"] {
+        for text in [
+            "Fix #123",
+            "Fix (#12) and go on",
+            "Fixed #4 -- done",
+            "",
+            "x\n\n(#123)",
+        ] {
             assert_eq!(sign(text), None, "{text}");
         }
     }

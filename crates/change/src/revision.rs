@@ -85,7 +85,13 @@ pub(crate) fn ends(steps: &[Step], months: u32, now: Timestamp) -> Vec<MonthEnd>
 /// When there is none of this name.
 pub fn resolve(root: &Path, revision: &str) -> Result<ObjectId, ChangeError> {
     let wanted = format!("{revision}^{{commit}}");
-    let out = Git::at(root).text(["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted]);
+    let out = Git::at(root).text([
+        "rev-parse",
+        "--verify",
+        "--quiet",
+        "--end-of-options",
+        &wanted,
+    ]);
     match out {
         Ok(out) => ObjectId::parse(out.trim())
             .ok_or_else(|| ChangeError::NoSuchRevision(revision.to_owned())),
@@ -125,7 +131,7 @@ fn dirty(root: &Path, state_folder: &str, depth: usize) -> Result<bool, GitError
     if changed || depth == MAX_DEPTH {
         return Ok(changed);
     }
-    let listed = git.output(["ls-files", "-z", "--stage"])?;
+    let listed = git.output(["ls-files", "-z", "--stage", "--", "."])?;
     let modules = listed
         .split(|b| *b == 0)
         .filter(|entry| entry.starts_with(b"160000 "))

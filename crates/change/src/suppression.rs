@@ -61,7 +61,9 @@ impl Suppressions {
         static TABLE_READ: OnceLock<Suppressions> = OnceLock::new();
         TABLE_READ.get_or_init(|| match Suppressions::parse(TABLE) {
             Ok(table) => table,
-            Err(words) => panic!("`signals/suppressions.toml` is broken, which its test finds: {words}"),
+            Err(words) => {
+                panic!("`signals/suppressions.toml` is broken, which its test finds: {words}")
+            }
         })
     }
 
@@ -153,7 +155,10 @@ mod tests {
             ("q()  # noqa", &["noqa"]),
             ("q()  # NOQA # why", &["noqa"]),
             ("f()  # nosemgrep: python.lang.x", &["semgrep"]),
-            ("// eslint-disable-next-line security/detect-eval", &["eslint"]),
+            (
+                "// eslint-disable-next-line security/detect-eval",
+                &["eslint"],
+            ),
             ("/* eslint-disable no-unused-vars, no-eval */", &["eslint"]),
             ("/* eslint-disable */", &["eslint-all"]),
             ("x := y //nolint:errcheck,gosec // why", &["gosec"]),
@@ -163,7 +168,10 @@ mod tests {
             ("x  # lgtm[py/sql-injection]", &["lgtm"]),
             ("x  // codeql[js/xss]", &["codeql"]),
             ("x  # snyk:ignore", &["snyk"]),
-            ("password = \"x\"  # pragma: allowlist secret", &["detect-secrets"]),
+            (
+                "password = \"x\"  # pragma: allowlist secret",
+                &["detect-secrets"],
+            ),
         ] {
             assert_eq!(found(line), ids, "{line}");
         }

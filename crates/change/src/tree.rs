@@ -80,9 +80,7 @@ impl Trees {
             let Some(entry) = listed_entry(entry) else {
                 return Err(GitError::Unexpected("line of a tree".to_owned()).into());
             };
-            let path = std::str::from_utf8(entry.path)
-                .ok()
-                .and_then(FilePath::new);
+            let path = std::str::from_utf8(entry.path).ok().and_then(FilePath::new);
             let Some(path) = path else {
                 let shown = String::from_utf8_lossy(entry.path);
                 problems.push(problem(
@@ -133,8 +131,14 @@ impl Trees {
         let prefix = git.text(["rev-parse", "--show-prefix"])?;
         let prefix = prefix.trim_end_matches('\n');
         let known = format!("{commit}^{{commit}}");
-        git.output(["rev-parse", "--verify", "--quiet", "--end-of-options", &known])
-            .map_err(|_| ChangeError::NoSuchRevision(commit.hex()))?;
+        git.output([
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            "--end-of-options",
+            &known,
+        ])
+        .map_err(|_| ChangeError::NoSuchRevision(commit.hex()))?;
         // Sizes would be asked for object by object, and in a partial clone fetched: only names of
         // what is missing are wanted then.
         if partial(git) {
@@ -175,7 +179,10 @@ impl Trees {
                 return Err(absent());
             }
         }
-        match self.fetch(id, cap).map_err(|e| ReadError::Other(e.to_string()))? {
+        match self
+            .fetch(id, cap)
+            .map_err(|e| ReadError::Other(e.to_string()))?
+        {
             Object::Found {
                 kind: Kind::Blob,
                 bytes,
@@ -200,7 +207,12 @@ impl Trees {
         let mut reader = match free {
             Some(reader) => reader,
             None => {
-                let which = id.hex().as_bytes().iter().map(|b| usize::from(*b)).sum::<usize>();
+                let which = id
+                    .hex()
+                    .as_bytes()
+                    .iter()
+                    .map(|b| usize::from(*b))
+                    .sum::<usize>();
                 self.readers[which % READERS]
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
@@ -375,7 +387,11 @@ impl Tree<'_> {
             Ok(()) => return None,
             Err(words) => words,
         };
-        Some(problem(ProblemKind::Link, Some(path.clone()), message.to_owned()))
+        Some(problem(
+            ProblemKind::Link,
+            Some(path.clone()),
+            message.to_owned(),
+        ))
     }
 
     fn resolve(
@@ -502,7 +518,8 @@ impl System for Tree<'_> {
                 Other::Repository => problems.push(problem(
                     ProblemKind::Unreadable,
                     Some(path.clone()),
-                    "is another repository (a submodule), whose files are not in this one".to_owned(),
+                    "is another repository (a submodule), whose files are not in this one"
+                        .to_owned(),
                 )),
             }
         }
