@@ -12,7 +12,7 @@ use solvent_base::Digest;
 use solvent_protocol::remediation::{ChangedFile, MAX_PATCH_BYTES};
 
 use crate::error::EngineError;
-use crate::repo::{Repo, git, git_bytes, git_out, run_git};
+use crate::repo::{Repo, git, git_bytes, git_on_files, git_out, run_git};
 
 /// Commits of changes are kept below this name, so that git keeps them.
 const REFS: &str = "refs/solvent/changes";
@@ -294,7 +294,7 @@ impl Repo {
                 .env(format!("GIT_{who}_DATE"), &date);
         }
         command.args(["-m", words.message]);
-        run_git(&mut command)
+        run_git(command)
             .map(|out| String::from_utf8_lossy(&out).trim().to_owned())
             .map_err(|e| failed("make a commit", e))
     }
@@ -370,7 +370,7 @@ impl Repo {
         let top = git_out(&self.root, ["rev-parse", "--show-toplevel"])
             .map_err(|e| failed("find the checkout", e))?;
         let top = PathBuf::from(top.trim_end_matches('\n'));
-        git_out(&top, ["read-tree", "-m", "-u", base, merged])
+        git_on_files(&top, ["read-tree", "-m", "-u", base, merged])
             .map(drop)
             .map_err(|e| failed("bring the checkout up to the merge", e))
     }
@@ -388,7 +388,7 @@ impl Repo {
     }
 
     fn changed_files(&self) -> Result<bool, EngineError> {
-        git_out(
+        git_on_files(
             &self.root,
             ["status", "--porcelain", "--untracked-files=no"],
         )
@@ -431,7 +431,7 @@ impl Index {
         command.env("GIT_INDEX_FILE", &self.file);
         let wrong = |e: String| failed("lay the patch upon the base", e);
         let Some(input) = input else {
-            return run_git(&mut command)
+            return run_git(command)
                 .map(|out| String::from_utf8_lossy(&out).into_owned())
                 .map_err(wrong);
         };
