@@ -118,7 +118,8 @@ pub(super) fn explain(
         };
         if let Some(what) = verified {
             what.clone_into(&mut rule.reason);
-            "try it again: `solvent fix FINDING`, or `solvent propose FINDING --patch FILE`".clone_into(pass);
+            "try it again: `solvent fix FINDING`, or `solvent propose FINDING --patch FILE`"
+                .clone_into(pass);
         } else if let (Some(at), Some(recorded)) = (at, &state.revision) {
             let differs = [
                 ("base", &at.base, &recorded.base),
