@@ -17,6 +17,19 @@ use crate::repo::{Repo, git, git_bytes, git_on_files, git_out, run_git};
 /// Commits of changes are kept below this name, so that git keeps them.
 const REFS: &str = "refs/solvent/changes";
 
+/// Names that copies of a tree leave out, so nothing below them is tried.
+const UNSEEN: [&str; 9] = [
+    ".git",
+    ".hg",
+    ".svn",
+    "__pycache__",
+    ".venv",
+    "node_modules",
+    crate::repo::STATE_FOLDER,
+    ".tox",
+    "pyvenv.cfg",
+];
+
 /// The branch that people merge into, and its newest commit.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Base {
@@ -191,7 +204,63 @@ impl Repo {
             }
         }
         let tree = index.run(["write-tree"], None)?.trim().to_owned();
-        self.between(base, &tree)
+        let patched = self.between(base, &tree)?;
+        self.all_seen(base, &tree)?;
+        Ok(patched)
+    }
+
+    /// *Promise: what is merged was tried and read.* A patch that changes what the checks do not look at, or a
+    /// person cannot read, is none: links, submodules, binary files, caches, and what lies outside the
+    /// analysed folder.
+    fn all_seen(&self, base: &str, tree: &str) -> Result<(), EngineError> {
+        let prefix = self.prefix();
+        let no = |path: &str, what: &str| {
+            EngineError::usage(
+                format!("the patch changes `{}`, {what}", path.escape_debug()),
+                "leave it out; a fix changes text files of the application",
+            )
+        };
+        let raw = git_out(
+            &self.root,
+            ["diff-tree", "-r", "-z", "--raw", "--no-renames", base, tree],
+        )
+        .map_err(|e| failed("read the patch", e))?;
+        let mut cells = raw.split('\0');
+        while let (Some(modes), Some(path)) = (cells.next(), cells.next()) {
+            for mode in modes.trim_start_matches(':').split(' ').take(2) {
+                match mode {
+                    "000000" | "100644" | "100755" => {}
+                    "120000" => return Err(no(path, "a link")),
+                    _ => return Err(no(path, "a submodule")),
+                }
+            }
+            if !path.starts_with(&prefix) {
+                return Err(no(path, "which lies outside the folder that is analysed"));
+            }
+            if let Some(part) = path.split('/').find(|part| UNSEEN.contains(part)) {
+                return Err(no(path, &format!("and the checks do not look at `{part}`")));
+            }
+        }
+        let numbers = [
+            "diff-tree",
+            "-r",
+            "-z",
+            "--numstat",
+            "--no-renames",
+            base,
+            tree,
+        ];
+        let numbers = git_out(&self.root, numbers).map_err(|e| failed("read the patch", e))?;
+        match numbers
+            .split('\0')
+            .find_map(|line| line.strip_prefix("-\t-\t"))
+        {
+            Some(path) => Err(no(
+                path,
+                "which is binary: nobody can read what they approve",
+            )),
+            None => Ok(()),
+        }
     }
 
     /// What lies between a commit and a tree.
@@ -204,6 +273,9 @@ impl Repo {
         ];
         let args = |how: &'static str| {
             let mut args = vec!["diff-tree", "-r", how];
+            if how != "-p" {
+                args.push("-z");
+            }
             args.extend(options);
             args.extend([base, tree]);
             args
@@ -227,7 +299,9 @@ impl Repo {
         let states =
             git_out(&self.root, args("--name-status")).map_err(|e| failed("read the patch", e))?;
         let mut files = Vec::new();
-        for (number, state) in numbers.lines().zip(states.lines()) {
+        // Unquoted names: every other one of the second list is a name.
+        let lines = numbers.split('\0').filter(|line| !line.is_empty());
+        for (number, state) in lines.zip(states.split('\0').step_by(2)) {
             let mut cells = number.splitn(3, '\t');
             let count = |text: Option<&str>| text.and_then(|t| t.parse().ok()).unwrap_or(0);
             let (added, removed) = (count(cells.next()), count(cells.next()));
@@ -350,6 +424,9 @@ impl Repo {
                 "commit or stash them, then merge again",
             ));
         }
+        if checked_out {
+            self.may_follow(base, merged)?;
+        }
         let name = format!("refs/heads/{branch}");
         let why = format!("solvent: merge change {change}");
         git_out(&self.root, ["update-ref", "-m", &why, &name, merged, base]).map_err(|e| {
@@ -367,12 +444,36 @@ impl Repo {
     /// Brings the checkout of a branch that was moved from `base` to `merged` after it. What is there
     /// already is left as it is, so it may be run again.
     pub fn follow(&self, base: &str, merged: &str) -> Result<(), EngineError> {
+        git_on_files(&self.refreshed()?, ["read-tree", "-m", "-u", base, merged])
+            .map(drop)
+            .map_err(|e| failed("bring the checkout up to the merge", e))
+    }
+
+    /// Whether the checkout could follow a move from `base` to `merged`, so that the branch moves with it or
+    /// not at all.
+    fn may_follow(&self, base: &str, merged: &str) -> Result<(), EngineError> {
+        git_on_files(
+            &self.refreshed()?,
+            ["read-tree", "-m", "-u", "-n", base, merged],
+        )
+        .map(drop)
+        .map_err(|e| {
+            EngineError::usage(
+                format!("the checkout cannot follow the merge: {e}"),
+                "move the files that git names out of the way, then merge again",
+            )
+        })
+    }
+
+    /// The checkout's top folder, its index brought up to files that were touched and not changed: git
+    /// takes those for somebody's work otherwise.
+    fn refreshed(&self) -> Result<PathBuf, EngineError> {
         let top = git_out(&self.root, ["rev-parse", "--show-toplevel"])
             .map_err(|e| failed("find the checkout", e))?;
         let top = PathBuf::from(top.trim_end_matches('\n'));
-        git_on_files(&top, ["read-tree", "-m", "-u", base, merged])
-            .map(drop)
-            .map_err(|e| failed("bring the checkout up to the merge", e))
+        // It fails over files that did change; whether those stand in the way is for the caller's command.
+        let _ = git_on_files(&top, ["update-index", "-q", "--refresh"]);
+        Ok(top)
     }
 
     /// Whether this checkout is on `branch`.

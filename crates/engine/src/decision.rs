@@ -7,7 +7,7 @@ use solvent_govern::change as changes;
 use solvent_govern::{Action, Decision};
 use solvent_protocol::adoption::{AdoptionKind, ProofVerdict, Stage, StageBasis};
 use solvent_protocol::approval::{ApprovalStatement, Presence, SignedApproval, Verdict};
-use solvent_protocol::change::EventKind;
+use solvent_protocol::change::{Event, EventKind};
 use solvent_protocol::record::Status;
 use solvent_protocol::remediation::{
     ACCEPTANCE_SCHEMA, Acceptance, ApprovalNote, CHANGES_SCHEMA, ChangeList, ChangeState,
@@ -196,6 +196,7 @@ impl Engine {
 
     pub(crate) fn approve(
         &mut self,
+        actor: &Actor,
         change: &str,
         signed: Option<&SignedApproval>,
         rules: &Rules,
@@ -237,6 +238,23 @@ impl Engine {
         let event = EventKind::Approved {
             approval: Box::new(signed.clone()),
         };
+        // What would count for nothing is not recorded as an approval.
+        let mut events = self.events(change)?;
+        events.push(Event {
+            at_ms: rules.now_ms,
+            actor: rules.recorded(actor),
+            kind: event.clone(),
+        });
+        let judged = changes::fold(change, &events, &rules.court());
+        if let Some(approval) = judged.approvals.last().filter(|a| !a.counts()) {
+            let why: Vec<String> = approval.voids.iter().map(ToString::to_string).collect();
+            return Err(EngineError::refused(
+                format!("this approval would not count: {}", why.join(", ")),
+                format!(
+                    "sign what `solvent approve {change} --statement` prints for you now, with a key of yours"
+                ),
+            ));
+        }
         let note = ApprovalNote {
             by: format!("human:{}", signed.statement.approver),
             key: solvent_govern::signature::Key::parse(&signed.key)

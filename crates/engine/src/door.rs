@@ -16,7 +16,7 @@ use solvent_store::{SqliteStore, Store as _, StoreError, names};
 
 use crate::command::{Actor, Answer, CapsuleRef, Command, Created, GateAttack, ReplayRequest};
 use crate::error::EngineError;
-use crate::governance::Rules;
+use crate::governance::{Rules, refusal, refusal_of};
 use crate::progress::Progress;
 use crate::remedy::Origin;
 use crate::repo::{Git, Repo, STATE_FOLDER};
@@ -66,6 +66,8 @@ struct Judged {
     target: String,
     rules: Rules,
     found: Found,
+    /// How a refusal is told, where the change says more than the rules do.
+    told: Option<EngineError>,
 }
 
 /// Facts that a command acts upon, as they were decided about.
@@ -130,6 +132,7 @@ impl Engine {
             target,
             rules,
             found,
+            told,
         } = self.judge(actor, command)?;
         let body = Body {
             actor: rules.recorded(actor),
@@ -146,10 +149,7 @@ impl Engine {
         };
         let intent = self.append(body.clone())?;
         if !decision.allowed() {
-            return Err(EngineError::refused(
-                decision.sentence(),
-                decision.pass.join("; "),
-            ));
+            return Err(told.unwrap_or_else(|| refusal(&decision)));
         }
         let acted = self.act(actor, command, rules, found, progress);
         let (status, outputs, links) = match &acted {
@@ -246,7 +246,9 @@ impl Engine {
                 _ => Err(lost()),
             },
             Command::Approve { signed, .. } => match found {
-                Found::Change(request) => self.approve(&request.id, signed.as_deref(), &rules),
+                Found::Change(request) => {
+                    self.approve(actor, &request.id, signed.as_deref(), &rules)
+                }
                 _ => Err(lost()),
             },
             Command::Reject { reason, .. } => match found {
@@ -346,6 +348,7 @@ impl Engine {
                     target: format!("stage {} of {name}", stage.word()),
                     rules,
                     found: Found::Stage(basis),
+                    told: None,
                 });
             }
             Command::Accept(request) => {
@@ -368,6 +371,7 @@ impl Engine {
                     target: format!("risk of finding {id}"),
                     rules,
                     found: Found::Owner(owner),
+                    told: None,
                 });
             }
             Command::Export { change }
@@ -381,6 +385,7 @@ impl Engine {
             target: words,
             rules,
             found: Found::Nothing,
+            told: None,
         })
     }
 
@@ -426,11 +431,14 @@ impl Engine {
             let attack = Target::sandbox_in(&self.repo.name(), rules.adoption.stage);
             decision = ask(&rules, actor, Action::Replay, attack);
         }
+        let told = (!decision.allowed())
+            .then(|| refusal_of(&request, &state, &rules, &decision, at.as_ref()));
         Ok(Judged {
             decision,
             word,
             target,
             rules,
+            told,
             found: match step {
                 Some(step) => Found::Merge(Box::new(request), step),
                 None => Found::Change(Box::new(request)),

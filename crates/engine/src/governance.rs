@@ -6,7 +6,7 @@
 use solvent_base::{Digest, System as _};
 use solvent_govern::change::{self as changes, ChangeState, Court};
 use solvent_govern::people::{Governance, Mode};
-use solvent_govern::{Adoption, risk};
+use solvent_govern::{Adoption, Decision, risk};
 use solvent_protocol::adoption::{AdoptionEvent, AdoptionKind};
 use solvent_protocol::change::{
     Assessment, Disposition, Event, EventKind, Exposure, Listing, Revision, RiskInputs, Tests,
@@ -408,6 +408,67 @@ pub(crate) fn inputs_words(inputs: &RiskInputs) -> Vec<String> {
         format!("tests: {}", word(&inputs.tests)),
         format!("disposition: {}", word(&inputs.disposition)),
     ]
+}
+
+/// A refusal in the words of the rules that spoke, each next step once.
+pub(crate) fn refusal(decision: &Decision) -> EngineError {
+    let mut pass: Vec<&str> = Vec::new();
+    for step in &decision.pass {
+        if !pass.contains(&step.as_str()) {
+            pass.push(step);
+        }
+    }
+    EngineError::refused(decision.sentence(), pass.join("; "))
+}
+
+/// A refusal about a change. Rules see a change that was never proposed as closed, and one whose base moved
+/// as unverified: what a person can do about either is said here.
+pub(crate) fn refusal_of(
+    request: &ChangeRequest,
+    state: &ChangeState,
+    rules: &Rules,
+    decision: &Decision,
+    at: Option<&Revision>,
+) -> EngineError {
+    let finding = request
+        .findings
+        .first()
+        .map_or("FINDING", |f| f.id.as_str());
+    let Some(recorded) = &state.revision else {
+        let verified = request.verification.verdict == "verified";
+        let why = request
+            .not_proposed
+            .as_deref()
+            .unwrap_or("nobody proposed it");
+        let ids: Vec<&str> = decision.rules.iter().map(|rule| rule.id.as_str()).collect();
+        let next = match (verified, is_alone(rules)) {
+            (false, _) => format!("make another: `solvent fix {finding}`"),
+            (true, true) => format!(
+                "take it out with `solvent export {}`; to have it merged, add `{POLICY_FOLDER}/people.toml` with \
+                 a second person who has a key and the role approver to the protected branch, and make the fix again",
+                request.id
+            ),
+            (true, false) => format!(
+                "take it out with `solvent export {}`, or make the fix again when it may be proposed",
+                request.id
+            ),
+        };
+        return EngineError::refused(
+            format!(
+                "change {} was not proposed: {why} ({})",
+                request.id,
+                ids.join(", ")
+            ),
+            next,
+        );
+    };
+    match at {
+        Some(at) if at.base != recorded.base && state.merged.is_none() => EngineError::refused(
+            decision.sentence(),
+            format!("make the fix again upon the branch as it is now: `solvent fix {finding}`"),
+        ),
+        _ => refusal(decision),
+    }
 }
 
 /// Whether there is nobody but the person who asks.

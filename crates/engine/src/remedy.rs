@@ -127,6 +127,10 @@ pub(crate) fn make(
         short(&base.commit)
     ));
     let state = engine.finding(finding)?;
+    if let Origin::Outside(diff) = origin {
+        // What is no patch is told before anything is prepared for it.
+        engine.repo.patched(&base.commit, Patch::Diff(diff))?;
+    }
     let tree = Tree::write(&engine.repo, &base.commit, Some(&base.commit))?;
     let scan = scan::scan(&tree.repo, &tree.host, progress);
     let findings: Vec<Finding> = solvent_fix::root_causes(&scan.findings)

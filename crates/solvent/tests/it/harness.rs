@@ -112,6 +112,23 @@ impl Repo {
         repo
     }
 
+    /// A copy of a folder, under the same name.
+    pub fn copy_of(folder: &Path) -> Self {
+        let name = folder.file_name().expect("a name").to_string_lossy();
+        let repo = Self {
+            name: name.into_owned(),
+            ..Self::plain(&[])
+        };
+        let status = Command::new("cp")
+            .arg("-a")
+            .arg(folder)
+            .arg(repo.path())
+            .status()
+            .expect("cp runs");
+        assert!(status.success());
+        repo
+    }
+
     pub fn path(&self) -> PathBuf {
         self.dir.path().join(&self.name)
     }
@@ -143,6 +160,18 @@ impl Repo {
         );
     }
 
+    /// What git says, without the end of the line.
+    pub fn git_says(&self, args: &[&str]) -> String {
+        let output = Command::new("git")
+            .args(args)
+            .current_dir(self.path())
+            .output()
+            .expect("git runs");
+        assert!(output.status.success(), "git {args:?}");
+        let said = String::from_utf8_lossy(&output.stdout);
+        said.trim_end_matches('\n').to_owned()
+    }
+
     pub fn commit(&self, message: &str) {
         self.git(&["add", "-A"]);
         self.git(&["commit", "-q", "--allow-empty", "-m", message]);
@@ -164,7 +193,13 @@ impl Repo {
     }
 
     pub fn run(&self, args: &[&str]) -> Ran {
+        self.by("human:ana", args)
+    }
+
+    /// What the binary does for somebody.
+    pub fn by(&self, actor: &str, args: &[&str]) -> Ran {
         solvent(args, &self.path())
+            .env("SOLVENT_ACTOR", actor)
             .output()
             .expect("the binary runs")
             .into()

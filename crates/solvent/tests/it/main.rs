@@ -1,9 +1,16 @@
 //! The binary as a user runs it: arguments in, words and exit code out.
 
+mod accept;
+mod approval;
 mod bad_input;
 mod bad_target;
 mod debt;
 mod evidence;
+mod gate;
 mod harness;
+mod kill;
 mod loops;
+mod office;
+mod proposal;
 mod reading;
+mod remedy;
