@@ -593,3 +593,114 @@ pub(crate) fn sweep() {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::repo::Git;
+
+    fn repo() -> (tempfile::TempDir, Repo) {
+        let dir = tempfile::tempdir().expect("a folder");
+        let root = dir.path();
+        fs::write(root.join("app.py"), "flawed\n").expect("a file");
+        for args in [
+            &["init", "-q", "-b", "main"][..],
+            &["add", "-A"],
+            &[
+                "-c",
+                "user.name=Ana",
+                "-c",
+                "user.email=ana@example.org",
+                "-c",
+                "commit.gpgsign=false",
+                "commit",
+                "-q",
+                "-m",
+                "first",
+            ],
+        ] {
+            git_out(root, args.iter().copied()).expect("git runs");
+        }
+        let repo = Repo::open(root, Git::Required).expect("a repository");
+        (dir, repo)
+    }
+
+    /// Base, and the merge of a change that repairs `app.py` and adds `test_app.py`.
+    fn merge(repo: &Repo) -> (String, String) {
+        let base = repo.base().expect("a base").commit;
+        let files = [
+            ("app.py".to_owned(), b"repaired\n".to_vec()),
+            ("test_app.py".to_owned(), b"a test\n".to_vec()),
+        ];
+        let patched = repo.patched(&base, Patch::Files(&files)).expect("a patch");
+        let words = Words {
+            name: "ana",
+            message: "Repair",
+        };
+        let head = repo
+            .commit(&patched.tree, &[&base], &words)
+            .expect("a commit");
+        let merged = repo.merge_commit(&base, &head, &words).expect("a merge");
+        (base, merged)
+    }
+
+    #[test]
+    fn a_file_in_the_way_stops_the_merge_before_the_branch_moves() {
+        let (dir, repo) = repo();
+        let (base, merged) = merge(&repo);
+        fs::write(dir.path().join("test_app.py"), "mine\n").expect("a file");
+        let error = repo
+            .advance("main", &base, &merged, "c")
+            .expect_err("refused");
+        assert!(error.message.contains("test_app.py"), "{}", error.message);
+        assert_eq!(repo.tip("main"), Some(base.clone()));
+        let kept = fs::read_to_string(dir.path().join("test_app.py")).expect("kept");
+        assert_eq!(kept, "mine\n");
+        fs::remove_file(dir.path().join("test_app.py")).expect("removed");
+        repo.advance("main", &base, &merged, "c").expect("merged");
+        let app = fs::read_to_string(dir.path().join("app.py")).expect("followed");
+        assert_eq!(
+            (app.as_str(), repo.tip("main")),
+            ("repaired\n", Some(merged))
+        );
+    }
+
+    #[test]
+    fn a_branch_that_moved_meanwhile_stays_where_it_is() {
+        let (_dir, repo) = repo();
+        let (base, merged) = merge(&repo);
+        let words = Words {
+            name: "ben",
+            message: "Meanwhile",
+        };
+        let tree = repo.tree_of(&base).expect("a tree");
+        let other = repo.commit(&tree, &[&base], &words).expect("a commit");
+        git_out(&repo.root, ["update-ref", "refs/heads/main", &other]).expect("moved");
+        assert!(repo.advance("main", &base, &merged, "c").is_err());
+        assert_eq!(repo.tip("main"), Some(other));
+    }
+
+    #[test]
+    fn the_same_patch_is_the_same_commit() {
+        let (_dir, repo) = repo();
+        assert_eq!(merge(&repo), merge(&repo));
+    }
+
+    #[test]
+    fn names_are_told_as_they_are() {
+        let (_dir, repo) = repo();
+        let base = repo.base().expect("a base").commit;
+        let files = [(
+            "solvent-policy/\u{e9} \"x\".md".to_owned(),
+            b"words\n".to_vec(),
+        )];
+        let patched = repo.patched(&base, Patch::Files(&files)).expect("a patch");
+        assert_eq!(patched.files[0].path, files[0].0);
+        assert_eq!(
+            (patched.files[0].how.as_str(), patched.files[0].added),
+            ("added", 1)
+        );
+    }
+}

@@ -270,3 +270,48 @@ pub(crate) fn store_error(error: &StoreError) -> EngineError {
         _ => EngineError::unfinished(error.to_string(), "run `solvent ledger rebuild`"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepted(expires_ms: i64) -> Lifecycle {
+        Lifecycle {
+            state: "accepted".to_owned(),
+            why: "accepted by human:ben for human:ana: the host is going away".to_owned(),
+            since_ms: 1_000,
+            expires_ms: Some(expires_ms),
+            ..Lifecycle::default()
+        }
+    }
+
+    #[test]
+    fn an_acceptance_holds_until_its_last_moment_and_reopens_in_it() {
+        let mut before = accepted(5_000);
+        age(&mut before, 4_999);
+        assert_eq!(before, accepted(5_000));
+        let mut after = accepted(5_000);
+        age(&mut after, 5_000);
+        assert_eq!((after.state.as_str(), after.since_ms), ("reopened", 5_000));
+        assert!(
+            after
+                .why
+                .starts_with("the acceptance ended; it was accepted by human:ben")
+        );
+    }
+
+    #[test]
+    fn time_ends_nothing_but_acceptances() {
+        for state in ["closed", "reopened", "open"] {
+            let mut lifecycle = Lifecycle {
+                state: state.to_owned(),
+                ..accepted(5_000)
+            };
+            age(&mut lifecycle, 9_000);
+            assert_eq!(lifecycle.state, state);
+        }
+        let mut undecided = Lifecycle::default();
+        age(&mut undecided, 9_000);
+        assert_eq!(undecided.state, "open");
+    }
+}

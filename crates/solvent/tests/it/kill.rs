@@ -153,7 +153,7 @@ fn nothing_runs(office: &Office, cut: Cut) {
             return;
         }
         assert!(Instant::now() < deadline, "{cut:?}: {left:?}");
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -186,7 +186,6 @@ fn a_fix_that_was_cut_off_anywhere_ends_as_the_undisturbed_one() {
         Cut::Line("copying the source tree"),
         Cut::Line("trying the patch of"),
         Cut::Line("trying the attack on both sides"),
-        Cut::Line("trying the payload family"),
         Cut::Line("running the application's tests"),
     ] {
         assert!(
@@ -247,9 +246,7 @@ fn a_proposal_cut_off_between_its_commit_and_its_record_ends_as_the_undisturbed_
     ];
     for cut in [
         Cut::After("apply", 1),
-        Cut::Before("commit-tree", 1),
         Cut::After("commit-tree", 1),
-        Cut::Before("update-ref", 1),
         Cut::After("update-ref", 1),
     ] {
         assert!(

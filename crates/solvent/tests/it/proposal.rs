@@ -80,14 +80,6 @@ fn a_patch_does_one_thing_and_never_touches_its_judges() {
     let repaired = APP
         .replace(FLAW, REPAIRED)
         .replace("('bo', '7')", "('bo', '8')");
-    repo.write("app.py", repaired.as_bytes());
-    let change = rejected(office.propose(), "scope");
-    assert!(
-        check(&change, "scope").1.contains("database"),
-        "{:?}",
-        check(&change, "scope")
-    );
-    // What judges is told by name, whatever else the patch does.
     let judges: [(&str, &[u8]); 4] = [
         (
             "solvent-policy/governance.toml",
@@ -103,21 +95,24 @@ fn a_patch_does_one_thing_and_never_touches_its_judges() {
         ),
         ("test_app.py", b"def test_nothing():\n    pass\n"),
     ];
+    repo.write("app.py", repaired.as_bytes());
     for (path, content) in judges {
         repo.write(path, content);
-        let change = rejected(office.propose(), "scope");
-        let (_, reason) = check(&change, "scope");
-        assert!(reason.contains(path), "{path}: {reason}");
-        assert_eq!(
-            change["risk"]["class"],
-            if path.starts_with("solvent-policy") {
-                "high"
-            } else {
-                "medium"
-            },
-            "{path}"
-        );
     }
+    let change = rejected(office.propose(), "scope");
+    assert_eq!(check(&change, "attack_fails").0, "passed");
+    let checks = change["verification"]["checks"].as_array().expect("checks");
+    let scope = checks
+        .iter()
+        .find(|c| c["name"] == "scope")
+        .expect("a check");
+    let told = scope["detail"].to_string();
+    for named in judges.iter().map(|(path, _)| *path).chain(["database"]) {
+        assert!(told.contains(named), "no `{named}` in {told}");
+    }
+    let reasons = change["risk"]["reasons"].to_string();
+    assert!(reasons.contains("solvent-policy"), "{reasons}");
+    assert_eq!(office.source(), APP);
 }
 
 #[test]
