@@ -7,11 +7,14 @@ use std::time::{Duration, Instant};
 use crate::error::ChangeError;
 use crate::git::{Budget, Ended, Git, GitError, Input, stream};
 use crate::id::ObjectId;
-use crate::patch::PatchReader;
+use crate::patch::{FilePatch, Patch, PatchReader};
 use crate::patches::DIFF_TREE;
 
 /// Output of one comparison.
 const MAX_OUTPUT: u64 = 2 << 30;
+
+/// Files that are asked about again because something called them binary.
+const MAX_HIDDEN: usize = 1_000;
 
 /// Longest time for one comparison.
 const TIME: Duration = Duration::from_secs(120);
@@ -90,20 +93,27 @@ pub fn affected(root: &Path, base: &ObjectId, head: &ObjectId) -> Result<Affecte
         Err(GitError::Failed(words)) if words.is_empty() => None,
         Err(error) => return Err(error.into()),
     };
-    let mut command = git.command(DIFF_TREE);
-    command.args(["--no-relative", "--no-commit-id"]);
-    command.args([merge_base.unwrap_or(*base).hex(), head.hex()]);
-    let mut reader = PatchReader::new(|_: &[u8]| {});
-    let budget = Budget {
-        bytes: MAX_OUTPUT,
-        until: Instant::now() + TIME,
-    };
-    let end = stream(command, Input::None, budget, &mut |bytes| {
-        reader.push(bytes);
-        ControlFlow::Continue(())
-    })?;
-    if let Ended::Broken(error) = end {
-        return Err(error.into());
+    let from = merge_base.unwrap_or(*base);
+    let mut patches = compare(&git, &from, head, &[])?;
+    // Attributes of the checkout can call its code binary, which would hide the lines.
+    let hidden: Vec<Vec<u8>> = patches
+        .iter()
+        .flat_map(|patch| &patch.files)
+        .filter(|file| file.binary)
+        .flat_map(|file| [&file.new, &file.old].into_iter().flatten().cloned())
+        .filter(|path| crate::code::is_code(&String::from_utf8_lossy(path)))
+        .collect();
+    if (1..=MAX_HIDDEN).contains(&hidden.len()) {
+        let shown = compare(&git, &from, head, &hidden)?;
+        let shown: Vec<FilePatch> = shown.into_iter().flat_map(|patch| patch.files).collect();
+        for file in patches.iter_mut().flat_map(|patch| &mut patch.files) {
+            let same = |other: &&FilePatch| other.old == file.old && other.new == file.new;
+            if file.binary
+                && let Some(text) = shown.iter().find(same)
+            {
+                *file = text.clone();
+            }
+        }
     }
     let mut affected = Affected {
         base: *base,
@@ -112,7 +122,7 @@ pub fn affected(root: &Path, base: &ObjectId, head: &ObjectId) -> Result<Affecte
         files: Vec::new(),
         cut: false,
     };
-    for patch in reader.finish() {
+    for patch in patches {
         affected.cut |= patch.cut;
         for file in patch.files {
             let text = |path: Option<Vec<u8>>| {
@@ -146,6 +156,43 @@ pub fn affected(root: &Path, base: &ObjectId, head: &ObjectId) -> Result<Affecte
         path(a).cmp(&path(b)).then_with(|| a.cmp(b))
     });
     Ok(affected)
+}
+
+/// Compares two commits; with `text`, only these paths, and them as text whatever attributes say.
+fn compare(
+    git: &Git,
+    from: &ObjectId,
+    to: &ObjectId,
+    text: &[Vec<u8>],
+) -> Result<Vec<Patch>, ChangeError> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let mut command = git.command_on_objects(DIFF_TREE);
+    command.args(["--no-relative", "--no-commit-id"]);
+    if !text.is_empty() {
+        command.arg("--text").env("GIT_LITERAL_PATHSPECS", "1");
+    }
+    command.args([from.hex(), to.hex()]).arg("--");
+    // From the top, wherever the root is: `--` alone would be the folder it was asked in.
+    let top = git.text(["rev-parse", "--show-cdup"])?;
+    let top = top.trim_end_matches('\n');
+    for path in text {
+        let mut from_here = top.as_bytes().to_vec();
+        from_here.extend_from_slice(path);
+        command.arg(std::ffi::OsStr::from_bytes(&from_here));
+    }
+    let mut reader = PatchReader::new(|_: &[u8]| {});
+    let budget = Budget {
+        bytes: MAX_OUTPUT,
+        until: Instant::now() + TIME,
+    };
+    let end = stream(command, Input::None, budget, &mut |bytes| {
+        reader.push(bytes);
+        ControlFlow::Continue(())
+    })?;
+    match end {
+        Ended::Whole | Ended::Stopped => Ok(reader.finish()),
+        Ended::Broken(error) => Err(error.into()),
+    }
 }
 
 /// What a path judges. Case is not looked at: some file systems do not.

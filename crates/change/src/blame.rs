@@ -216,7 +216,9 @@ fn one(
     use std::os::unix::ffi::OsStrExt as _;
     // `-M` finds lines that moved inside the file. Without `--no-textconv` blame runs the converter that
     // the repository's attributes and configuration name.
-    let mut command = git.command(["blame", "--no-textconv", "--porcelain", "-w", "-M"]);
+    let mut command = git.command_on_objects(["blame", "--no-textconv", "--porcelain", "-w", "-M"]);
+    // The configuration may name any file, which need not be there.
+    command.arg("--no-ignore-revs-file");
     let mut input = Input::None;
     if !ignored.is_empty() {
         command.arg("--ignore-revs-file=/dev/stdin");

@@ -7,9 +7,6 @@
 /// half as many from its end, where trailers are.
 pub const MAX_MESSAGE: usize = 64 << 10;
 
-/// Trailers of one commit that are looked at. A squash of two hundred commits has a few hundred.
-const MAX_TRAILERS: usize = 4_096;
-
 /// Author or committer. Stays inside this crate: what leaves it speaks of classes, never of persons.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Person {
@@ -99,9 +96,6 @@ pub(crate) fn trailers(message: &str) -> Vec<(String, &str)> {
         let value = value.trim();
         if plain && spaced && !value.is_empty() {
             found.push((key.trim_end().to_ascii_lowercase(), value));
-            if found.len() == MAX_TRAILERS {
-                break;
-            }
         }
     }
     found

@@ -42,9 +42,9 @@ const FIXED: &[(&str, &str)] = &[
     ("core.commitGraph", "false"),
     // A folder that is laid out as a bare repository inside the tree, with a configuration of its own.
     ("safe.bareRepository", "explicit"),
-    // A file outside the repository whose lines would end up in messages, or a pipe.
-    ("blame.ignoreRevsFile", ""),
     ("core.quotePath", "false"),
+    // Words on standard error where silence means "there is none".
+    ("advice.graftFileDeprecated", "false"),
 ];
 
 /// Variables that keep their value: where the operator's own configuration is and what it may hold.
@@ -148,7 +148,7 @@ impl Git {
         &self.root
     }
 
-    /// A call that only reads objects, references and configuration.
+    /// A call that reads references, configuration, the index and single objects.
     pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new("git");
         command.arg("-C").arg(&self.root).args([
@@ -161,6 +161,19 @@ impl Git {
         }
         command.args(args);
         clean(&mut command);
+        command
+    }
+
+    /// A call that compares objects with each other. Git would take a file of the checkout in place of an
+    /// object when the index says that they are the same, and convert it by the checkout's own filters:
+    /// here it sees an empty index.
+    pub fn command_on_objects<S: AsRef<OsStr>>(
+        &self,
+        args: impl IntoIterator<Item = S>,
+    ) -> Command {
+        let mut command = self.command(args);
+        // A file that is not there is an empty index. Nobody but the machine's owner can make one there.
+        command.env("GIT_INDEX_FILE", "/dev/solvent-no-index");
         command
     }
 

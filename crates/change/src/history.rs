@@ -30,6 +30,9 @@ const MAX_COMMIT: u64 = 16 << 20;
 /// Bytes of the list of a shallow clone's ends.
 const MAX_SHALLOW: u64 = 64 << 20;
 
+/// Part of the time that commits and their patches may take.
+const PATCHES_SHARE: f64 = 0.7;
+
 /// What a reading may take, and when it is.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -141,6 +144,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) metas: HashMap<u32, Meta>,
     pub(crate) ends: Vec<ObjectId>,
     pub(crate) now: Timestamp,
+    /// Commits and patches are read until here, so that time is left for the files of HEAD.
+    pub(crate) patches_until: Instant,
     pub(crate) until: Instant,
 }
 
@@ -151,7 +156,8 @@ pub(crate) struct Reading<'a> {
 /// When git is not there or HEAD's commits cannot be listed. An empty repository is an empty history.
 pub fn history(root: &Path, limits: &Limits) -> Result<History, ChangeError> {
     let git = Git::at(root);
-    let until = Instant::now() + limits.time;
+    let started = Instant::now();
+    let until = started + limits.time;
     let last = Month::of(limits.now);
     let back = i32::try_from(limits.months).unwrap_or(1_200).min(1_200);
     let months: Vec<Month> = (0..=back).map(|n| last.plus(n - back)).collect();
@@ -190,6 +196,7 @@ pub fn history(root: &Path, limits: &Limits) -> Result<History, ChangeError> {
         metas: HashMap::new(),
         ends,
         now: limits.now,
+        patches_until: started + limits.time.mul_f64(PATCHES_SHARE),
         until,
     };
     reading.fill(&mut history, limits)?;
@@ -278,8 +285,14 @@ fn doubtful(git: &Git, gaps: &mut Vec<Gap>) {
             "they are not followed: the commits themselves are read",
         ));
     }
-    let grafts = git.text(["rev-parse", "--git-path", "info/grafts"]);
-    if grafts.is_ok_and(|path| git.root().join(path.trim_end_matches('\n')).exists()) {
+    // Asked for by its own name git answers with the empty file that every call is given instead.
+    let grafts = git.text(["rev-parse", "--git-common-dir"]);
+    let grafts = grafts.map(|path| {
+        git.root()
+            .join(path.trim_end_matches('\n'))
+            .join("info/grafts")
+    });
+    if grafts.is_ok_and(|path| path.symlink_metadata().is_ok()) {
         gaps.push(Gap::new(
             "grafted parents (`info/grafts`)",
             "they are not followed: the commits themselves are read",
@@ -410,7 +423,7 @@ impl Reading<'_> {
         }
         let (mut missing, mut large, mut late) = (0_u64, 0_u64, 0_u64);
         for node in wanted {
-            if Instant::now() >= self.until {
+            if Instant::now() >= self.patches_until {
                 late += 1;
                 continue;
             }
@@ -472,7 +485,7 @@ impl Reading<'_> {
         }
         // An end of a shallow clone compares with nothing: all of its files would look new.
         all.retain(|c| !self.ends.contains(&c.commit));
-        let shown = patches::compare(self.git, &all, self.until);
+        let shown = patches::compare(self.git, &all, self.patches_until);
         (all, shown)
     }
 
@@ -640,7 +653,7 @@ fn meta(raw: RawCommit, note: Option<LineNote>) -> Meta {
 
 /// Paths that a commit touched, without reading any file; `None` when even that fails.
 fn touched(git: &Git, commit: &ObjectId, parent: Option<&ObjectId>) -> Option<Vec<Vec<u8>>> {
-    let mut command = git.command([
+    let mut command = git.command_on_objects([
         "diff-tree",
         "-r",
         "-z",

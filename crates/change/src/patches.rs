@@ -118,8 +118,17 @@ fn run(git: &Git, all: &[Comparison], until: Instant) -> (Vec<Shown>, Result<End
         }
         input.push(b'\n');
     }
-    let mut command = git.command(DIFF_TREE);
-    command.args(["--stdin", "--always", "--root", "-w", "--relative", "--"]);
+    let mut command = git.command_on_objects(DIFF_TREE);
+    // Attributes of the checkout could call its code binary and hide it: all of it is text.
+    command.args([
+        "--text",
+        "--stdin",
+        "--always",
+        "--root",
+        "-w",
+        "--relative",
+        "--",
+    ]);
     command.args(crate::code::pathspecs());
     let suppressions = Suppressions::builtin();
     // Two commits are open at a time: the one being read, whose lines are counted here, and none other.

@@ -131,7 +131,7 @@ fn dirty(root: &Path, state_folder: &str, depth: usize) -> Result<bool, GitError
     if changed || depth == MAX_DEPTH {
         return Ok(changed);
     }
-    let listed = git.output(["ls-files", "-z", "--stage"])?;
+    let listed = git.output(["ls-files", "-z", "--stage", "--", "."])?;
     let modules = listed
         .split(|b| *b == 0)
         .filter(|entry| entry.starts_with(b"160000 "))

@@ -12,7 +12,7 @@ use solvent_base::Digest;
 use solvent_protocol::remediation::{ChangedFile, MAX_PATCH_BYTES};
 
 use crate::error::EngineError;
-use crate::repo::{Repo, git, git_bytes, git_out, run_git};
+use crate::repo::{Repo, git, git_bytes, git_on_files, git_out, run_git};
 
 /// Commits of changes are kept below this name, so that git keeps them.
 const REFS: &str = "refs/solvent/changes";
@@ -368,7 +368,7 @@ impl Repo {
                 .env(format!("GIT_{who}_DATE"), &date);
         }
         command.args(["-m", words.message]);
-        run_git(&mut command)
+        run_git(command)
             .map(|out| String::from_utf8_lossy(&out).trim().to_owned())
             .map_err(|e| failed("make a commit", e))
     }
@@ -444,7 +444,7 @@ impl Repo {
     /// Brings the checkout of a branch that was moved from `base` to `merged` after it. What is there
     /// already is left as it is, so it may be run again.
     pub fn follow(&self, base: &str, merged: &str) -> Result<(), EngineError> {
-        git_out(&self.refreshed()?, ["read-tree", "-m", "-u", base, merged])
+        git_on_files(&self.refreshed()?, ["read-tree", "-m", "-u", base, merged])
             .map(drop)
             .map_err(|e| failed("bring the checkout up to the merge", e))
     }
@@ -452,7 +452,7 @@ impl Repo {
     /// Whether the checkout could follow a move from `base` to `merged`, so that the branch moves with it or
     /// not at all.
     fn may_follow(&self, base: &str, merged: &str) -> Result<(), EngineError> {
-        git_out(
+        git_on_files(
             &self.refreshed()?,
             ["read-tree", "-m", "-u", "-n", base, merged],
         )
@@ -472,7 +472,7 @@ impl Repo {
             .map_err(|e| failed("find the checkout", e))?;
         let top = PathBuf::from(top.trim_end_matches('\n'));
         // It fails over files that did change; whether those stand in the way is for the caller's command.
-        let _ = git_out(&top, ["update-index", "-q", "--refresh"]);
+        let _ = git_on_files(&top, ["update-index", "-q", "--refresh"]);
         Ok(top)
     }
 
@@ -489,7 +489,7 @@ impl Repo {
     }
 
     fn changed_files(&self) -> Result<bool, EngineError> {
-        git_out(
+        git_on_files(
             &self.root,
             ["status", "--porcelain", "--untracked-files=no"],
         )
@@ -532,7 +532,7 @@ impl Index {
         command.env("GIT_INDEX_FILE", &self.file);
         let wrong = |e: String| failed("lay the patch upon the base", e);
         let Some(input) = input else {
-            return run_git(&mut command)
+            return run_git(command)
                 .map(|out| String::from_utf8_lossy(&out).into_owned())
                 .map_err(wrong);
         };

@@ -44,6 +44,8 @@ pub struct DebtRequest {
 
 /// What earlier commands recorded about this repository.
 pub(crate) struct Known {
+    /// When it was asked, in milliseconds since 1970: acceptances end by the clock.
+    pub asked_ms: i64,
     /// Findings of every scan so far, by fingerprint.
     pub states: BTreeMap<String, FindingState>,
     /// Digest of the tree that was attacked last.
@@ -175,6 +177,7 @@ fn known(engine: &mut Engine) -> Result<Known, EngineError> {
     let list = engine.store.findings(&filter).map_err(failed)?;
     let prove = engine.store.latest_prove(Some(&name)).map_err(failed)?;
     Ok(Known {
+        asked_ms: engine.host.now().0,
         states: list
             .findings
             .into_iter()

@@ -274,7 +274,11 @@ impl Bench<'_> {
         let mut out = Vec::new();
         for patch in proposal.patches.into_iter().take(MAX_CANDIDATES) {
             let mut contents = Vec::new();
-            for edit in &patch.files {
+            let test = self
+                .findings
+                .iter()
+                .find_map(|finding| solvent_fix::regression_test(finding, &patch, &sources));
+            for edit in patch.files.iter().chain(&test) {
                 let old = self.tree.text(&edit.path).unwrap_or_default();
                 let new = edit.apply(&old).map_err(|why| {
                     EngineError::unfinished(

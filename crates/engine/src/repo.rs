@@ -1,12 +1,13 @@
 //! The tree that is looked at: finding its root, its revision, and copies of it without its secrets.
 //!
-//! Git is the command line program, run without hooks, monitors, pagers or prompts, because a checkout
-//! under test is hostile input.
+//! Git is run by `solvent-change`, which keeps a hostile checkout from running anything.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+
+use solvent_change::git::{Git as Program, output};
 
 use crate::error::EngineError;
 
@@ -83,22 +84,7 @@ impl Repo {
                 "commit something first, or add `--no-git` to take the files as they are",
             ));
         }
-        let status = git_out(
-            &root,
-            [
-                "status",
-                "--porcelain",
-                "--untracked-files=normal",
-                "--",
-                ".",
-            ],
-        )
-        .unwrap_or_default();
-        let dirty = status.lines().any(|line| {
-            !line
-                .get(3..)
-                .is_some_and(|p| p.trim_matches('"').starts_with(STATE_FOLDER))
-        });
+        let dirty = solvent_change::is_dirty(&root, STATE_FOLDER).unwrap_or(false);
         Ok(Self {
             root,
             revision,
@@ -163,18 +149,24 @@ impl Repo {
             )
         };
         fs::create_dir_all(into).map_err(|e| failed(e.to_string()))?;
-        let result = run_git(git(&self.root, ["read-tree", object]).env("GIT_INDEX_FILE", &index))
-            .and_then(|_| {
-                run_git(
-                    git(&self.root, ["checkout-index", "--all", "--quiet"])
-                        .arg({
-                            let mut arg = std::ffi::OsString::from("--prefix=");
-                            arg.push(&prefix);
-                            arg
-                        })
-                        .env("GIT_INDEX_FILE", &index),
-                )
-            });
+        let program = Program::at(&self.root);
+        let run = |args: &[&OsStr]| -> Result<Vec<u8>, String> {
+            let mut command = program
+                .command_on_files(args)
+                .map_err(|error| error.to_string())?;
+            command.env("GIT_INDEX_FILE", &index);
+            output(command).map_err(|error| error.to_string())
+        };
+        let mut into_prefix = OsString::from("--prefix=");
+        into_prefix.push(&prefix);
+        let result = run(&["read-tree".as_ref(), object.as_ref()]).and_then(|_| {
+            run(&[
+                "checkout-index".as_ref(),
+                "--all".as_ref(),
+                "--quiet".as_ref(),
+                &into_prefix,
+            ])
+        });
         let _ = fs::remove_file(&index);
         result.map_err(failed)?;
         let prefix = git_out(&self.root, ["rev-parse", "--show-prefix"]).unwrap_or_default();
@@ -189,52 +181,36 @@ impl Repo {
     }
 }
 
+/// A call of git that reads references, configuration, the index and objects, or writes them.
 pub(crate) fn git<'a>(root: &Path, args: impl IntoIterator<Item = &'a str>) -> Command {
-    let mut command = Command::new("git");
-    command
-        .arg("-C")
-        .arg(root)
-        .args([
-            "--no-pager",
-            "--no-optional-locks",
-            "-c",
-            "core.fsmonitor=false",
-            "-c",
-            "core.hooksPath=/dev/null",
-        ])
-        .args(args)
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .env("LC_ALL", "C")
-        .env_remove("GIT_DIR")
-        .env_remove("GIT_WORK_TREE")
-        .env_remove("GIT_INDEX_FILE")
-        .stdin(Stdio::null());
-    command
+    Program::at(root).command(args)
 }
 
-pub(crate) fn run_git(command: &mut Command) -> Result<Vec<u8>, String> {
-    let output = command.output().map_err(|e| {
-        if e.kind() == std::io::ErrorKind::NotFound {
-            "git is not installed".to_owned()
-        } else {
-            format!("cannot start git: {e}")
-        }
-    })?;
-    if output.status.success() {
-        Ok(output.stdout)
-    } else {
-        Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
-    }
+pub(crate) fn run_git(command: Command) -> Result<Vec<u8>, String> {
+    output(command).map_err(|error| error.to_string())
 }
 
 pub(crate) fn git_bytes<'a>(
     root: &Path,
     args: impl IntoIterator<Item = &'a str>,
 ) -> Result<Vec<u8>, String> {
-    run_git(&mut git(root, args))
+    run_git(git(root, args))
+}
+
+/// A call that reads or writes files of the checkout; none of the checkout's own filters runs.
+pub(crate) fn git_on_files<'a>(
+    root: &Path,
+    args: impl IntoIterator<Item = &'a str>,
+) -> Result<String, String> {
+    let command = Program::at(root)
+        .command_on_files(args)
+        .map_err(|error| error.to_string())?;
+    run_git(command).map(|out| String::from_utf8_lossy(&out).into_owned())
 }
 
 /// Standard output of a git command as text, or its error text.
 pub fn git_out<'a>(root: &Path, args: impl IntoIterator<Item = &'a str>) -> Result<String, String> {
-    git_bytes(root, args).map(|out| String::from_utf8_lossy(&out).into_owned())
+    solvent_change::git::Git::at(root)
+        .text(args)
+        .map_err(|error| error.to_string())
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use solvent_base::{FilePath, Interner};
 use solvent_finding::{Finding, Verdict};
-use solvent_fix::{Sources, propose, root_causes};
+use solvent_fix::{Sources, propose, regression_test, root_causes};
 use solvent_models::ModelSet;
 
 fn walk(below: &Path, out: &mut Vec<PathBuf>) {
@@ -29,7 +29,7 @@ fn main() {
     let mut args = std::env::args().skip(1);
     let root = PathBuf::from(args.next().unwrap_or_else(|| ".".to_owned()));
     // Where to write the files with every first patch, to compile and run them.
-    let write = args.next().map(PathBuf::from);
+    let write = args.next().filter(|a| a != "--all").map(PathBuf::from);
     let mut files = Vec::new();
     walk(&root, &mut files);
     let mut paths: Vec<FilePath> = files
@@ -108,6 +108,19 @@ fn main() {
             }
             for note in &patch.notes {
                 println!("   note: {note}");
+            }
+            if at == 0
+                && let Some(test) = regression_test(cause.findings[0], patch, &sources)
+            {
+                let before = text(&test.path).unwrap_or_default();
+                println!("{}", test.diff(&before));
+                if let Some(folder) = &write {
+                    let after = test.apply(&before).unwrap_or_default();
+                    let name = format!("{causes}-test-{}", test.path.file_name());
+                    if let Err(error) = std::fs::write(folder.join(name), after) {
+                        println!("   not written: {error}");
+                    }
+                }
             }
         }
         for why in &proposal.refused {

@@ -15,6 +15,7 @@ mod imports;
 mod path;
 mod pieces;
 mod python;
+mod regress;
 mod scope;
 mod shell;
 mod source;
@@ -26,6 +27,7 @@ use solvent_base::FilePath;
 
 pub use cause::{RootCause, root_causes};
 pub use edit::{Base, Edit, FileEdit, Misfit};
+pub use regress::regression_test;
 pub use source::Sources;
 
 use source::World;

@@ -77,26 +77,25 @@ fn collect<'f>(block: &'f [Stmt], name: &str, levels: &mut Vec<Level<'f>>, out: 
                 });
             }
             StmtKind::For { target, .. } if mentions(target, name) => add(How::Other),
-            StmtKind::With { items, .. } => {
+            StmtKind::With { items, .. }
                 if items
                     .iter()
                     .filter_map(|(_, t)| t.as_ref())
-                    .any(|t| mentions(t, name))
-                {
-                    add(How::Other);
-                }
+                    .any(|t| mentions(t, name)) =>
+            {
+                add(How::Other);
             }
-            StmtKind::Try { handlers, .. } => {
-                if handlers.iter().any(|h| h.name.as_deref() == Some(name)) {
-                    add(How::Other);
-                }
+            StmtKind::Try { handlers, .. }
+                if handlers.iter().any(|h| h.name.as_deref() == Some(name)) =>
+            {
+                add(How::Other);
             }
             StmtKind::Function(f) if f.name == name => add(How::Other),
             StmtKind::Class { name: n, .. } if n == name => add(How::Other),
-            StmtKind::Import(names) | StmtKind::ImportFrom { names, .. } => {
-                if names.iter().any(|a| a.bound() == name) {
-                    add(How::Other);
-                }
+            StmtKind::Import(names) | StmtKind::ImportFrom { names, .. }
+                if names.iter().any(|a| a.bound() == name) =>
+            {
+                add(How::Other);
             }
             _ => {}
         }

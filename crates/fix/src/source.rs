@@ -236,6 +236,13 @@ pub(crate) fn contains(outer: Span, inner: Span) -> bool {
     outer.start <= inner.start && inner.end <= outer.end
 }
 
+/// Where a function is defined.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Owner {
+    Class,
+    Module,
+}
+
 /// A statement among its neighbours.
 #[derive(Clone, Copy)]
 pub(crate) struct Level<'f> {
@@ -281,6 +288,14 @@ impl<'f> Site<'f> {
                 _ => None,
             }
         })
+    }
+
+    /// Whether the function at this level is a method.
+    pub fn owner(&self, level: usize) -> Owner {
+        match level.checked_sub(1).and_then(|l| self.levels.get(l)) {
+            Some(l) if matches!(l.block[l.index].kind, StmtKind::Class { .. }) => Owner::Class,
+            _ => Owner::Module,
+        }
     }
 
     /// Statements of the scope that the target is in.

@@ -48,7 +48,9 @@ pub const FOLDER: &str = "solvent-policy/";
 pub const MAX_PEOPLE: usize = 2_000;
 /// Most keys of one person.
 pub const MAX_KEYS: usize = 16;
-/// Largest `people.toml` or `governance.toml` in bytes.
+/// Most files in the folder.
+pub const MAX_FOLDER_FILES: usize = 128;
+/// Largest `people.toml` or `governance.toml` in bytes; no other file is larger either.
 pub const MAX_TOML_BYTES: usize = 1 << 20;
 /// Longest life of an approval in days.
 pub const MAX_APPROVAL_DAYS: i64 = 90;
@@ -194,31 +196,48 @@ impl Governance {
     }
 
     /// Reads the policy folder as it is at `base`, the full id of a commit on the protected branch:
-    /// names (`solvent-policy/people.toml`) and texts. All of it is in force, or nothing: every
+    /// names from the repository's root (`solvent-policy/people.toml`) and texts. All of it is in force, or nothing: every
     /// complaint names its file and line.
     pub fn read(base: &str, files: &[(String, String)]) -> Result<Self, Vec<PolicyProblem>> {
         let mut problems = Vec::new();
         let mut rules = Vec::new();
         let (mut people_text, mut settings_text) = (None, None);
+        if files.len() > MAX_FOLDER_FILES {
+            return Err(vec![PolicyProblem {
+                file: FOLDER.to_owned(),
+                message: format!("more than {MAX_FOLDER_FILES} files"),
+            }]);
+        }
+        let mut names = BTreeSet::new();
         for (name, text) in files {
-            let short = name.strip_prefix(FOLDER).unwrap_or(name);
-            match short {
-                "people.toml" => people_text = Some((name, text)),
-                "governance.toml" => settings_text = Some((name, text)),
-                _ if short.ends_with(".cedar") && !short.contains('/') => {
-                    rules.push((short.to_owned(), text.clone()));
-                }
-                _ if short.ends_with(".md") => {}
-                _ => problems.push(PolicyProblem {
+            let mut complain = |message: String| {
+                problems.push(PolicyProblem {
                     file: name.clone(),
-                    message: format!(
-                        "unknown file{}",
-                        hint(
-                            short,
-                            &["people.toml", "governance.toml", "*.cedar", "README.md"]
-                        )
-                    ),
-                }),
+                    message,
+                });
+            };
+            if !names.insert(name) {
+                complain("the file is given twice".to_owned());
+            }
+            if text.len() > MAX_TOML_BYTES {
+                complain(format!("the file is larger than {MAX_TOML_BYTES} bytes"));
+                continue;
+            }
+            match name.strip_prefix(FOLDER) {
+                Some("people.toml") => people_text = Some((name, text)),
+                Some("governance.toml") => settings_text = Some((name, text)),
+                Some(rule) if rule.ends_with(".cedar") && !rule.contains('/') => {
+                    rules.push((rule.to_owned(), text.clone()));
+                }
+                Some(words) if words.ends_with(".md") => {}
+                Some(other) => complain(format!(
+                    "unknown file{}",
+                    hint(
+                        other,
+                        &["people.toml", "governance.toml", "*.cedar", "README.md"]
+                    )
+                )),
+                None => complain(format!("the file is not in `{FOLDER}`")),
             }
         }
         let policy = match Policy::with_operator(&rules) {
@@ -377,18 +396,11 @@ fn with_table(
     read: impl FnOnce(&DeTable<'_>, &Source<'_>),
 ) {
     let file = Source::new(name, text);
-    if text.len() > MAX_TOML_BYTES {
-        file.complain(
-            0..0,
-            format!("the file is larger than {MAX_TOML_BYTES} bytes"),
-        );
-    } else {
-        match DeTable::parse(text) {
-            Ok(table) => read(table.get_ref(), &file),
-            Err(error) => {
-                let message = error.message().to_lowercase().replace('\n', ", ");
-                file.complain(error.span().unwrap_or(0..0), message);
-            }
+    match DeTable::parse(text) {
+        Ok(table) => read(table.get_ref(), &file),
+        Err(error) => {
+            let message = error.message().to_lowercase().replace('\n', ", ");
+            file.complain(error.span().unwrap_or(0..0), message);
         }
     }
     problems.extend(file.into_problems().into_iter().map(|found| PolicyProblem {

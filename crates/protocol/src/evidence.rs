@@ -204,6 +204,8 @@ pub struct Section {
     /// The question, as a heading.
     pub title: String,
     pub answer: Answer,
+    /// The answer in the product's words: `reachable`, `proven`, `2 approvals`.
+    pub word: String,
     /// One or two sentences.
     pub lead: String,
     pub facts: Vec<Fact>,

@@ -6,7 +6,7 @@
 //! (three fresh instances, by a verifier that shares no state with the search).
 //!
 //! A patch is verified by [`gauntlet`]: `family` (the whole payload family, with `variation`), `behaviour`
-//! (`harvest` looks around, `script` runs and compares), `suite` and [`junit`] (the application's tests), `scope`
+//! (`harmless` and `harvest` look around, `script` runs and compares), `suite` and [`junit`] (the application's tests), `scope`
 //! (what is touched).
 //!
 //! ```text
@@ -22,6 +22,7 @@
 //! - *no echo*: nothing that was in a request is evidence;
 //! - *three of three*: `proven` needs the effect in each of three fresh instances.
 
+mod aim;
 mod behaviour;
 pub mod body;
 pub mod campaign;
@@ -29,6 +30,7 @@ mod case;
 mod exec;
 mod family;
 pub mod gauntlet;
+mod harmless;
 mod harvest;
 mod html;
 pub mod http;

@@ -182,11 +182,12 @@ pub(crate) fn sql(seen: Option<SqlContext>) -> Vec<Payload> {
             let mut condition = Payload::new(format!(
                 "{{{{token}}}}{quote} OR {{{{number}}}}<>{SCALAR} OR {quote}"
             ));
-            condition.core = Some(format!(" OR {{{{number}}}}<>{SCALAR} OR "));
+            // Programs take white space off the ends, so none of it is part of what must arrive.
+            condition.core = Some(format!("OR {{{{number}}}}<>{SCALAR} OR"));
             let mut comment = Payload::new(format!(
                 "{{{{token}}}}{quote} OR {{{{number}}}}<>{SCALAR}-- "
             ));
-            comment.core = Some(format!(" OR {{{{number}}}}<>{SCALAR}-- "));
+            comment.core = Some(format!("OR {{{{number}}}}<>{SCALAR}--"));
             let mut escaped = Payload::new(format!(
                 "{{{{token}}}}\\{quote} OR {{{{number}}}}<>{SCALAR}-- "
             ));

@@ -76,16 +76,27 @@ pub(crate) fn sql() -> Vec<Payload> {
             ),
             left.into(),
         );
-        // Quotes doubled by hand before a backslash, and a quote that stands at the very beginning or end.
-        let condition = " OR {{number}}<>abs({{number}})-- ";
+        // Quotes escaped by a backslash, which SQLite does not know, and a condition without a keyword that
+        // lists forbid first. White space at the ends may be taken off, so the core has none.
+        let condition = " OR {{number}}<>abs({{number}})--";
+        let core = condition.trim();
+        add(format!("{{{{token}}}}{quote}{condition}"), core.into());
+        add(format!("{{{{token}}}}\\{quote}{condition}"), core.into());
+        let tight = "<>abs({{number}})--";
+        add(format!("{{{{token}}}}{quote}{tight}"), tight.into());
+        // The first quote alone is doubled.
         add(
-            format!("{{{{token}}}}\\{quote}{condition}"),
-            condition.into(),
+            format!("{{{{token}}}}{quote}{quote}{plain}{quote}{quote}"),
+            plain.into(),
+        );
+        add(
+            format!("{{{{token}}}}{quote}{quote}{plain}{quote}"),
+            plain.into(),
         );
         let other = if quote == '\'' { '"' } else { '\'' };
         add(
             format!("{{{{token}}}}{other}{quote}{condition}"),
-            condition.into(),
+            core.into(),
         );
         add(
             format!("{{{{token}}}}{quote}{quote}{quote}{plain}{quote}{quote}{quote}"),

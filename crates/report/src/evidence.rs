@@ -31,8 +31,8 @@ const FIRST: [&str; 13] = [
     "replay",
     "approval counted",
     "branch",
-    "revision",
-    "file",
+    "replayed on revision",
+    "changed file",
     "input",
     "rejected by",
     "risk owner",
@@ -58,7 +58,7 @@ pub fn page(evidence: &Evidence, patch: Option<&str>) -> String {
         "<header>\n<div class=\"brand\"><b>Solvent evidence</b><span>{} UTC</span></div>\n<h1>{}</h1>\n\
          <p class=\"lead\">{}.</p>\n<dl class=\"facts\">\n",
         words::time(evidence.made_ms),
-        text(&about.title),
+        sentence(&about.title),
         capital(&text(&about.standing)),
     );
     for (label, value) in [
@@ -112,23 +112,25 @@ fn capital(words: &str) -> String {
     }
 }
 
-fn answer_word(answer: Answer) -> (&'static str, &'static str) {
-    match answer {
-        Answer::Yes => ("yes", "yes"),
-        Answer::No => ("no", "no"),
-        Answer::Unmeasured => ("unknown", "not known"),
-    }
+/// What is not known must not look like an answer.
+fn badge(part: &Section) -> String {
+    let class = match part.answer {
+        Answer::Yes => "yes",
+        Answer::No => "no",
+        Answer::Unmeasured => "unknown",
+    };
+    format!("<span class=\"answer {class}\">{}</span>", text(&part.word))
 }
 
 /// The questions with their answers, as a table of contents.
 fn answers(out: &mut String, evidence: &Evidence) {
     out.push_str("<table class=\"answers\">\n<caption>In short</caption>\n<tbody>\n");
     for (i, part) in evidence.sections.iter().enumerate() {
-        let (class, word) = answer_word(part.answer);
         let _ = writeln!(
             out,
-            "<tr><th scope=\"row\"><a href=\"#s{i}\">{}</a></th><td><span class=\"answer {class}\">{word}</span></td><td>{}</td></tr>",
+            "<tr><th scope=\"row\"><a href=\"#s{i}\">{}</a></th><td>{}</td><td>{}</td></tr>",
             text(&part.title),
+            badge(part),
             sentence(&part.lead),
         );
     }
@@ -150,11 +152,11 @@ fn check(out: &mut String) {
 
 /// Sections of one kind may repeat, so they are linked by place.
 fn section(out: &mut String, place: usize, part: &Section) {
-    let (class, word) = answer_word(part.answer);
     let _ = write!(
         out,
-        "<section>\n<h2 id=\"s{place}\">{} <span class=\"answer {class}\">{word}</span></h2>\n<p>{}</p>\n",
+        "<section>\n<h2 id=\"s{place}\">{} {}</h2>\n<p>{}</p>\n",
         text(&part.title),
+        badge(part),
         sentence(&part.lead),
     );
     if !part.facts.is_empty() {
@@ -178,7 +180,7 @@ fn section(out: &mut String, place: usize, part: &Section) {
 fn row(out: &mut String, fact: &Fact) {
     let shown = match &fact.value {
         Value::String(value) if value.contains('\n') => format!("<pre>{}</pre>", lines(value)),
-        Value::String(value) => text(value),
+        Value::String(value) => sentence(value),
         other => text(&other.to_string()),
     };
     let (href, words) = match &fact.at {

@@ -120,7 +120,13 @@ fn full(
             _ => return Err(unexpected()),
         }
     } else {
-        engine.submit(actor, &Command::Scan, progress)?;
+        // Nothing is reachable now, which measures every entry point without an attack.
+        let request = ProveRequest {
+            attack: Attack::Findings(Vec::new()),
+            max_requests: 2_000,
+            max_seconds: 600,
+        };
+        engine.submit(actor, &Command::Prove(request), progress)?;
         None
     };
     let pages = pages(engine, args, actor, repo, &closed, progress)?;
@@ -223,6 +229,19 @@ fn pages(
 fn look(repo: &Path, pages: &Pages, closed: &[Closed]) -> String {
     let at = repo.display();
     let mut parts = vec![("Look at it", vec![pages.report.clone(), pages.debt.clone()])];
+    if let Some(folder) = pages.evidence.first() {
+        parts.push((
+            "What an auditor gets, to read and to check offline",
+            vec![
+                format!("{folder}/index.html"),
+                format!("python3 {folder}/check.py {folder} --key KEY"),
+            ],
+        ));
+        parts.push((
+            "KEY, which is kept elsewhere",
+            vec![format!("ledger head {at}")],
+        ));
+    }
     if let Some(one) = closed.first() {
         parts.push((
             "One change, as an approver saw it",
@@ -246,7 +265,7 @@ fn next(parts: &[(&str, Vec<String>)]) -> String {
     let solvent = std::env::args()
         .next()
         .unwrap_or_else(|| "solvent".to_owned());
-    let ours = ["review ", "replay ", "log ", "debt ", "prove "];
+    let ours = ["review ", "replay ", "log ", "ledger ", "debt ", "prove "];
     let mut out = String::new();
     for (title, lines) in parts {
         out.push_str(&format!("\n{title}\n"));

@@ -13,7 +13,9 @@ use solvent_import::join::{self, Anchor, How, Joined, Spot};
 use solvent_import::{Candidate, Ended, Layout, Run, layout, weakness};
 use solvent_models::ModelSet;
 use solvent_protocol::debt::{DebtFinding, DebtProof, DebtState, ImportRun, Measured, ToolReport};
-use solvent_protocol::view::{FindingView, Place, ReasonView, Unmeasured, VerdictView};
+use solvent_protocol::view::{
+    FindingState, FindingView, Place, ReasonView, Unmeasured, VerdictView,
+};
 
 use super::Known;
 use super::reports::Reported;
@@ -270,7 +272,7 @@ fn own(view: &FindingView, known: &Known, scan: &Scan) -> DebtFinding {
     let state = known.states.get(&view.fingerprint);
     DebtFinding {
         proof: proof(state.and_then(|s| s.proof.as_ref()), known, scan),
-        state: open(state.map(|s| s.first_seen_ms)),
+        state: standing(state, known.asked_ms),
         ..own_row(view)
     }
 }
@@ -290,6 +292,13 @@ fn proven_before(known: &Known, scan: &Scan) -> Vec<DebtFinding> {
         .filter(|s| !here.contains(s.finding.fingerprint.as_str()))
         .map(|s| {
             let mut row = own(&s.finding, known, scan);
+            if row.state.word == "closed" {
+                row.verdict = VerdictView {
+                    word: "no_path".to_owned(),
+                    reasons: vec![reason("verified_fix", s.lifecycle.why.clone())],
+                };
+                return row;
+            }
             row.verdict = VerdictView {
                 word: "not_judged".to_owned(),
                 reasons: vec![reason(
@@ -330,6 +339,27 @@ pub fn own_row(view: &FindingView) -> DebtFinding {
         proof: Measured::Unmeasured("it was never attacked; run `solvent prove`".to_owned()),
         state: open(None),
         introduced: Measured::Unmeasured("git was not asked".to_owned()),
+    }
+}
+
+/// What was decided about a finding: closed by a verified merge, kept for a time, or open.
+fn standing(state: Option<&FindingState>, asked_ms: i64) -> DebtState {
+    let Some(state) = state else {
+        return open(None);
+    };
+    let lifecycle = &state.lifecycle;
+    let kept = lifecycle.expires_ms.is_some_and(|ms| ms > asked_ms);
+    let (word, code) = match lifecycle.state.as_str() {
+        "closed" => ("closed", "verified_fix"),
+        "accepted" if kept => ("accepted", "accepted"),
+        _ => return open(Some(state.first_seen_ms)),
+    };
+    DebtState {
+        word: word.to_owned(),
+        code: code.to_owned(),
+        reason: lifecycle.why.clone(),
+        since_ms: Some(lifecycle.since_ms),
+        evidence: Vec::new(),
     }
 }
 

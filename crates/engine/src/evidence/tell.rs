@@ -115,6 +115,21 @@ struct Teller<'a> {
     unknown: Vec<Unmeasured>,
 }
 
+/// The answer to one question.
+struct Said {
+    answer: Answer,
+    word: String,
+    lead: String,
+}
+
+fn said(answer: Answer, word: impl Into<String>, lead: impl Into<String>) -> Said {
+    Said {
+        answer,
+        word: word.into().replace('_', " "),
+        lead: lead.into(),
+    }
+}
+
 /// Facts of one object below one pointer.
 struct At<'a> {
     commitment: Commitment,
@@ -187,12 +202,13 @@ impl<'a> At<'a> {
 }
 
 impl<'a> Teller<'a> {
-    fn section(&mut self, id: &str, title: &str, answer: Answer, lead: String, facts: Vec<Fact>) {
+    fn section(&mut self, id: &str, title: &str, said: Said, facts: Vec<Fact>) {
         self.sections.push(Section {
             id: id.to_owned(),
             title: title.to_owned(),
-            answer,
-            lead,
+            answer: said.answer,
+            word: said.word,
+            lead: said.lead,
             facts,
         });
     }
@@ -270,8 +286,11 @@ impl<'a> Teller<'a> {
         self.section(
             "found",
             "What was found",
-            Answer::Yes,
-            format!("Finding {id}: {}.", found.text("/title")),
+            said(
+                Answer::Yes,
+                found.text("/severity"),
+                format!("Finding {id}: {}.", found.text("/title")),
+            ),
             facts,
         );
         self.reached(&found);
@@ -311,13 +330,8 @@ impl<'a> Teller<'a> {
             }
             facts.extend(found.fact("text at the call", &format!("{flow}/template")));
         }
-        self.section(
-            "reached",
-            "How it is reached",
-            answer,
-            lead.to_owned(),
-            facts,
-        );
+        let said = said(answer, word, lead);
+        self.section("reached", "How it is reached", said, facts);
     }
 
     fn proven(&mut self, id: &str, proof: Option<At<'_>>, root: &At<'_>) {
@@ -326,13 +340,12 @@ impl<'a> Teller<'a> {
                 what: format!("whether an attack on finding {id} works"),
                 why: "it was never attacked".to_owned(),
             });
-            self.section(
-                "proven",
-                "What was proven",
+            let said = said(
                 Answer::Unmeasured,
-                "Nothing: the running application was not attacked here.".to_owned(),
-                Vec::new(),
+                "not attacked",
+                "Nothing: the running application was not attacked.",
             );
+            self.section("proven", "What was proven", said, Vec::new());
             return;
         };
         let outcome = proof.text("/outcome").to_owned();
@@ -366,7 +379,7 @@ impl<'a> Teller<'a> {
         facts.extend(proof.each("evidence", "/evidence", ""));
         facts.extend(proof.fact("sealed reproducer", "/capsule"));
         if let Some(luck) = root.fact(
-            "chance that any proof of the campaign is luck, as a power of two",
+            "chance that any proof of the campaign is luck: two to the power of",
             "/luck_log2",
         ) {
             facts.push(luck);
@@ -379,7 +392,8 @@ impl<'a> Teller<'a> {
             ("sandbox", "/target/sandbox"),
         ]));
         facts.extend(root.each("limit", "/target/limits", ""));
-        self.section("proven", "What was proven", answer, lead.to_owned(), facts);
+        let said = said(answer, outcome, lead);
+        self.section("proven", "What was proven", said, facts);
     }
 
     /// The newest change request: what it does, and how it was verified.
@@ -406,7 +420,7 @@ impl<'a> Teller<'a> {
         facts.extend(change.each("risk because", "/risk/reasons", ""));
         for i in 0..change.length("/files").min(MOST) {
             facts.extend(change.facts(&[
-                ("file", &format!("/files/{i}/path")),
+                ("changed file", &format!("/files/{i}/path")),
                 ("lines added", &format!("/files/{i}/added")),
                 ("lines removed", &format!("/files/{i}/removed")),
             ]));
@@ -423,8 +437,11 @@ impl<'a> Teller<'a> {
         self.section(
             "fix",
             "What the fix is",
-            Answer::Yes,
-            "The patch itself is in `patch.diff`.".to_owned(),
+            said(
+                Answer::Yes,
+                change.text("/disposition"),
+                "The patch itself is in `patch.diff`.",
+            ),
             facts,
         );
         self.verified(&change);
@@ -468,8 +485,7 @@ impl<'a> Teller<'a> {
         self.section(
             "verified",
             "How the fix was verified",
-            answer,
-            lead.to_owned(),
+            said(answer, verdict, lead),
             facts,
         );
     }
@@ -566,7 +582,13 @@ impl<'a> Teller<'a> {
                 ),
             ),
         };
-        self.section("authorized", "Who authorized what", answer, lead, facts);
+        let word = match approvals.len() {
+            0 if !change => "no change proposed".to_owned(),
+            1 => "1 approval".to_owned(),
+            n => format!("{n} approvals"),
+        };
+        let said = said(answer, word, lead);
+        self.section("authorized", "Who authorized what", said, facts);
     }
 
     fn merged(&mut self) {
@@ -576,8 +598,11 @@ impl<'a> Teller<'a> {
                 self.section(
                     "merged",
                     "What happened after the merge",
-                    Answer::Unmeasured,
-                    "Nothing: the change is not merged.".to_owned(),
+                    said(
+                        Answer::Unmeasured,
+                        "not merged",
+                        "Nothing: the change is not merged.",
+                    ),
                     Vec::new(),
                 );
             }
@@ -629,8 +654,7 @@ impl<'a> Teller<'a> {
         self.section(
             "merged",
             "What happened after the merge",
-            answer,
-            lead.to_owned(),
+            said(answer, newest.text("/outcome"), lead),
             facts,
         );
     }
@@ -652,7 +676,7 @@ impl<'a> Teller<'a> {
             .iter()
             .flat_map(|report| {
                 report.facts(&[
-                    ("revision", "/subject/revision"),
+                    ("replayed on revision", "/subject/revision"),
                     ("outcome", "/outcome"),
                     ("reason", "/reason"),
                     ("seen by", "/oracle"),
@@ -663,9 +687,8 @@ impl<'a> Teller<'a> {
             .collect();
         self.section(
             "replayed",
-            "Whether the attack still worked when it was run again",
-            answer,
-            lead.to_owned(),
+            "Whether the attack worked when it was run again",
+            said(answer, newest.text("/outcome"), lead),
             facts,
         );
     }

@@ -2,10 +2,11 @@
 
 use solvent_base::Span;
 use solvent_finding::Symbol;
-use solvent_lang::syntax::{Arg, Expr, ExprKind, Operator, Passing, StmtKind};
+use solvent_lang::syntax::{Arg, Expr, ExprKind, Operator, Passing};
 
 use crate::NoPatch;
 use crate::pieces::{Text, Unit, flatten_named, is_text, literal_text, value_of};
+use crate::python::{self, Bit};
 use crate::scope::{self, How, Meaning};
 use crate::source::{File, World};
 use crate::sql::{argument, calls_into};
@@ -32,8 +33,8 @@ pub(crate) struct Anchor<'w> {
     pub kind: Kind,
     /// Source of the folder that the path must stay in; `None` when the request gives the whole path.
     pub root: Option<String>,
-    /// Text that the root is, when it is written out.
-    pub root_text: Option<String>,
+    /// Whether the root is absolute for certain.
+    pub is_absolute: bool,
     /// Source of the request's part.
     pub input: String,
     pub input_expr: Option<&'w Expr>,
@@ -204,7 +205,7 @@ where
                 expr: outer,
                 kind,
                 root: None,
-                root_text: None,
+                is_absolute: false,
                 input: file.slice(expr.span).to_owned(),
                 input_expr: Some(expr),
                 used: used.1,
@@ -318,15 +319,10 @@ where
                             return whole(Kind::Os);
                         };
                         let calls = calls_into(self.world, self.flows, self.sink, file, function)?;
-                        let in_class = level
-                            .checked_sub(1)
-                            .and_then(|l| site.levels.get(l))
-                            .is_some_and(|l| {
-                                matches!(l.block[l.index].kind, StmtKind::Class { .. })
-                            });
+                        let owner = site.owner(level);
                         let mut out = Vec::new();
                         for (caller, call) in calls {
-                            let Some(argument) = argument(call, function, index, in_class) else {
+                            let Some(argument) = argument(call, function, index, owner) else {
                                 return whole(Kind::Os);
                             };
                             out.extend(self.find(
@@ -378,7 +374,7 @@ where
                 expr: outer,
                 kind,
                 root: None,
-                root_text: None,
+                is_absolute: false,
                 input: file.slice(first.span).to_owned(),
                 input_expr: Some(first),
                 used: used.1,
@@ -390,15 +386,12 @@ where
             (Kind::Os, [one]) => (*one).to_owned(),
             _ => format!("{}({})", file.slice(func.span), sources.join(", ")),
         };
-        let root_text = (own == 1)
-            .then(|| self.constant_text(file, first))
-            .flatten();
         Ok(vec![Anchor {
             file,
             expr: outer,
             kind,
             root: Some(root),
-            root_text,
+            is_absolute: self.absolute(file, first),
             input: file.slice(input.span).to_owned(),
             input_expr: Some(input),
             used: used.1,
@@ -406,11 +399,30 @@ where
         }])
     }
 
-    fn constant_text(&self, file: &'w File, expr: &'w Expr) -> Option<String> {
-        literal_text(file, expr).or_else(|| {
-            let (from, value) = value_of(self.world, file, expr, 0)?;
-            literal_text(from, value)
-        })
+    /// Whether the folder is absolute wherever the program runs.
+    fn absolute(&self, file: &'w File, expr: &'w Expr) -> bool {
+        if let Some(text) = literal_text(file, expr) {
+            return text.starts_with('/');
+        }
+        const SAYS: [&str; 9] = [
+            "__file__",
+            "abspath(",
+            "realpath(",
+            "root_path",
+            "getcwd(",
+            "cwd(",
+            "expanduser(",
+            "gettempdir(",
+            "mkdtemp(",
+        ];
+        let says = |file: &File, expr: &Expr| {
+            let source = file.slice(expr.span);
+            SAYS.iter().any(|s| source.contains(s))
+        };
+        says(file, expr)
+            || value_of(self.world, file, expr, 0).is_some_and(|(from, value)| {
+                says(from, value) || literal_text(from, value).is_some_and(|t| t.starts_with('/'))
+            })
     }
 
     /// `left / right`.
@@ -437,7 +449,7 @@ where
             expr: outer,
             kind: Kind::Pathlib,
             root: Some(file.slice(left.span).to_owned()),
-            root_text: None,
+            is_absolute: self.absolute(file, left),
             input: file.slice(right.span).to_owned(),
             input_expr: Some(right),
             used: used.1,
@@ -471,7 +483,14 @@ where
                 line: file.line_of(expr.span.start),
             });
         };
-        let (root, root_text) = folder(&text, at, file);
+        let root = folder(&text, at, file);
+        let is_absolute = match text.units.first() {
+            Some(Unit::Char { c, .. }) => *c == '/',
+            Some(Unit::Hole(h)) => text.holes[*h]
+                .expr
+                .is_some_and(|e| self.absolute(text.holes[*h].file, e)),
+            None => false,
+        };
         let data = &text.holes[hole];
         let input_expr = data.expr.filter(|_| std::ptr::eq(data.file, file));
         Ok(vec![Anchor {
@@ -479,7 +498,7 @@ where
             expr: outer,
             kind: Kind::Os,
             root,
-            root_text,
+            is_absolute,
             input: data.source.clone(),
             input_expr,
             used: used.1,
@@ -489,7 +508,7 @@ where
 }
 
 /// The folder that the units before `at` name: everything up to the last slash.
-fn folder(text: &Text<'_>, at: usize, file: &File) -> (Option<String>, Option<String>) {
+fn folder(text: &Text<'_>, at: usize, file: &File) -> Option<String> {
     let before = &text.units[..at];
     let slash = before
         .iter()
@@ -500,39 +519,24 @@ fn folder(text: &Text<'_>, at: usize, file: &File) -> (Option<String>, Option<St
         (None, Some(_)) => before.len(),
         (Some(slash), Some(hole)) if hole > slash => before.len(),
         (Some(slash), _) => slash,
-        (None, None) => {
-            if before.is_empty() {
-                return (None, None);
-            }
-            // `"report-" + name` lies in the working directory.
-            return (Some("\".\"".to_owned()), Some(".".to_owned()));
-        }
+        (None, None) if before.is_empty() => return None,
+        // `"report-" + name` lies in the working directory.
+        (None, None) => return Some("\".\"".to_owned()),
     };
     let mut bits = Vec::new();
     for unit in &before[..end] {
         match unit {
             Unit::Char { c, .. } => match bits.last_mut() {
-                Some(crate::python::Bit::Text(t)) => t.push(*c),
-                _ => bits.push(crate::python::Bit::Text(c.to_string())),
+                Some(Bit::Text(t)) => t.push(*c),
+                _ => bits.push(Bit::Text(c.to_string())),
             },
-            Unit::Hole(h) => bits.push(crate::python::Bit::Hole(*h)),
+            Unit::Hole(h) => bits.push(Bit::Hole(*h)),
         }
     }
-    let quote = file.quote();
     if bits.is_empty() {
-        return (
-            Some(crate::python::string("/", quote)),
-            Some("/".to_owned()),
-        );
+        bits.push(Bit::Text("/".to_owned()));
     }
-    let plain = match bits.as_slice() {
-        [crate::python::Bit::Text(text)] => Some(text.clone()),
-        _ => None,
-    };
-    (
-        Some(crate::python::text_of(&bits, &text.holes, quote)),
-        plain,
-    )
+    Some(python::text_of(&bits, &text.holes, file.quote()))
 }
 
 /// Whether following the value tells more than the name.

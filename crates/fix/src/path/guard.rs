@@ -53,7 +53,7 @@ pub(crate) fn write(
         && file.starts_line(stmt.span.start)
         && !single_line_block(file, &site);
     if !can_hoist {
-        return helper(file, &site, anchor, draft);
+        return helper(cause, file, &site, anchor, draft);
     }
     let root_name = crate::sql::free(&names, &["root", "base_folder", "folder"]);
     let assigned = assigned_name(stmt, anchor.expr);
@@ -134,15 +134,11 @@ fn sources(
     let mut whole = file.slice(anchor.expr.span).to_owned();
     // Flask reads a relative path from the application's folder, not from the working directory.
     let sends = cause.sink.callee.rsplit('.').next() == Some("send_file");
-    let relative = anchor
-        .root_text
-        .as_deref()
-        .is_none_or(|t| !t.starts_with('/'))
-        && (anchor.root.is_none() || anchor.root_text.is_some());
+    let relative = sends && !anchor.is_absolute && !looked_at(anchor);
     match anchor.kind {
         Kind::Os => {
             let mut root = anchor.root.clone();
-            if sends && relative {
+            if relative {
                 let app = imports::spelled(file, &CURRENT_APP).unwrap_or_else(|| {
                     draft.import(file, CURRENT_APP);
                     "current_app".to_owned()
@@ -151,7 +147,10 @@ fn sources(
                     Some(root) => format!("{os}join({app}.root_path, {root})"),
                     None => format!("{app}.root_path"),
                 });
-                whole = format!("{os}join({app}.root_path, {whole})");
+                whole = match whole.strip_prefix(&format!("{os}join(")) {
+                    Some(rest) => format!("{os}join({app}.root_path, {rest}"),
+                    None => format!("{os}join({app}.root_path, {whole})"),
+                };
             }
             let root = match root {
                 Some(root) => format!("{os}realpath({root})"),
@@ -178,6 +177,37 @@ fn sources(
             (root, whole)
         }
     }
+}
+
+/// Whether the path is given to functions that read it from the working directory, too.
+fn looked_at(anchor: &Anchor<'_>) -> bool {
+    let file = anchor.file;
+    let Some(site) = file.site(anchor.expr.span) else {
+        return false;
+    };
+    let Some(name) = assigned_name(site.stmt(), anchor.expr) else {
+        return false;
+    };
+    let mut found = false;
+    for stmt in site.body() {
+        stmt.walk(&mut |s| {
+            for e in s.expressions() {
+                e.walk(&mut |e| {
+                    if let ExprKind::Call { func, args, .. } = &e.kind
+                        && func
+                            .dotted()
+                            .is_some_and(|d| d.starts_with("os.") || d == "open" || d == "io.open")
+                        && args
+                            .iter()
+                            .any(|a| a.value.dotted().is_some_and(|d| d == name))
+                    {
+                        found = true;
+                    }
+                });
+            }
+        });
+    }
+    found
 }
 
 fn current_folder(os: &str) -> String {
@@ -446,6 +476,7 @@ fn leaves(file: &File, stmt: &Stmt) -> Option<String> {
 
 /// A function that resolves and checks, and a call of it.
 fn helper(
+    cause: &RootCause<'_>,
     file: &File,
     site: &Site<'_>,
     anchor: &Anchor<'_>,
@@ -483,13 +514,19 @@ fn helper(
         }
     };
     let quote = if file.quote() == '"' { "\"\"\"" } else { "'''" };
+    // A function of its own knows neither the names nor the `return` of the place.
+    let refusal = match action(cause, anchor, site, "path", draft) {
+        own if own.ends_with("abort(404)") || own.contains("HTTPException(") => own,
+        own if own.starts_with("raise PermissionError") => "raise PermissionError(path)".to_owned(),
+        _ => "raise FileNotFoundError(path)".to_owned(),
+    };
     let lines = [
         format!("def {name}(root, path):"),
         format!("{unit}{quote}The resolved path, which must lie in the folder.{quote}"),
         format!("{unit}{resolve_root}"),
         format!("{unit}{resolve_path}"),
         format!("{unit}{test}"),
-        format!("{unit}{unit}raise FileNotFoundError(path)"),
+        format!("{unit}{unit}{refusal}"),
         format!("{unit}return path"),
     ];
     // Above decorators, and above the comment that belongs to the definition.

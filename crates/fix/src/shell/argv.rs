@@ -12,7 +12,7 @@ use crate::scope;
 use crate::source::{File, World, contains};
 
 use super::lex::{self, Command, Errors, Output};
-use super::{Form, Found, nested_shell, read, span_line, unquoted};
+use super::{Form, Found, Read, nested_shell, read, span_line, unquoted};
 
 /// Longest line of a list on one line, in characters.
 const MAX_LINE: usize = 88;
@@ -69,8 +69,11 @@ const READS_PROGRAMS: [&str; 16] = [
 
 pub(crate) fn attempt(world: &World<'_>, found: &Found<'_, '_>) -> Result<Draft, NoPatch> {
     let mut draft = Draft::default();
-    let (text, command, tainted) =
-        read(world, found.file, found.command, &found.flows).map_err(|(why, _, _)| why)?;
+    let Read {
+        text,
+        command,
+        tainted,
+    } = read(world, found.file, found.command, &found.flows).map_err(|unread| unread.why)?;
     let line = span_line(found.file, found.call.span);
     if !command.special.is_empty() {
         return Err(NoPatch::NotFollowed {
@@ -116,7 +119,7 @@ fn elements(
         .unwrap_or_else(|| file.quote());
     let mut holes = text.holes.clone();
     for (at, hole) in holes.iter_mut().enumerate() {
-        if let Some(inner) = hole.expr.and_then(|e| unquoted(hole.file, e)) {
+        if let Some(inner) = hole.expr.and_then(unquoted) {
             hole.source = hole.file.slice(inner.span).to_owned();
             hole.form = HoleForm::Text;
         }
@@ -361,9 +364,9 @@ fn in_function(found: &Found<'_, '_>, value: &Expr) -> bool {
 }
 
 fn missing(draft: &mut Draft, words: &[String]) {
-    let program = words.first().map_or("", String::as_str);
+    let program = words.first().map_or("", |w| w.trim_matches(['"', '\'']));
     draft.note(format!(
-        "if {program} is not installed there is an exception now; the shell gave exit status 127"
+        "if `{program}` is not installed there is an exception now; the shell gave exit status 127"
     ));
 }
 

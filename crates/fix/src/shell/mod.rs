@@ -183,18 +183,34 @@ impl<'w, 'c> Found<'w, 'c> {
     }
 }
 
+/// A command taken apart.
+pub(crate) struct Read<'w> {
+    pub text: Text<'w>,
+    pub command: Command,
+    /// By hole: whether the request is in it; `None` when the flows do not tell.
+    pub tainted: Option<Vec<bool>>,
+}
+
+/// A command whose program is not told here, and the hole it would be in.
+pub(crate) struct Unread<'w> {
+    pub why: NoPatch,
+    pub text: Text<'w>,
+    pub hole: usize,
+}
+
 /// The command taken apart, names put in as far as its program needs it.
 pub(crate) fn read<'w>(
     world: &'w World<'_>,
     file: &'w File,
     command: &'w Expr,
     flows: &[&Flow],
-) -> Result<(Text<'w>, Command, Option<Vec<bool>>), (NoPatch, Text<'w>, usize)> {
+) -> Result<Read<'w>, Box<Unread<'w>>> {
     let mut text = flatten_named(world, file, command);
+    let line = file.line_of(command.span.start);
     for _ in 0..MAX_EXPANSIONS {
         let tainted = text.tainted(flows);
-        let read = lex::lex(&text);
-        let leading = read.words.iter().find_map(|word| {
+        let command = lex::lex(&text);
+        let leading = command.words.iter().find_map(|word| {
             if word.leads != Leads::Command {
                 return None;
             }
@@ -204,7 +220,11 @@ pub(crate) fn read<'w>(
             })
         });
         let Some(hole) = leading else {
-            return Ok((text, read, tainted));
+            return Ok(Read {
+                text,
+                command,
+                tainted,
+            });
         };
         if let Some(inner) = text.expansion(world, hole) {
             text.splice(hole, inner);
@@ -214,28 +234,31 @@ pub(crate) fn read<'w>(
             .as_ref()
             .is_none_or(|t| t.get(hole).copied().unwrap_or(true));
         if !carries {
-            return Ok((text, read, tainted));
+            return Ok(Read {
+                text,
+                command,
+                tainted,
+            });
         }
         let why = if text.units.len() == 1 {
             NoPatch::WholeCommand
         } else {
             NoPatch::Program
         };
-        return Err((why, text, hole));
+        return Err(Box::new(Unread { why, text, hole }));
     }
-    let line = file.line_of(command.span.start);
-    Err((
-        NoPatch::NotFollowed {
+    Err(Box::new(Unread {
+        why: NoPatch::NotFollowed {
             what: "the command is put together from too many pieces".to_owned(),
             line,
         },
         text,
-        0,
-    ))
+        hole: 0,
+    }))
 }
 
 /// Source of the value behind `shlex.quote(x)`.
-pub(crate) fn unquoted<'w>(file: &'w File, expr: &'w Expr) -> Option<&'w Expr> {
+pub(crate) fn unquoted(expr: &Expr) -> Option<&Expr> {
     let ExprKind::Call { func, args, .. } = &expr.kind else {
         return None;
     };
@@ -243,7 +266,6 @@ pub(crate) fn unquoted<'w>(file: &'w File, expr: &'w Expr) -> Option<&'w Expr> {
     if !matches!(&*name, "shlex.quote" | "pipes.quote" | "quote") {
         return None;
     }
-    let _ = file;
     match args.as_slice() {
         [only] if only.passing == Passing::Position => Some(&only.value),
         _ => None,

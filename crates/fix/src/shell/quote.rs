@@ -11,7 +11,7 @@ use crate::source::{File, World};
 use crate::sql::{argument, calls_into};
 
 use super::lex::{Command, Leads, Quote};
-use super::{Found, nested_shell, read, span_line, unquoted};
+use super::{Found, Unread, nested_shell, read, span_line, unquoted};
 
 /// Wrappers around wrappers that are followed.
 const MAX_WRAPPERS: u32 = 4;
@@ -41,17 +41,15 @@ fn at<'w>(
     depth: u32,
 ) -> Result<usize, NoPatch> {
     match read(world, file, command, &found.flows) {
-        Ok((text, command, tainted)) => apply(&text, &command, tainted.as_deref(), file, draft),
-        Err((why, text, hole)) => elsewhere(world, found, &text, hole, why, draft, depth),
+        Ok(read) => apply(&read.text, &read.command, read.tainted.as_deref(), draft),
+        Err(unread) => elsewhere(world, found, *unread, draft, depth),
     }
 }
 
 fn elsewhere<'w>(
     world: &'w World<'_>,
     found: &Found<'w, '_>,
-    text: &Text<'w>,
-    hole: usize,
-    why: NoPatch,
+    Unread { why, text, hole }: Unread<'w>,
     draft: &mut Draft,
     depth: u32,
 ) -> Result<usize, NoPatch> {
@@ -73,9 +71,9 @@ fn elsewhere<'w>(
                     return Err(why);
                 };
                 count += match def.how {
-                    How::Adds(_) => piece(world, found, hole.file, value, draft)?,
+                    How::Adds(_) => piece(found, hole.file, value, draft)?,
                     _ => at(world, found, hole.file, value, draft, depth)
-                        .or_else(|_| piece(world, found, hole.file, value, draft))?,
+                        .or_else(|_| piece(found, hole.file, value, draft))?,
                 };
             }
             Ok(count)
@@ -94,18 +92,10 @@ fn elsewhere<'w>(
             if calls.is_empty() {
                 return Err(why);
             }
-            let in_class = level
-                .checked_sub(1)
-                .and_then(|l| site.levels.get(l))
-                .is_some_and(|l| {
-                    matches!(
-                        l.block[l.index].kind,
-                        solvent_lang::syntax::StmtKind::Class { .. }
-                    )
-                });
+            let owner = site.owner(level);
             let mut count = 0;
             for (caller, call) in calls {
-                let Some(argument) = argument(call, function, index, in_class) else {
+                let Some(argument) = argument(call, function, index, owner) else {
                     return Err(why);
                 };
                 count += at(world, found, caller, argument, draft, depth + 1)?;
@@ -118,13 +108,11 @@ fn elsewhere<'w>(
 
 /// A part of a command that is added to what is there: its first word leads nothing.
 fn piece<'w>(
-    world: &'w World<'_>,
     found: &Found<'w, '_>,
     file: &'w File,
     value: &'w Expr,
     draft: &mut Draft,
 ) -> Result<usize, NoPatch> {
-    let _ = world;
     let text = crate::pieces::flatten(file, value);
     let mut command = super::lex::lex(&text);
     if let Some(first) = command.words.first_mut() {
@@ -140,14 +128,13 @@ fn piece<'w>(
             return Err(NoPatch::WholeCommand);
         }
     }
-    apply(&text, &command, tainted.as_deref(), file, draft)
+    apply(&text, &command, tainted.as_deref(), draft)
 }
 
 fn apply(
     text: &Text<'_>,
     command: &Command,
     tainted: Option<&[bool]>,
-    file: &File,
     draft: &mut Draft,
 ) -> Result<usize, NoPatch> {
     if let Some(shell) = nested_shell(command) {
@@ -173,7 +160,7 @@ fn apply(
         let Some(expr) = hole.expr else {
             return Err(refuse("is taken out of one value"));
         };
-        if unquoted(hole.file, expr).is_some() {
+        if unquoted(expr).is_some() {
             continue;
         }
         let value = match hole.form {
@@ -204,7 +191,6 @@ fn apply(
         );
         count += 1;
     }
-    let _ = file;
     Ok(count)
 }
 

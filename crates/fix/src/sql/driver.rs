@@ -22,7 +22,8 @@ pub(crate) enum Style {
     Dollar,
 }
 
-/// What the database makes of `"text"`.
+/// What the database makes of `"text"` where a value can stand. Where the database is not known the statement
+/// is taken to work as it is written, so it is a literal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum DoubleQuotes {
     Literal,
@@ -76,7 +77,7 @@ const ASYNCPG: Driver = Driver {
 /// SQLAlchemy's `text()` writes `:name` for every database.
 pub(crate) const TEXT: Driver = Driver {
     style: Style::Colon,
-    double_quotes: DoubleQuotes::Name,
+    double_quotes: DoubleQuotes::Literal,
     counts: Counts::AsNumber,
 };
 
@@ -139,7 +140,7 @@ pub(crate) fn of(world: &World<'_>, file: &File, callee: &str) -> Result<Driver,
     if let Some(style) = written {
         return Ok(Driver {
             style,
-            double_quotes: DoubleQuotes::Name,
+            double_quotes: DoubleQuotes::Literal,
             counts: Counts::AsNumber,
         });
     }

@@ -8,7 +8,7 @@ use crate::draft::Draft;
 use crate::imports::{self, Import};
 use crate::python;
 use crate::scope;
-use crate::source::{File, Site, contains};
+use crate::source::{File, Owner, Site, contains};
 
 use super::bind::{Count, Item, Purity};
 use super::driver::{Driver, Style};
@@ -128,10 +128,10 @@ impl<'w> Receiver<'w> {
         sql: &'w Expr,
         function: &Function,
         pass: &Pass,
-        in_class: bool,
+        owner: Owner,
     ) -> Self {
         let mut pass = pass.clone();
-        let shift = usize::from(in_class && !super::is_static(function));
+        let shift = usize::from(owner == Owner::Class && !super::is_static(function));
         pass.place = pass.place.and_then(|p| p.checked_sub(shift));
         Self {
             file,
@@ -177,9 +177,14 @@ impl<'w> Receiver<'w> {
             });
         }
         let at = args.iter().position(|a| a.value.span == self.sql.span)?;
-        let next = args
-            .get(at + 1)
-            .filter(|a| a.passing == Passing::Position && args[at].passing == Passing::Position);
+        // pandas has the connection behind the statement.
+        let second_is_connection = matches!(&self.call.kind, ExprKind::Call { func, .. }
+            if func.dotted().is_some_and(|d| d.contains("read_sql")));
+        let next = args.get(at + 1).filter(|a| {
+            a.passing == Passing::Position
+                && args[at].passing == Passing::Position
+                && !second_is_connection
+        });
         next.or_else(|| {
             args.iter().find(
                 |a| matches!(&a.passing, Passing::Keyword(k) if PARAMETERS.contains(&k.as_str())),
@@ -379,12 +384,24 @@ impl<'w> Receiver<'w> {
                 }
             }
             Kind::Execute | Kind::Script { .. } => {
-                // A statement given by keyword has its values by keyword too.
-                let keyword = self.args().iter().any(|a| {
-                    a.value.span == self.sql.span && matches!(a.passing, Passing::Keyword(_))
+                // A statement given by keyword has its values by keyword too; one with other arguments
+                // behind it (`read_sql(sql, connection)`) has them at the end.
+                let args = self.args();
+                let at = args.iter().position(|a| a.value.span == self.sql.span);
+                let keyword = at.is_some_and(|at| {
+                    matches!(args[at].passing, Passing::Keyword(_))
+                        || args
+                            .get(at + 1)
+                            .is_some_and(|a| a.passing == Passing::Position)
                 });
-                let name = if keyword { "params=" } else { "" };
-                draft.edits(file).insert(end, format!("{gap}{name}{value}"));
+                if keyword {
+                    let last = args.last().map_or(end, |a| a.span.end);
+                    draft
+                        .edits(file)
+                        .insert(last.max(end), format!("{gap}params={value}"));
+                } else {
+                    draft.edits(file).insert(end, format!("{gap}{value}"));
+                }
             }
             Kind::Separate => {}
         }

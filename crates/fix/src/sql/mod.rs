@@ -5,6 +5,7 @@ mod build;
 mod driver;
 mod give;
 mod lex;
+mod list;
 
 use solvent_finding::{Flow, StepKind, Symbol};
 use solvent_lang::syntax::{Expr, ExprKind, Passing};
@@ -12,7 +13,7 @@ use solvent_lang::syntax::{Expr, ExprKind, Passing};
 use crate::draft::Draft;
 use crate::pieces::{Text, Unit, flatten_named};
 use crate::scope::{self, Meaning};
-use crate::source::{File, Site, World};
+use crate::source::{File, Owner, Site, World};
 use crate::{NoPatch, Proposal, RootCause};
 
 use driver::{Driver, Style};
@@ -231,10 +232,6 @@ impl<'w> Work<'w, '_> {
     }
 
     /// The statement is a parameter: its callers make it.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one step of `at`, which holds the state"
-    )]
     fn callers(
         &self,
         file: &'w File,
@@ -252,26 +249,18 @@ impl<'w> Work<'w, '_> {
         if calls.is_empty() {
             return Err(NoPatch::WholeStatement);
         }
-        let in_class = level
-            .checked_sub(1)
-            .and_then(|l| site.levels.get(l))
-            .is_some_and(|l| {
-                matches!(
-                    l.block[l.index].kind,
-                    solvent_lang::syntax::StmtKind::Class { .. }
-                )
-            });
+        let owner = site.owner(level);
         let style = receiver.style(&lex::lex(text), self.driver);
         let inner = receiver.passing(file, function, style, draft)?;
         let mut count = 0;
         for (caller, call) in calls {
-            let Some(argument) = argument(call, function, index, in_class) else {
+            let Some(argument) = argument(call, function, index, owner) else {
                 return Err(NoPatch::NotFollowed {
                     what: format!("the call of `{}` cannot be read", function.name),
                     line: caller.line_of(call.span.start),
                 });
             };
-            let receiver = Receiver::wrapper(caller, call, argument, function, &inner, in_class);
+            let receiver = Receiver::wrapper(caller, call, argument, function, &inner, owner);
             count += self.at(caller, argument, &receiver, draft, depth + 1)?;
         }
         Ok(count)
@@ -320,7 +309,7 @@ pub(crate) fn argument<'w>(
     call: &'w Expr,
     function: &solvent_lang::syntax::Function,
     index: usize,
-    in_class: bool,
+    owner: Owner,
 ) -> Option<&'w Expr> {
     let ExprKind::Call { args, .. } = &call.kind else {
         return None;
@@ -332,7 +321,7 @@ pub(crate) fn argument<'w>(
     {
         return Some(&arg.value);
     }
-    let place = index.checked_sub(usize::from(in_class && !is_static(function)))?;
+    let place = index.checked_sub(usize::from(owner == Owner::Class && !is_static(function)))?;
     if args
         .iter()
         .take(place + 1)

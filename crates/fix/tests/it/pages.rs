@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use solvent_finding::{Finding, Verdict};
-use solvent_fix::{propose, root_causes};
+use solvent_fix::{propose, regression_test, root_causes};
 use solvent_testkit::Case;
 
 use crate::{Files, patched, scan, with_sources};
@@ -113,6 +113,24 @@ fn answer(case: &Case, wrong: &mut Vec<String>) -> String {
                 let _ = writeln!(out, "    then: {words}");
             } else {
                 let _ = writeln!(out, "    then: STILL REACHABLE");
+            }
+        }
+        let has_tests = files.keys().any(|p| p.contains("test"));
+        if let (Some(patch), true) = (proposal.patches.first(), has_tests) {
+            let test = with_sources(&files, |sources| {
+                regression_test(cause.findings[0], patch, sources)
+            });
+            match test {
+                Some(test) => {
+                    let old = files.get(test.path.as_str()).cloned().unwrap_or_default();
+                    let _ = writeln!(out, "regression test:");
+                    for line in test.diff(&old).lines().filter(|l| !l.starts_with(' ')) {
+                        let _ = writeln!(out, "    {}", line.trim_end());
+                    }
+                }
+                None => {
+                    let _ = writeln!(out, "no regression test");
+                }
             }
         }
         if proposal.patches.is_empty() {

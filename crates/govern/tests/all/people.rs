@@ -291,6 +291,11 @@ fn files_that_are_missing_strange_or_too_large_are_refused() {
             ],
             "x.cedar",
         ),
+        (vec![people.clone(), people.clone()], "given twice"),
+        (
+            vec![people.clone(), ("people.toml", two_people())],
+            "not in `solvent-policy/`",
+        ),
         (
             vec![("solvent-policy/people.toml", "#".repeat(MAX_TOML_BYTES + 1))],
             "larger than",

@@ -121,6 +121,10 @@ fn by_month(out: &mut String, authorship: &Authorship, links: &Links<'_>) {
     let said: Vec<String> = months
         .iter()
         .map(|m| match &m.changes {
+            // Nothing of nothing is not a share of nought.
+            Measured::Known(s) if s.total.count == 0 => {
+                format!("{}: no changes", words::month(&m.month))
+            }
             Measured::Known(s) => format!(
                 "{}: {}",
                 words::month(&m.month),
@@ -148,6 +152,7 @@ fn by_month(out: &mut String, authorship: &Authorship, links: &Links<'_>) {
     }
     for (n, month) in months.iter().enumerate() {
         match &month.changes {
+            Measured::Known(share) if share.total.count == 0 => {}
             Measured::Known(share) => {
                 chart::bar(out, "s-unknown", slots, n, y(share.high), y(share.low));
                 if share.detected.count > 0 {
@@ -217,7 +222,7 @@ fn flaw_rates<'a>(out: &mut String, rates: &'a FlawRates, links: &mut Links<'a>)
         .fold(0.0, f64::max);
     let _ = writeln!(
         out,
-        "<p>Flaws here are findings that are {}, counted with the change that brought them. {}</p>",
+        "<p>Counted as flaws: {}, each with the change that brought it. {}</p>",
         sentence(&rates.counted),
         comparison(&rates.ai, &rates.rest),
     );

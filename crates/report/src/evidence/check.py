@@ -432,7 +432,7 @@ EVIDENCE = shape(
         commitment=NAMED, record=index_of, name=TEXT, state=one_of("opened", "sealed", "unreadable"), why=TEXT,
     )),
     sections=every(shape(
-        id=TEXT, title=TEXT, answer=one_of("yes", "no", "unmeasured"), lead=TEXT,
+        id=TEXT, title=TEXT, answer=one_of("yes", "no", "unmeasured"), word=TEXT, lead=TEXT,
         facts=every(shape(
             label=TEXT, value=lambda value: True,
             at=one_key(record=shape(index=index_of, pointer=TEXT), object=shape(commitment=NAMED, pointer=TEXT)),

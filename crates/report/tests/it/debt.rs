@@ -132,6 +132,28 @@ fn a_month_that_was_not_scanned_breaks_the_line() {
 }
 
 #[test]
+fn a_month_without_changes_has_no_share() {
+    let mut report = debt();
+    let Measured::Known(authorship) = &mut report.authorship else {
+        panic!("the sample has an authorship");
+    };
+    let Measured::Known(share) = &mut authorship.months[9].changes else {
+        panic!("the sample has a share");
+    };
+    for figure in [
+        &mut share.detected,
+        &mut share.bots,
+        &mut share.unknown,
+        &mut share.total,
+    ] {
+        *figure = Figure::default();
+    }
+    (share.low, share.high) = (0.0, 0.0);
+    let page = page(&report);
+    assert!(page.contains("Sep 2026: no changes") && !page.contains("Sep 2026: 0%"));
+}
+
+#[test]
 fn overlapping_intervals_show_no_difference() {
     let mut report = debt();
     assert!(page(&report).contains("a difference is not shown"));

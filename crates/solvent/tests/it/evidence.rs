@@ -102,7 +102,10 @@ fn write(folder: &Path, files: &BTreeMap<String, Vec<u8>>) {
 
 /// The manifest as whoever changed the folder would make it anew.
 fn relist(files: &mut BTreeMap<String, Vec<u8>>) {
-    let old = String::from_utf8_lossy(&files["manifest.sha256"]).into_owned();
+    let Some(old) = files.get("manifest.sha256") else {
+        return;
+    };
+    let old = String::from_utf8_lossy(old).into_owned();
     let listed: Vec<String> = old
         .lines()
         .filter_map(|line| line.split_once("  ").map(|(_, name)| name.to_owned()))
