@@ -254,7 +254,7 @@ fn status(args: &StatusArgs) -> Result<Done, EngineError> {
         human: text::status(&report, width()).ansi(),
         json: to_json(&report)?,
     }
-    .as_of(reader.moment()))
+    .dated(reader.moment()))
 }
 
 fn findings(args: &FindingsArgs) -> Result<Done, EngineError> {
@@ -270,7 +270,7 @@ fn findings(args: &FindingsArgs) -> Result<Done, EngineError> {
         human,
         json: to_json(&list)?,
     }
-    .as_of(reader.moment()))
+    .dated(reader.moment()))
 }
 
 /// Takes `no_path` findings out unless all are asked for; returns how many.
@@ -287,7 +287,7 @@ fn show(args: &ShowArgs, common: &Common, progress: &dyn Progress) -> Result<Don
     if !args.open {
         let mut reader = read(&args.place.as_place(), &args.then)?;
         let shown = reader.view()?.show(&args.finding)?;
-        return Ok(show_done(&shown)?.as_of(reader.moment()));
+        return Ok(show_done(&shown)?.dated(reader.moment()));
     }
     let mut engine = open_at(&args.place)?;
     let mut shown = engine.show(&args.finding)?;
@@ -320,7 +320,7 @@ fn log(args: &LogArgs) -> Result<Done, EngineError> {
         human: text::log(&report, width()).ansi(),
         json: to_json(&report)?,
     }
-    .as_of(reader.moment()))
+    .dated(reader.moment()))
 }
 
 fn report(args: &ReportArgs) -> Result<Done, EngineError> {
@@ -350,7 +350,7 @@ fn report(args: &ReportArgs) -> Result<Done, EngineError> {
             .collect(),
         json: json!({"schema": "solvent.report/v1", "written": written}),
     }
-    .as_of(reader.moment()))
+    .dated(reader.moment()))
 }
 
 fn ledger(args: LedgerArgs, common: &Common, progress: &dyn Progress) -> Result<Done, EngineError> {

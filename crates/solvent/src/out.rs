@@ -19,7 +19,7 @@ pub struct Done {
 
 impl Done {
     /// Says which moment the answer is about, when it is not now.
-    pub fn as_of(mut self, moment: Option<&AsOf>) -> Self {
+    pub fn dated(mut self, moment: Option<&AsOf>) -> Self {
         if let Some(moment) = moment {
             let time = utc(moment.instant_ms);
             self.human = format!(
