@@ -1,4 +1,4 @@
-//! Measures single rooms: `measure lower FOLDER | sandbox` prints one JSON object whose `figures` are
+//! Measures single rooms: `measure lower FOLDER | sandbox | history FOLDER` prints one JSON object whose `figures` are
 //! names and numbers. `cargo xtask bench` builds it as it is released, runs it, and adds what belongs to a report.
 //!
 //! It does not know about scores or corpora. One function per room, each with real work: real source
@@ -14,6 +14,8 @@ use solvent_base::{FilePath, Interner};
 use solvent_sandbox::{
     Launcher, Limits, NativeSandbox, Network, Sandbox, Sensors, Spec, reexec_hook,
 };
+
+mod history;
 
 type Figures = BTreeMap<&'static str, f64>;
 
@@ -33,7 +35,8 @@ fn main() -> ExitCode {
     {
         ["lower", folder] => lower(Path::new(folder)),
         ["sandbox"] => sandbox(),
-        _ => Err("usage: measure lower FOLDER | sandbox".to_owned()),
+        ["history", folder] => history::history(Path::new(folder)),
+        _ => Err("usage: measure lower FOLDER | sandbox | history FOLDER".to_owned()),
     };
     match figures {
         Ok(figures) => {

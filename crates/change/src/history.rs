@@ -218,6 +218,17 @@ pub(crate) fn line(root: &Path, limits: &Limits) -> Result<Vec<Step>, ChangeErro
     Ok(steps(&shape, &ends))
 }
 
+/// The default branch as `git rev-list --parents --timestamp HEAD` lists its commits. Any bytes are read;
+/// lines that are not of that form are passed over.
+pub fn read_steps(listed: &[u8], head: &ObjectId, now: Timestamp) -> Vec<Step> {
+    let mut shape = Shape::default();
+    for line in listed.split(|b| *b == b'\n') {
+        shape.push(line);
+    }
+    shape.settle(head, now);
+    steps(&shape, &[])
+}
+
 fn steps(shape: &Shape, ends: &[ObjectId]) -> Vec<Step> {
     shape
         .line
@@ -725,6 +736,16 @@ pub struct Authorship {
 }
 
 impl Authorship {
+    /// What the bytes of a commit object say by themselves, without line notes. Any bytes are read.
+    pub fn read(commit: &[u8]) -> Self {
+        let meta = meta(commit::read(commit), None);
+        Self {
+            origin: meta.origin,
+            marks: meta.marks,
+            note: None,
+        }
+    }
+
     /// Of one line, by its place in this commit, from the top of the repository. Where there is a line
     /// note it alone decides: what it does not name was not tracked.
     pub fn line(&self, path: &str, line: u32) -> Origin {

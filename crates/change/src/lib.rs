@@ -42,7 +42,7 @@ pub use alive::{Alive, IgnoreFile};
 pub use blame::{BlameLimits, BlamedLine, LineRange, Place, blame, introduced};
 pub use error::{ChangeError, Gap};
 pub use figures::{Landings, MonthFigures};
-pub use history::{Authorship, Change, History, Limits, Size, Step, history, origins};
+pub use history::{Authorship, Change, History, Limits, Size, Step, history, origins, read_steps};
 pub use id::ObjectId;
 pub use line::Clocks;
 pub use month::Month;

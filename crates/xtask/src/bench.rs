@@ -29,6 +29,11 @@ pub const ALL: &[Measurement] = &[
         about: "appending to and reading from a ledger",
         run: ledger,
     },
+    Measurement {
+        name: "history",
+        about: "a history of git: who wrote it, twelve months of trees, blame; wagtail below SOLVENT_CORPORA, else this repository",
+        run: history,
+    },
 ];
 
 fn lower(place: &Place) -> Result<Figures, String> {
@@ -37,6 +42,13 @@ fn lower(place: &Place) -> Result<Figures, String> {
 
 fn sandbox(place: &Place) -> Result<Figures, String> {
     measure(place, &["sandbox"])
+}
+
+fn history(place: &Place) -> Result<Figures, String> {
+    let repository = place
+        .corpus("wagtail")
+        .unwrap_or_else(|_| place.root.clone());
+    measure(place, &["history", &repository.to_string_lossy()])
 }
 
 fn ledger(place: &Place) -> Result<Figures, String> {

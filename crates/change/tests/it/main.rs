@@ -4,6 +4,7 @@ mod affected;
 mod attribution;
 mod history;
 mod hostile;
+mod readers;
 mod storefront;
 mod story;
 mod tree;
