@@ -32,6 +32,9 @@ const KEPT_BYTES: usize = 256 << 20;
 /// Time that is kept for blame, figures and writing.
 const RESERVE: Duration = Duration::from_secs(20);
 
+/// What reading the history may take in any case: who wrote what is worth more than one month more.
+const GIT_LEAST: Duration = Duration::from_secs(30);
+
 /// Findings whose introducing commit is looked for.
 const MAX_BLAMED: usize = 2_000;
 
@@ -148,7 +151,9 @@ pub fn history(
         now,
         months: back,
         changes: 200_000,
-        time: left.saturating_sub(RESERVE).min(Duration::from_secs(100)),
+        time: left
+            .saturating_sub(RESERVE)
+            .clamp(GIT_LEAST, Duration::from_secs(100)),
     };
     // Git reads while we scan: one waits for the disk, the other for the processor.
     let (read, looks) = std::thread::scope(|scope| {

@@ -88,6 +88,7 @@ pub fn pile(scan: &Scan, reported: &[Reported], known: &Known, system: &dyn Syst
         .map(|view| own(view, known, scan))
         .collect();
     let left = onto_own(scan, &mut rows, incoming, &runs, &texts);
+    let mut rows = once_each(rows);
     rows.extend(among_themselves(left, &runs, &texts, scan));
     rows.extend(proven_before(known, scan));
     unique(&mut rows);
@@ -696,6 +697,25 @@ fn not_judged(one: &Incoming, scan: &Scan) -> ReasonView {
                 .to_owned(),
         ),
     }
+}
+
+/// One row for each fingerprint: a call that is a sink in two ways is one flaw. The first row is the strongest,
+/// as the scan sorts them, and takes the reports of the others.
+fn once_each(rows: Vec<DebtFinding>) -> Vec<DebtFinding> {
+    let mut at: BTreeMap<String, usize> = BTreeMap::new();
+    let mut out: Vec<DebtFinding> = Vec::new();
+    for row in rows {
+        match at.get(&row.fingerprint) {
+            Some(first) => out[*first]
+                .reports
+                .extend(row.reports.into_iter().filter(|r| r.run.is_some())),
+            None => {
+                at.insert(row.fingerprint.clone(), out.len());
+                out.push(row);
+            }
+        }
+    }
+    out
 }
 
 /// Gives rows whose short ids are equal longer ones.
