@@ -632,7 +632,7 @@ impl Engine {
         let Ok(recipe) = solvent_prove::infer(&self.repo.root, &[]) else {
             return Ok(None);
         };
-        std::fs::write(&path, recipe.public_text()).map_err(|e| {
+        std::fs::write(&path, recipe.file_text()).map_err(|e| {
             EngineError::unfinished(
                 format!("cannot write `solvent.toml`: {e}"),
                 "is the repository writable?",

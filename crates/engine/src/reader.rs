@@ -61,9 +61,7 @@ impl Reader {
     pub fn as_of(options: &Options, date: &str) -> Result<Self, EngineError> {
         let instant_ms = instant(date)?;
         let (repo, host, history) = parts(options)?;
-        let history = history.ok_or_else(|| {
-            EngineError::usage("nothing was recorded here yet", "run `solvent init` first")
-        })?;
+        let history = history.ok_or_else(no_record)?;
         let now = host.now().0;
         // Today has begun, though its end is to come.
         let begins_ms = instant_ms - day(date).map_or(0, |_| DAY_MS - 1);
@@ -117,6 +115,20 @@ impl Reader {
         self.history.as_ref()
     }
 
+    /// The key and the newest signed checkpoint, to keep elsewhere, with what the checkpoint says.
+    pub fn signed(&self) -> Result<(LedgerHead, String, String), EngineError> {
+        let history = self.history.as_ref().ok_or_else(no_record)?;
+        let head = history.head().map_err(|e| ledger_error(&e))?;
+        Ok((
+            LedgerHead {
+                size: head.size,
+                root: head.root.to_string(),
+            },
+            history.trusted_key().text().to_owned(),
+            history.checkpoint(),
+        ))
+    }
+
     pub fn view(&mut self) -> Result<View<'_>, EngineError> {
         let head = match (&self.as_of, &self.history) {
             (Some(as_of), _) => Some(as_of.head.clone()),
@@ -144,6 +156,10 @@ impl Reader {
             },
         })
     }
+}
+
+fn no_record() -> EngineError {
+    EngineError::usage("nothing was recorded here yet", "run `solvent init` first")
 }
 
 fn parts(options: &Options) -> Result<(Repo, Host, Option<History>), EngineError> {

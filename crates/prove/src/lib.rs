@@ -38,6 +38,7 @@ pub mod infer;
 pub mod interpreter;
 pub mod junit;
 mod login;
+mod mask;
 mod oracle;
 mod payload;
 mod pip;

@@ -18,6 +18,7 @@ use solvent_sandbox::{
 
 use crate::campaign::{OnProgress, Progress};
 use crate::interpreter::{self, ChoiceError, Interpreter};
+use crate::mask::mask;
 use crate::pip;
 use crate::recipe::{Recipe, Start};
 use crate::tree;
@@ -513,13 +514,19 @@ fn ensure_venv(
     Ok(Venv { path, limits })
 }
 
-/// The last line with words, shortened.
+/// The last line with words, masked and shortened.
 pub(crate) fn last_line(output: &str) -> String {
+    last_line_without(output, &[])
+}
+
+/// The same, without these values.
+pub(crate) fn last_line_without(output: &str, secrets: &[String]) -> String {
     let line = output
         .lines()
         .rev()
         .map(str::trim)
         .find(|l| !l.is_empty())
         .unwrap_or("no output");
-    line.chars().take(300).collect()
+    // Masked first: half a secret would not look like one.
+    mask(line, secrets).chars().take(300).collect()
 }

@@ -151,8 +151,36 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// The recipe as TOML with credentials replaced, as a capsule embeds it.
+    /// The recipe as TOML with credentials and the values of its environment replaced, as a capsule embeds
+    /// it. What a variable is called says too little about whether its value is a secret.
     pub fn public_text(&self) -> String {
+        self.text(|_, _| "{{credential}}")
+    }
+
+    /// The recipe as TOML for the repository that it was inferred from: only what is named as a secret is
+    /// replaced.
+    pub fn file_text(&self) -> String {
+        self.text(|name, value| {
+            if secret_name(name) {
+                "{{credential}}"
+            } else {
+                value
+            }
+        })
+    }
+
+    /// Values that must not leave the sandbox in words: credentials, and what of the environment could be one.
+    pub fn secrets(&self) -> Vec<String> {
+        let env = self
+            .env
+            .iter()
+            .filter(|(name, value)| secret_name(name) || value.len() >= LONG_VALUE)
+            .map(|(_, value)| value.clone());
+        let login = self.login.iter().flat_map(|login| login.fields.values());
+        env.chain(login.cloned()).collect()
+    }
+
+    fn text(&self, shown: for<'v> fn(&str, &'v str) -> &'v str) -> String {
         let mut text = String::new();
         let mut line = |s: String| {
             text.push_str(&s);
@@ -214,14 +242,7 @@ impl Recipe {
         let env: Vec<String> = self
             .env
             .iter()
-            .map(|(name, value)| {
-                let value = if secret_name(name) {
-                    "{{credential}}"
-                } else {
-                    value
-                };
-                format!("{} = {}", quote(name), quote(value))
-            })
+            .map(|(name, value)| format!("{} = {}", quote(name), quote(shown(name, value))))
             .collect();
         line(format!("env = {{ {} }}", env.join(", ")));
         if let Some(login) = &self.login {
@@ -249,6 +270,9 @@ impl Recipe {
         ])
     }
 }
+
+/// From this length on, in bytes, a value of the environment may be a secret whatever its name is.
+const LONG_VALUE: usize = 8;
 
 fn secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();

@@ -15,7 +15,8 @@ use solvent_sandbox::{
 use crate::http::{self, Answer, HttpError, Request};
 use crate::payload::PLANTED;
 use crate::prepare::{
-    APP, Prepared, SENSORS, TOOLS, VENV, environment, interpreter_layer, last_line, layer, workdir,
+    APP, Prepared, SENSORS, TOOLS, VENV, environment, interpreter_layer, last_line_without, layer,
+    workdir,
 };
 use crate::recipe::Start;
 
@@ -39,6 +40,8 @@ pub(crate) struct Running {
     pub requests: u64,
     /// Canaries that did not run, oldest first: a program in the background may still ask for one.
     pub canaries: VecDeque<String>,
+    /// Values of its recipe that must not be repeated.
+    secrets: Vec<String>,
 }
 
 /// Starts the target and waits for a good answer, not for the port.
@@ -94,6 +97,7 @@ pub(crate) fn start(
         limits: Vec::new(),
         requests: 0,
         canaries: VecDeque::new(),
+        secrets: recipe.secrets(),
     };
     running.wait_ready(&recipe.ready, recipe.port, began + timeout)?;
     running.start = began.elapsed();
@@ -216,7 +220,10 @@ impl Running {
     }
 
     fn said(&mut self) -> String {
-        last_line(&String::from_utf8_lossy(&self.instance.output()))
+        last_line_without(
+            &String::from_utf8_lossy(&self.instance.output()),
+            &self.secrets,
+        )
     }
 
     /// Why the target is gone, or `None` while it lives.

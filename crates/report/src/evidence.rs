@@ -388,3 +388,85 @@ pub fn readme(evidence: &Evidence) -> String {
 fn plain(outside: &str) -> String {
     crate::visible::visible(outside).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use solvent_protocol::evidence::Evidence;
+
+    use super::{CHECKER, page, readme};
+
+    /// A folder about a change, with `outside` wherever a text from outside may stand.
+    fn evidence(outside: &str) -> Evidence {
+        let commitment = format!("hmac-sha256:{}", "ab".repeat(32));
+        serde_json::from_value(json!({
+            "schema": "solvent.evidence/v1",
+            "about": {"kind": "change", "id": outside, "title": outside, "subject": outside, "standing": outside},
+            "log": outside,
+            "made_ms": 1_790_000_000_000_i64,
+            "made_by": outside,
+            "records": [{
+                "index": 12, "time_ms": 1_790_000_000_000_i64, "actor": outside, "action": outside,
+                "target": outside, "phase": outside, "why": outside,
+            }],
+            "objects": [
+                {"commitment": commitment, "record": 12, "name": outside, "state": "opened", "why": outside},
+                {"commitment": commitment, "record": 12, "name": outside, "state": "sealed", "why": outside},
+            ],
+            "sections": [
+                {"id": "fix", "title": "What the fix is", "answer": "yes", "word": outside, "lead": outside, "facts": [
+                    {"label": outside, "value": outside, "at": {"record": {"index": 12, "pointer": outside}}},
+                    {"label": "check", "value": format!("two\n{outside}"), "at": {"object": {"commitment": commitment, "pointer": "/a"}}},
+                    {"label": "count", "value": 41, "at": {"object": {"commitment": commitment, "pointer": "/n"}}},
+                ]},
+                {"id": "authorized", "title": "Who", "answer": "unmeasured", "word": outside, "lead": outside, "facts": []},
+            ],
+            "approvals": [{
+                "person": outside, "key": outside, "presence": "simulated", "commitment": commitment,
+                "statement": outside, "signature": outside, "signer": outside,
+            }],
+            "excerpts": [],
+            "unknown": [{"what": outside, "why": outside}],
+        }))
+        .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn text_from_outside_neither_acts_nor_hides() {
+        let hostile = "<script>alert(1)</script>\" onload='x'\u{202e}\u{1b}[31m\r</pre>`";
+        let told = evidence(hostile);
+        let page = page(&told, Some(hostile));
+        for bad in ["<script", "onload='", "\u{202e}", "\u{1b}", "\r"] {
+            assert!(!page.contains(bad), "{bad:?} in the page");
+        }
+        let readme = readme(&told);
+        for bad in ["\u{202e}", "\u{1b}", "\r"] {
+            assert!(!readme.contains(bad), "{bad:?} in the read-me");
+        }
+    }
+
+    #[test]
+    fn every_value_leads_to_where_it_was_taken_from() {
+        let page = page(&evidence("word"), Some("--- a\n+++ b\n-old\n+new\n"));
+        let object = format!("href=\"objects/{}\"", "ab".repeat(32));
+        assert_eq!(page.matches(&object).count(), 3);
+        assert!(page.contains("href=\"records/00000012.json\">record 12 word</a>"));
+        assert!(page.contains("href=\"proofs/00000012.tlog-proof\""));
+        assert!(page.contains("<span class=\"in\">+new</span>"));
+        assert!(page.contains("simulated: a demo signed, no person did"));
+        assert!(page.contains("<td>41</td>"));
+    }
+
+    #[test]
+    fn the_checker_needs_nothing_but_python() {
+        let imports: Vec<&str> = CHECKER
+            .lines()
+            .filter(|line| line.starts_with("import ") || line.starts_with("from "))
+            .collect();
+        let known = [
+            "base64", "hashlib", "hmac", "json", "os", "re", "stat", "struct", "sys",
+        ];
+        let wanted: Vec<String> = known.iter().map(|name| format!("import {name}")).collect();
+        assert_eq!(imports, wanted);
+    }
+}

@@ -374,9 +374,7 @@ fn ledger(args: LedgerArgs, common: &Common, progress: &dyn Progress) -> Result<
             })
         }
         LedgerCmd::Head(place) => {
-            let engine = open(&place.path, git(place.no_git))?;
-            let head = engine.head()?;
-            let (key, checkpoint) = (engine.trusted_key().to_owned(), engine.checkpoint());
+            let (head, key, checkpoint) = read(&place, &Then { as_of: None })?.signed()?;
             Ok(Done {
                 exit: Exit::Clean,
                 human: format!("key\n  {key}\n\ncheckpoint\n{checkpoint}"),

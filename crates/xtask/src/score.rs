@@ -9,6 +9,7 @@ mod collapse;
 mod histories;
 mod ledger;
 mod sabotage;
+mod secrets;
 mod targets;
 
 use crate::figures::Measurement;
@@ -49,5 +50,10 @@ pub const ALL: &[Measurement] = &[
         name: "sabotage",
         about: "patches to the storefront that must be rejected, each for its reason, and honest ones",
         run: sabotage::run,
+    },
+    Measurement {
+        name: "secrets",
+        about: "secrets planted in a target and its shell, looked for in everything the program gives out",
+        run: secrets::run,
     },
 ];

@@ -132,7 +132,10 @@ pub(crate) fn gather(engine: &mut Engine, matter: &Matter) -> Result<Gathered, E
             } else {
                 why.insert(record.seq, format!("its {} concerns this", body.action));
             }
-        } else if ids.iter().any(|id| names_it(&body.target, id)) {
+        } else if ids
+            .iter()
+            .any(|id| names_it(&body.target, id) || body.links.iter().any(|link| link.to == *id))
+        {
             why.insert(record.seq, format!("{} of this", body.action));
         }
     }
@@ -263,6 +266,7 @@ fn objects(
         } else if [
             names::REPLAY_REPORT,
             names::CHANGE_REQUEST,
+            names::CHANGE_EVENT,
             names::APPROVAL,
             names::REJECTION,
             names::MERGE_REPORT,

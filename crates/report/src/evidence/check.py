@@ -122,9 +122,16 @@ class Key:
         self.id = hashlib.sha256(parts[0].encode() + b"\n" + blob).digest()[:4]
         if self.id.hex() != parts[1]:
             raise Bad("this is not a ledger key: its id is another")
+        # Every proof repeats the checkpoint; a signature is checked once.
+        self.opened = {}
 
     def open(self, note):
         """Size and root of a signed checkpoint."""
+        if note not in self.opened:
+            self.opened[note] = self.open_anew(note)
+        return self.opened[note]
+
+    def open_anew(self, note):
         try:
             text = note.decode("utf-8")
         except UnicodeDecodeError:

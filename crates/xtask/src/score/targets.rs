@@ -191,7 +191,7 @@ pub fn copy_tree(from: &Path, to: &Path, keep: &dyn Fn(&Path) -> bool) -> Result
 }
 
 #[expect(clippy::print_stderr, reason = "names of flaws go beside the figures")]
-fn note(line: &str) {
+pub(super) fn note(line: &str) {
     eprintln!("{line}");
 }
 
