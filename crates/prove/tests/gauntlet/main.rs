@@ -2,12 +2,12 @@
 //! sabotaged ones rejected with the right reason.
 //!
 //! Without the usual harness: the sandbox re-executes this program, so `main` must begin with its hook.
-//! `SOLVENT_SABOTAGE=all` runs every patch of `fixtures/sabotage`, else one of each kind;
+//! `SOLVENT_SABOTAGE=all` runs every patch of `fixtures/sabotage`, else those marked as quick;
 //! `SOLVENT_SABOTAGE=NAME` those whose file name contains it.
 
 #![expect(clippy::print_stdout, reason = "this program is its own test harness")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -54,13 +54,10 @@ fn main() {
             failed += told(name, &test(&base));
         }
     }
-    let mut kinds = BTreeSet::new();
     for sabotage in patches() {
         let one = std::env::var("SOLVENT_SABOTAGE").unwrap_or_default();
         let chosen = match one.as_str() {
-            "" => {
-                kinds.insert((sabotage.kind.clone(), sabotage.weakness.clone())) && sabotage.quick
-            }
+            "" => sabotage.quick,
             "all" => true,
             part => sabotage.name.contains(part),
         };
@@ -98,7 +95,6 @@ fn root() -> PathBuf {
 struct Sabotage {
     name: String,
     weakness: String,
-    kind: String,
     /// The check that must reject it, or `verified`.
     expect: String,
     quick: bool,
@@ -132,7 +128,6 @@ fn patches() -> Vec<Sabotage> {
                     .to_string_lossy()
                     .into_owned(),
                 weakness: of("weakness"),
-                kind: of("kind"),
                 expect: of("expect"),
                 quick: of("quick") == "yes",
                 diff: path,
