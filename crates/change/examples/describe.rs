@@ -1,8 +1,8 @@
 //! Prints what a repository's history says, for trying the crate on a repository by hand:
-//! `cargo run -p solvent-change --example describe -- FOLDER [YYYY-MM]`.
+//! `cargo run -p solvent-change --example describe -- FOLDER [YYYY-MM [SECONDS]]`.
 
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use solvent_base::Timestamp;
 use solvent_change::{History, Limits, Month, history};
@@ -15,7 +15,7 @@ use solvent_change::{History, Limits, Month, history};
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let Some(folder) = arguments.next() else {
-        eprintln!("usage: describe FOLDER [YYYY-MM]");
+        eprintln!("usage: describe FOLDER [YYYY-MM [SECONDS]]");
         return;
     };
     let now = match arguments.next().and_then(|month| Month::parse(&month)) {
@@ -25,7 +25,11 @@ fn main() {
             Timestamp(now.map_or(0, |now| now.as_millis() as i64))
         }
     };
-    match history(Path::new(&folder), &Limits::standard(now)) {
+    let mut limits = Limits::standard(now);
+    if let Some(seconds) = arguments.next().and_then(|text| text.parse().ok()) {
+        limits.time = Duration::from_secs(seconds);
+    }
+    match history(Path::new(&folder), &limits) {
         Ok(history) => println!("{}", page(&history)),
         Err(error) => eprintln!("{error}; {}", error.hint()),
     }

@@ -63,6 +63,13 @@ pub(crate) fn measure(
     gaps: &mut Vec<Gap>,
 ) -> Alive {
     let mut alive = Alive::default();
+    if Instant::now() >= reading.until {
+        gaps.push(Gap::new(
+            "the lines of HEAD",
+            "they were not reached in time",
+        ));
+        return alive;
+    }
     let suppressions = Suppressions::builtin();
     let opened = Trees::open(reading.git.root(), KEPT);
     let tree = match &opened {
@@ -83,14 +90,14 @@ pub(crate) fn measure(
     let mut late = 0_u64;
     for file in tree.walk().files {
         let path = &file.path;
-        if let Some(tool) = suppressions.file(path.file_name()) {
-            if let Ok(bytes) = tree.read(path, code::MAX_BYTES) {
-                alive.ignore_files.push(IgnoreFile {
-                    tool,
-                    path: path.to_string(),
-                    lines: rules(&bytes),
-                });
-            }
+        if let Some(tool) = suppressions.file(path.file_name())
+            && let Ok(bytes) = tree.read(path, code::MAX_BYTES)
+        {
+            alive.ignore_files.push(IgnoreFile {
+                tool,
+                path: path.to_string(),
+                lines: rules(&bytes),
+            });
         }
         if !code::is_code(path.as_str()) {
             continue;

@@ -159,6 +159,8 @@ pub(crate) fn ranges(lines: &[u32]) -> Vec<LineRange> {
     ranges
 }
 
+type Answer = Result<Vec<BlamedLine>, GitError>;
+
 pub(crate) struct Job {
     pub(crate) path: Vec<u8>,
     pub(crate) ranges: Vec<LineRange>,
@@ -172,11 +174,10 @@ pub(crate) fn many(
     jobs: &[Job],
     ignored: &[ObjectId],
     limits: &BlameLimits,
-) -> Vec<Result<Vec<BlamedLine>, GitError>> {
+) -> Vec<Answer> {
     let all = Instant::now() + limits.all;
     let next = AtomicUsize::new(0);
-    let answers: Mutex<Vec<Option<Result<Vec<BlamedLine>, GitError>>>> =
-        Mutex::new(jobs.iter().map(|_| None).collect());
+    let answers: Mutex<Vec<Option<Answer>>> = Mutex::new(jobs.iter().map(|_| None).collect());
     thread::scope(|scope| {
         for _ in 0..WORKERS.min(jobs.len()) {
             scope.spawn(|| {

@@ -11,6 +11,11 @@
 //! scan, [`introduced`] gives a finding's commit, [`affected()`] gives a change's files and lines. [`git`]
 //! is the only place that runs anything.
 
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")
+)]
+
 pub mod affected;
 mod alive;
 pub mod blame;

@@ -320,10 +320,7 @@ fn holds(path: &str) -> Option<Area> {
     ];
     let word = |part: &str| login_words.contains(&part);
     let in_segment = |segment: &&str| segment.split(['_', '-', '.']).any(word);
-    segments
-        .iter()
-        .any(|segment| in_segment(segment))
-        .then_some(Area::Login)
+    segments.iter().any(in_segment).then_some(Area::Login)
 }
 
 /// Whether a path is of the application's own tests, by the names that test runners look for.

@@ -667,7 +667,7 @@ fn manifest_lines(bytes: &[u8]) -> Option<BTreeMap<String, Digest>> {
         let (digits, name) = line.split_once("  ")?;
         let digest = Digest::parse(digits)?;
         let safe = name.split('/').count() <= 2
-            && name.split('/').all(|part| plain(part))
+            && name.split('/').all(plain)
             && name.split('/').all(|part| !part.is_empty());
         if digest.hex() != digits || !safe || name <= last.as_str() {
             return None;

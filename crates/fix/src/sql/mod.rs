@@ -176,10 +176,6 @@ impl<'w> Work<'w, '_> {
     }
 
     /// A name in the statement that is not put together in one piece here.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one step of `at`, which holds the state"
-    )]
     fn elsewhere(
         &self,
         text: &Text<'w>,
@@ -232,6 +228,10 @@ impl<'w> Work<'w, '_> {
     }
 
     /// The statement is a parameter: its callers make it.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one step of `at`, which holds the state"
+    )]
     fn callers(
         &self,
         file: &'w File,
