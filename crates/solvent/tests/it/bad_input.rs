@@ -226,6 +226,7 @@ fn a_checkout_that_moved_on_is_unmeasured() {
 #[test]
 fn a_folder_without_a_ledger_is_not_called_tampered() {
     let repo = Repo::with(&[("app.py", TINY_APP)]);
+    repo.run(&["init"]).expect(0);
     let head = repo.run(&["ledger", "head", "--json"]).expect(0).json();
     let key = head["key"].as_str().expect("a key").to_owned();
     repo.run(&["ledger", "verify", ".solvent", "--key", &key])
