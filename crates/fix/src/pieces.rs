@@ -120,6 +120,8 @@ pub(crate) struct Text<'w> {
     pub parts: Vec<Part<'w>>,
     pub holes: Vec<Hole<'w>>,
     pub apps: Vec<App<'w>>,
+    /// Names of templates that are written elsewhere, where they are used.
+    pub templates: Vec<(&'w File, &'w Expr)>,
 }
 
 /// The text that `expr` gives. What is not understood is a hole.
@@ -448,6 +450,7 @@ impl<'w> Text<'w> {
             h
         }));
         self.apps.extend(inner.apps);
+        self.templates.extend(inner.templates);
     }
 
     /// Characters directly before or after a unit, up to the next hole.
@@ -522,7 +525,8 @@ pub(crate) fn value_of<'w>(
             _ => return None,
         },
         Meaning::Outside => {
-            let constant = scope::constant(world, file, &name)?;
+            let constant = scope::of_self(file, &site, &name)
+                .or_else(|| scope::constant(world, file, &name))?;
             (constant.file, constant.value)
         }
         Meaning::Unknown if site.function().is_none() => {
@@ -573,6 +577,7 @@ pub(crate) fn flatten_named<'w>(world: &'w World<'_>, file: &'w File, expr: &'w 
                     part.style = style;
                     part.app = Some(0);
                 }
+                text.templates.push((file, template));
                 return text;
             }
         }

@@ -290,6 +290,16 @@ fn constant_at<'w>(
         .split_once('.')
         .map_or((name, None), |(h, r)| (h, Some(r)));
     let defs = definitions(&file.module.body, name);
+    // `Queries.FIND`, kept in a class.
+    if defs.is_empty()
+        && let Some(rest) = rest
+        && let Some(body) = file.module.body.iter().find_map(|s| match &s.kind {
+            StmtKind::Class { name, body, .. } if name == head => Some(body),
+            _ => None,
+        })
+    {
+        return member(file, body, rest);
+    }
     let [def] = defs.as_slice() else {
         // `from .queries import FIND`, `import queries` and `queries.FIND`.
         for stmt in &file.module.body {
@@ -346,4 +356,38 @@ fn constant_at<'w>(
             None
         }
     }
+}
+
+/// The single assignment of a name in a class.
+fn member<'w>(file: &'w File, body: &'w [Stmt], name: &str) -> Option<Constant<'w>> {
+    match definitions(body, name).as_slice() {
+        [
+            Def {
+                how: How::Is(value),
+                ..
+            },
+        ] => Some(Constant { file, value }),
+        _ => None,
+    }
+}
+
+/// `self.FIND`, where the class of the method gives it and the method does not.
+pub(crate) fn of_self<'w>(file: &'w File, site: &Site<'w>, name: &str) -> Option<Constant<'w>> {
+    let rest = name
+        .strip_prefix("self.")
+        .or_else(|| name.strip_prefix("cls."))?;
+    let (level, _) = site.function()?;
+    let class = site.levels.get(level.checked_sub(1)?)?;
+    let StmtKind::Class { body, .. } = &class.block[class.index].kind else {
+        return None;
+    };
+    // A method that sets it makes it a variable.
+    let set = body.iter().any(|s| match &s.kind {
+        StmtKind::Function(f) => !definitions(&f.body, name).is_empty(),
+        _ => false,
+    });
+    if set {
+        return None;
+    }
+    member(file, body, rest)
 }

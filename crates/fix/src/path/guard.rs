@@ -133,7 +133,10 @@ fn sources(
     let file = anchor.file;
     let mut whole = file.slice(anchor.expr.span).to_owned();
     // Flask reads a relative path from the application's folder, not from the working directory.
-    let sends = cause.sink.callee.rsplit('.').next() == Some("send_file");
+    let sends = matches!(
+        cause.sink.callee.rsplit('.').next(),
+        Some("send_file" | "send_from_directory")
+    );
     let relative = sends && !anchor.is_absolute && !looked_at(anchor);
     match anchor.kind {
         Kind::Os => {

@@ -8,7 +8,7 @@ use crate::imports::{self, SHLEX};
 use crate::pieces::{Form as HoleForm, Text, Unit};
 use crate::scope::{self, How, Meaning};
 use crate::source::{File, World};
-use crate::sql::{argument, calls_into};
+use crate::sql::{argument, calls_into, template_is_ours};
 
 use super::lex::{Command, Leads, Quote};
 use super::{Found, Unread, nested_shell, read, span_line, unquoted};
@@ -41,7 +41,14 @@ fn at<'w>(
     depth: u32,
 ) -> Result<usize, NoPatch> {
     match read(world, file, command, &found.flows) {
-        Ok(read) => apply(&read.text, &read.command, read.tainted.as_deref(), draft),
+        Ok(read) => {
+            if read.command.holes.iter().any(|h| h.quote != Quote::Bare) {
+                for (file, template) in &read.text.templates {
+                    template_is_ours(world, file, template)?;
+                }
+            }
+            apply(&read.text, &read.command, read.tainted.as_deref(), draft)
+        }
         Err(unread) => elsewhere(world, found, *unread, draft, depth),
     }
 }

@@ -6,6 +6,7 @@ mod driver;
 mod give;
 mod lex;
 mod list;
+mod uses;
 
 use solvent_finding::{Flow, StepKind, Symbol};
 use solvent_lang::syntax::{Expr, ExprKind, Passing};
@@ -19,6 +20,7 @@ use crate::{NoPatch, Proposal, RootCause};
 use driver::{Driver, Style};
 use give::Receiver;
 pub(crate) use give::{after, free};
+pub(crate) use uses::template_is_ours;
 
 /// Wrappers around wrappers that are followed.
 const MAX_WRAPPERS: u32 = 4;
@@ -81,6 +83,7 @@ fn attempt(world: &World<'_>, cause: &RootCause<'_>) -> Result<(Draft, String), 
         driver,
         flows: &flows,
         sink: &cause.sink.function,
+        callee,
     };
     let count = work.at(file, sql, &receiver, &mut draft, 0)?;
     let values = if count == 1 {
@@ -131,6 +134,7 @@ struct Work<'w, 'c> {
     driver: Driver,
     flows: &'c [&'c Flow],
     sink: &'c Symbol,
+    callee: &'c str,
 }
 
 impl<'w> Work<'w, '_> {
@@ -145,12 +149,16 @@ impl<'w> Work<'w, '_> {
     ) -> Result<usize, NoPatch> {
         let mut text = flatten_named(self.world, file, sql);
         let mut steps = 0;
+        let mut more = Vec::new();
         loop {
             let tainted = text.tainted(self.flows);
             let lexed = lex::lex(&text);
             let Some((hole, words)) =
                 bind::misplaced(self.world, &text, &lexed, self.driver, tainted.as_deref())
             else {
+                for (file, template) in &text.templates {
+                    uses::template_is_ours(self.world, file, template)?;
+                }
                 let style = receiver.style(&lexed, self.driver);
                 let items = bind::bind(
                     self.world,
@@ -162,17 +170,60 @@ impl<'w> Work<'w, '_> {
                     draft,
                 )?;
                 receiver.give(&lexed, &items, style, draft)?;
+                for (site, sql) in more {
+                    self.also(file, &site, sql, draft)
+                        .give(&lexed, &items, style, draft)?;
+                }
                 return Ok(items.len());
             };
             steps += 1;
             if steps <= MAX_EXPANSIONS
                 && let Some(inner) = text.expansion(self.world, hole)
             {
+                more.extend(self.shared(file, &text, hole, draft)?);
                 text.splice(hole, inner);
                 continue;
             }
             return self.elsewhere(&text, hole, words, receiver, draft, depth);
         }
+    }
+
+    /// Other calls that run the variable in the hole.
+    fn shared(
+        &self,
+        file: &'w File,
+        text: &Text<'w>,
+        hole: usize,
+        draft: &mut Draft,
+    ) -> Result<Vec<(Site<'w>, &'w Expr)>, NoPatch> {
+        let hole = &text.holes[hole];
+        let Some((expr, name)) = hole.expr.and_then(|e| Some((e, e.dotted()?))) else {
+            return Ok(Vec::new());
+        };
+        match hole.file.site(expr.span) {
+            Some(site) if std::ptr::eq(hole.file, file) && site.function().is_some() => {
+                uses::others(file, &site, &name, expr.span, draft)
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// A call beside the sink that runs the same statement.
+    fn also(
+        &self,
+        file: &'w File,
+        site: &Site<'w>,
+        sql: &'w Expr,
+        draft: &mut Draft,
+    ) -> Receiver<'w> {
+        let method = match &site.expr().kind {
+            ExprKind::Call { func, .. } => match &func.kind {
+                ExprKind::Attribute { name, .. } | ExprKind::Name(name) => name.clone(),
+                _ => String::new(),
+            },
+            _ => String::new(),
+        };
+        Receiver::of(file, site, sql, &method, self.callee, self.driver, draft)
     }
 
     /// A name in the statement that is not put together in one piece here.
@@ -214,6 +265,12 @@ impl<'w> Work<'w, '_> {
         };
         match scope::meaning(&site, &name) {
             Meaning::Many(defs) => {
+                if !uses::others(from, &site, &name, expr.span, draft)?.is_empty() {
+                    return Err(NoPatch::NotFollowed {
+                        what: format!("`{name}` grows line by line and is run in several places"),
+                        line: from.line_of(expr.span.start),
+                    });
+                }
                 build::chunks(self, from, &site, &name, &defs, text, hole, receiver, draft)
             }
             Meaning::Param(index) if depth < MAX_WRAPPERS => {
