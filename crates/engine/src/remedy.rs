@@ -95,6 +95,8 @@ struct Bench<'a> {
     entries: Vec<EntryPoint>,
     /// Findings of the root cause, as the base's scan gives them.
     findings: Vec<Finding>,
+    /// The other findings of that scan.
+    others: Vec<Finding>,
     /// The same findings as they are known, proofs included.
     known: Vec<FindingState>,
     capsules: Vec<Capsule>,
@@ -153,6 +155,12 @@ pub(crate) fn make(
                 "commit what you scanned to the protected branch, or scan that branch",
             )
         })?;
+    let others: Vec<Finding> = scan
+        .findings
+        .iter()
+        .filter(|f| findings.iter().all(|own| own.fingerprint != f.fingerprint))
+        .cloned()
+        .collect();
     let mut known = Vec::new();
     let mut capsules = Vec::new();
     for finding in &findings {
@@ -184,6 +192,7 @@ pub(crate) fn make(
         prepared,
         entries: scan.entry_points,
         findings,
+        others,
         known,
         capsules,
         sandbox,
@@ -341,6 +350,8 @@ impl Bench<'_> {
             base_tree: &self.tree.repo.root,
             patched_tree: &tree.repo.root,
             findings: &self.findings,
+            others: &self.others,
+            found_on_patch: &scan.findings,
             capsules: &self.capsules,
             entries: &entries,
             cache: &self.engine.options.cache,

@@ -46,6 +46,9 @@ pub struct Sink {
     pub text: String,
 }
 
+/// Most flows kept for one finding: as many as there are may be more.
+pub const MAX_FLOWS: usize = 8;
+
 /// One weakness at one sink, reached through one entry point (or through none), in one revision.
 /// Several inputs of the same request that reach the same sink are flows of one finding: one root
 /// cause, one fix.
@@ -59,7 +62,7 @@ pub struct Finding {
     pub sink: Sink,
     /// `None` when no entry point leads here.
     pub entry: Option<EntryPoint>,
-    /// Non-empty when the verdict is `Reachable`; best first.
+    /// Non-empty when the verdict is `Reachable`; best first, at most [`MAX_FLOWS`].
     pub flows: Vec<Flow>,
     pub verdict: Verdict,
 }

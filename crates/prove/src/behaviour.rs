@@ -16,7 +16,7 @@ use crate::gauntlet::{Check, CheckName, CheckResult, Job};
 use crate::harmless::scout;
 use crate::oracle::{opened_paths, shape, statements, token_arrived};
 use crate::script::{
-    About, Compared, Origin, Ran, Script, compare, compare_writes, run, without_value,
+    About, Compared, Origin, Part, Ran, Script, compare, compare_writes, run, without_values,
 };
 use crate::target::{Observe, start};
 use crate::verify::words;
@@ -158,6 +158,13 @@ fn judge(
                 }
                 _ => {}
             },
+            About::Quote(Part::Quote(_)) => {
+                if let Some(line) = drops_quotes(script, at, patched) {
+                    worst.get_or_insert(at);
+                    fail(&mut twin, line);
+                }
+            }
+            About::Quote(_) => {}
             About::Twin {
                 capsule,
                 origin,
@@ -167,13 +174,6 @@ fn judge(
                     tokens[*capsule] = of_base.first().copied();
                 }
                 let Some(status) = status else { continue };
-                if *origin == Origin::Quoted {
-                    if let Some(line) = drops_quotes(script, at, value, patched, tokens[*capsule]) {
-                        worst.get_or_insert(at);
-                        fail(&mut twin, line);
-                    }
-                    continue;
-                }
                 // What breaks the base is no harmless value here.
                 if status >= 500 {
                     continue;
@@ -183,8 +183,10 @@ fn judge(
                     Compared::Same => {
                         compared += 1;
                         let nonsense = tokens[*capsule]
-                            .and_then(|shot| without_value(shot, &shot.fresh.token));
-                        let here = of_base.first().and_then(|shot| without_value(shot, value));
+                            .and_then(|shot| without_values(shot, &[&shot.fresh.token, value]));
+                        let here = of_base
+                            .first()
+                            .and_then(|shot| without_values(shot, &[value]));
                         found_something |= status < 400
                             && matches!(origin, Origin::Pages | Origin::Planted | Origin::Program)
                             && here != nonsense;
@@ -234,12 +236,7 @@ fn judge(
     let sink = sink(job, script, base, patched, &twin);
     let mut writes = Check::new(CheckName::Writes, CheckResult::Passed);
     // A repetition that ended before the last twin wrote less.
-    let twins = script
-        .probes
-        .iter()
-        .filter(|probe| matches!(probe.about, About::Twin { .. }))
-        .count();
-    let whole = |ran: &&Ran| ran.shots.len() >= twins;
+    let whole = |ran: &&Ran| ran.shots.len() >= script.early;
     if base.iter().chain(patched).all(|ran| ran.writes.is_some()) {
         let of = |runs: &'_ [Ran]| -> Vec<BTreeSet<_>> {
             runs.iter()
@@ -265,10 +262,7 @@ fn judge(
     }
     // Only what was written by the twins is compared, so all of them must have run.
     if matches!(writes.result, CheckResult::Failed(_)) && worst.is_none() {
-        worst = script
-            .probes
-            .iter()
-            .rposition(|probe| matches!(probe.about, About::Twin { .. }));
+        worst = script.early.checked_sub(1);
     }
     (vec![twin, sink, behaviour, writes], worst)
 }
@@ -286,27 +280,25 @@ fn note(check: &mut Check, line: String) {
     }
 }
 
-/// Whether the patch answers a value with a quote in it as the value without: it takes quotes out, and the
-/// names of people with them.
-fn drops_quotes(
-    script: &Script,
-    at: usize,
-    quoted: &str,
-    patched: &[Ran],
-    nonsense: Option<&Shot>,
-) -> Option<String> {
-    let plain = quoted.replacen('\'', "", 1);
-    let twin = script
-        .probes
-        .iter()
-        .position(|probe| matches!(&probe.about, About::Twin { value, .. } if *value == plain))?;
+/// Whether the patch answers a value with a quote in it as the value without, and one with a letter in it
+/// otherwise: it takes quotes out, and the names of people with them.
+fn drops_quotes(script: &Script, at: usize, patched: &[Ran]) -> Option<String> {
     let shots = &patched.first()?.shots;
-    let (with, without) = (shots.get(at)?, shots.get(twin)?);
-    let ok = |shot: &Shot| shot.last().is_some_and(|answer| answer.status < 300);
-    let here = without_value(without, &plain);
-    let empty = nonsense.and_then(|shot| without_value(shot, &shot.fresh.token));
-    let same = ok(with) && ok(without) && without_value(with, quoted) == here && here != empty;
-    same.then(|| {
+    let first = at.checked_sub(2)?;
+    let mut values = Vec::new();
+    for probe in script.probes.get(first..=at)? {
+        let About::Quote(part) = &probe.about else {
+            return None;
+        };
+        values.push(part.value());
+    }
+    let look = |at: usize| {
+        let shot = shots.get(at)?;
+        let good = shot.last().is_some_and(|answer| answer.status < 300);
+        without_values(shot, &values).filter(|_| good)
+    };
+    let (plain, letter, quote) = (look(first)?, look(at - 1)?, look(at)?);
+    (plain == quote && plain != letter).then(|| {
         "a value with a quote in it is answered as if it had none: the patch takes characters out of what people \
          write"
             .to_owned()

@@ -1,10 +1,10 @@
 //! The whole payload family against a patch: every input of the attacked entry points, every weakness of the
 //! root cause, with what static analysis knows of the way and without it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use solvent_finding::{EntryPoint, Input};
+use solvent_finding::{Carrier, EntryPoint, Finding, Input, MAX_FLOWS};
 use solvent_sandbox::Sandbox;
 
 use crate::campaign::{Attack, Options};
@@ -23,12 +23,19 @@ const PATIENCE: u32 = 10;
 
 pub(crate) fn check(job: &Job<'_>, sandbox: &dyn Sandbox, options: &Options) -> Check {
     let mut check = Check::new(CheckName::Family, CheckResult::Passed);
-    let cases = attacked(job);
+    let excused = excused(job.findings, job.others, job.found_on_patch);
+    let cases = attacked(job, &excused);
     if cases.is_empty() {
         check.result = CheckResult::Unmeasured(
             "no entry point of the finding is known, so no family can be sent".to_owned(),
         );
         return check;
+    }
+    for (input, finding) in &excused {
+        check.detail.push(format!(
+            "{} left out: finding {finding} is about it, and it has a root cause of its own",
+            input_words(input)
+        ));
     }
     let deadline = Instant::now() + options.time;
     let mut running: Option<Running> = None;
@@ -67,7 +74,7 @@ pub(crate) fn check(job: &Job<'_>, sandbox: &dyn Sandbox, options: &Options) -> 
                 door = Some(login::discover(target, recipe, options.answer_timeout));
             }
             let budget = Budget {
-                requests: u64::from(options.requests_per_case),
+                requests: u64::from(options.requests_per_case * PATIENCE),
                 // Requests bound the family; time only ends a target that hangs.
                 deadline: deadline.min(Instant::now() + options.time_per_case * PATIENCE),
                 timeout: options.answer_timeout,
@@ -147,9 +154,67 @@ fn label(case: &Case) -> String {
         .map_or_else(|| case.title.clone(), EntryPoint::label)
 }
 
+/// Inputs of the attacked entry points that lead to flaws with other root causes, and the findings about them:
+/// an effect through them says nothing of this patch. Only what the scan of the patched tree confirms is
+/// excused: there they must lead nowhere but where they led on the base.
+fn excused(own: &[Finding], others: &[Finding], on_patch: &[Finding]) -> BTreeMap<Input, String> {
+    let leads = |finding: &Finding| -> BTreeSet<Input> {
+        let here = own.iter().any(|own| {
+            own.weakness == finding.weakness
+                && own.entry.as_ref().map(EntryPoint::label)
+                    == finding.entry.as_ref().map(EntryPoint::label)
+        });
+        finding
+            .flows
+            .iter()
+            .filter(|_| here && finding.entry.is_some())
+            .map(|flow| flow.input.clone())
+            .collect()
+    };
+    let mut out: BTreeMap<Input, String> = BTreeMap::new();
+    for other in others {
+        for input in leads(other) {
+            let whole = match input.carrier {
+                Carrier::Query => Some(Carrier::RawQuery),
+                Carrier::Form | Carrier::Json => Some(Carrier::RawBody),
+                _ => None,
+            };
+            // The raw text as a whole holds the input as well.
+            if let Some(carrier) = whole {
+                let name = String::new();
+                out.insert(Input { carrier, name }, other.fingerprint.short());
+            }
+            out.insert(input, other.fingerprint.short());
+        }
+    }
+    let mut unknown = false;
+    for own in own {
+        unknown |= own.flows.len() >= MAX_FLOWS;
+        for input in leads(own) {
+            out.remove(&input);
+        }
+    }
+    for found in on_patch {
+        if others
+            .iter()
+            .all(|other| other.fingerprint != found.fingerprint)
+        {
+            unknown |= found.flows.len() >= MAX_FLOWS;
+            for input in leads(found) {
+                out.remove(&input);
+            }
+        }
+    }
+    // Flows that are not listed may come from anywhere.
+    if unknown {
+        out.clear();
+    }
+    out
+}
+
 /// One case for each entry point and weakness: what the findings' flows know, then every input with nothing
 /// taken for granted.
-fn attacked(job: &Job<'_>) -> Vec<Case> {
+fn attacked(job: &Job<'_>, excused: &BTreeMap<Input, String>) -> Vec<Case> {
     let mut all: Vec<Case> = Vec::new();
     let known: Vec<Case> = cases(&Attack::Findings(job.findings));
     for (finding, case) in job.findings.iter().zip(known) {
@@ -178,6 +243,9 @@ fn attacked(job: &Job<'_>) -> Vec<Case> {
                 }
             }
         }
+        entry
+            .inputs
+            .retain(|(input, _)| !excused.contains_key(input));
         for mut open in cases(&Attack::IgnoreVerdicts {
             entries: &[entry],
             weaknesses: std::slice::from_ref(&finding.weakness),
@@ -208,4 +276,102 @@ pub(crate) fn extension(name: &str) -> Option<String> {
         && (1..=5).contains(&end.len())
         && end.chars().all(|c| c.is_ascii_alphanumeric());
     plain.then(|| format!(".{end}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use solvent_base::{Digest, FilePath, Location, Span};
+    use solvent_finding::{
+        EntryKind, Fingerprint, Flow, Severity, Sink, SinkKind, Symbol, Template, Verdict,
+        WeaknessId,
+    };
+
+    use super::*;
+
+    fn query(name: &str) -> Input {
+        Input {
+            carrier: Carrier::Query,
+            name: name.to_owned(),
+        }
+    }
+
+    /// A finding about these query parameters of one route.
+    fn finding(id: &str, weakness: &str, names: &[&str]) -> Finding {
+        let here = Location {
+            path: FilePath::new("app.py").expect("a path"),
+            span: Span::default(),
+            line: 1,
+            column: 1,
+        };
+        let handler = Symbol {
+            module: "app".into(),
+            qualname: "index".into(),
+        };
+        Finding {
+            fingerprint: Fingerprint(Digest::of(id.as_bytes())),
+            weakness: WeaknessId(weakness.into()),
+            severity: Severity::High,
+            title: String::new(),
+            sink: Sink {
+                kind: SinkKind("sql".into()),
+                callee: "execute".into(),
+                location: here.clone(),
+                function: handler.clone(),
+                text: String::new(),
+            },
+            entry: Some(EntryPoint {
+                kind: EntryKind::Http,
+                framework: "flask".into(),
+                methods: vec!["GET".into()],
+                route: "/".into(),
+                segments: Vec::new(),
+                handler,
+                location: here,
+                inputs: Vec::new(),
+                auth: Vec::new(),
+                assumed: None,
+            }),
+            flows: names
+                .iter()
+                .map(|name| Flow {
+                    input: query(name),
+                    steps: Vec::new(),
+                    transforms: Vec::new(),
+                    conditions: Vec::new(),
+                    template: Template::default(),
+                })
+                .collect(),
+            verdict: Verdict::Reachable {
+                assumed: Vec::new(),
+            },
+        }
+    }
+
+    #[test]
+    fn an_input_with_a_flaw_of_its_own_is_left_out_with_the_raw_text_that_holds_it() {
+        let own = [finding("own", "CWE-89", &["id"])];
+        let others = [
+            finding("other", "CWE-89", &["comment", "id"]),
+            finding("elsewhere", "CWE-22", &["path"]),
+        ];
+        let raw = Input {
+            carrier: Carrier::RawQuery,
+            name: String::new(),
+        };
+        let left: Vec<Input> = excused(&own, &others, &others).into_keys().collect();
+        assert_eq!(left, [query("comment"), raw]);
+    }
+
+    #[test]
+    fn an_input_that_the_patch_leads_somewhere_new_is_attacked() {
+        let own = [finding("own", "CWE-89", &["id"])];
+        let others = [finding("other", "CWE-89", &["comment"])];
+        let moved = [others[0].clone(), finding("new", "CWE-89", &["comment"])];
+        assert!(!excused(&own, &others, &moved).contains_key(&query("comment")));
+        // As many flows as are kept: there may be more.
+        let names: Vec<String> = (0..MAX_FLOWS).map(|n| format!("p{n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let many = [others[0].clone(), finding("new", "CWE-89", &names)];
+        assert!(excused(&own, &others, &many).is_empty());
+    }
 }

@@ -32,6 +32,10 @@ pub struct Job<'a> {
     /// Findings of the root cause, as the base's scan gave them: their flows say what is attacked and which
     /// files and functions a patch may touch.
     pub findings: &'a [Finding],
+    /// Findings of the base's scan that have other root causes.
+    pub others: &'a [Finding],
+    /// Findings of the patched tree's scan.
+    pub found_on_patch: &'a [Finding],
     /// Of every proven finding of the root cause. All must succeed on the base and fail on the patch.
     pub capsules: &'a [Capsule],
     /// Every route, of the patched tree's scan or of both.

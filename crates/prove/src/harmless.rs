@@ -20,7 +20,7 @@ use crate::harvest::{
 use crate::html::Form;
 use crate::login::Door;
 use crate::oracle::opened_paths;
-use crate::script::{About, Origin, Probe, PutFile, Script, without_value};
+use crate::script::{About, Origin, Part, Probe, PutFile, Script, without_values};
 use crate::target::Running;
 use crate::token;
 use crate::value::plausible;
@@ -80,6 +80,7 @@ pub(crate) fn scout(
     first.dedup();
     let harvest = harvest::walk(running, &first, &sessions, door.as_ref(), timeout);
     let mut script = Script::default();
+    let mut late = Vec::new();
     let attacked = attacked_routes(job);
     for (at, (capsule, plan)) in job.capsules.iter().zip(plans).enumerate() {
         let who = if plan.login.is_some() {
@@ -99,9 +100,20 @@ pub(crate) fn scout(
             timeout,
             plan,
         };
-        twins(job, at, capsule, who, &harvest, &mut eye, &mut script);
+        late.extend(twins(
+            job,
+            at,
+            capsule,
+            who,
+            &harvest,
+            &mut eye,
+            &mut script,
+        ));
     }
+    script.early = script.probes.len();
     routes(job, &harvest, &attacked, door.as_ref(), &mut script);
+    script.late = script.probes.len();
+    script.probes.append(&mut late);
     Ok((script, door))
 }
 
@@ -156,6 +168,8 @@ fn quiet_plan(plan: &Plan) -> Plan {
     }
 }
 
+/// Adds the twins of one capsule. What is given back goes last: where the base fails at a value and a repair
+/// does not, the repair may leave something behind that other pages then show.
 fn twins(
     job: &Job<'_>,
     at: usize,
@@ -164,7 +178,8 @@ fn twins(
     harvest: &Harvest,
     eye: &mut Eye<'_>,
     script: &mut Script,
-) {
+) -> Vec<Probe> {
+    let mut late = Vec::new();
     let own = quiet_plan(eye.plan);
     let add = |origin: Origin, value: &str, plan: Plan, script: &mut Script| {
         let known = script.probes.iter().any(|probe| {
@@ -185,9 +200,11 @@ fn twins(
     add(Origin::Capsule, "{{token}}", own.clone(), script);
     let nonsense = shoot(eye.running, &own, &eye.session, eye.timeout);
     let Some(finding) = finding_of(job, capsule) else {
-        return;
+        return late;
     };
-    let Some(entry) = &finding.entry else { return };
+    let Some(entry) = &finding.entry else {
+        return late;
+    };
     let inputs: BTreeSet<&Input> = finding.flows.iter().map(|flow| &flow.input).collect();
     let mut offers: Vec<String> = Vec::new();
     for input in &inputs {
@@ -210,7 +227,8 @@ fn twins(
             break;
         };
         let means = shot.last().is_some_and(|answer| answer.status < 400)
-            && without_value(&shot, phrase) != without_value(&nonsense, &nonsense.fresh.token);
+            && without_values(&shot, &[phrase])
+                != without_values(&nonsense, &[&nonsense.fresh.token, phrase]);
         if means {
             finds.push(phrase.clone());
         }
@@ -230,12 +248,18 @@ fn twins(
             }
             let head: String = value.chars().take(middle).collect();
             let tail: String = value.chars().skip(middle).collect();
-            let quoted = format!("{head}'{tail}");
-            if let (Some(plan), Some(plain)) =
-                (with_value(eye.plan, &quoted), with_value(eye.plan, value))
-            {
-                add(Origin::Pages, value, plain, script);
-                add(Origin::Quoted, &quoted, plan, script);
+            let parts = [
+                Part::Plain(value.clone()),
+                Part::Letter(format!("{head}z{tail}")),
+                Part::Quote(format!("{head}'{tail}")),
+            ];
+            let plans: Option<Vec<Plan>> = parts
+                .iter()
+                .map(|part| with_value(eye.plan, part.value()))
+                .collect();
+            for (part, plan) in parts.into_iter().zip(plans.unwrap_or_default()) {
+                let about = About::Quote(part);
+                late.push(Probe { about, plan, who });
             }
         }
     }
@@ -256,7 +280,17 @@ fn twins(
     ];
     for (origin, values) in lists {
         for value in values {
-            if let Some(plan) = with_value(eye.plan, &value) {
+            let Some(plan) = with_value(eye.plan, &value) else {
+                continue;
+            };
+            if origin == Origin::Special {
+                let about = About::Twin {
+                    capsule: at,
+                    origin,
+                    value,
+                };
+                late.push(Probe { about, plan, who });
+            } else {
                 add(origin, &value, plan, script);
             }
         }
@@ -288,6 +322,7 @@ fn twins(
     if family == Some(Family::Path) {
         planted(eye, &nonsense, &found, script, &add);
     }
+    late
 }
 
 /// Files beside those that the route serves: it must go on serving whatever is there.

@@ -6,13 +6,14 @@
 /// Tags of a page that are looked at.
 const MAX_TAGS: usize = 20_000;
 
-/// One tag: lower-case name and attributes.
-struct Tag {
+/// One tag: lower-case name, attributes, and the text up to the next tag.
+struct Tag<'p> {
     name: String,
     attributes: Vec<(String, String)>,
+    text: &'p str,
 }
 
-impl Tag {
+impl Tag<'_> {
     fn get(&self, name: &str) -> Option<&str> {
         self.attributes
             .iter()
@@ -139,13 +140,15 @@ pub(crate) fn forms(page: &str) -> Vec<Form> {
                 }
             }
             "option" => {
-                if let Some(field) = form.fields.last_mut().filter(|f| f.kind == "select")
-                    && let Some(value) = tag.get("value")
-                {
-                    if field.options.is_empty() {
-                        field.value = value.to_owned();
+                if let Some(field) = form.fields.last_mut().filter(|f| f.kind == "select") {
+                    // Without a value of its own an option's text is sent.
+                    let value = tag
+                        .get("value")
+                        .map_or_else(|| unescape(tag.text), str::to_owned);
+                    if field.options.is_empty() || tag.get("selected").is_some() {
+                        field.value.clone_from(&value);
                     }
-                    field.options.push(value.to_owned());
+                    field.options.push(value);
                 }
             }
             _ => {}
@@ -187,7 +190,7 @@ pub(crate) fn phrases(page: &str) -> Vec<String> {
     out
 }
 
-fn tags(page: &str) -> Vec<Tag> {
+fn tags(page: &str) -> Vec<Tag<'_>> {
     let mut out = Vec::new();
     let mut rest = page;
     while out.len() < MAX_TAGS {
@@ -247,7 +250,12 @@ fn tags(page: &str) -> Vec<Tag> {
                 attributes.push((key, value));
             }
         }
-        out.push(Tag { name, attributes });
+        let text = rest.split('<').next().unwrap_or_default().trim();
+        out.push(Tag {
+            name,
+            attributes,
+            text,
+        });
     }
     out
 }
@@ -285,7 +293,8 @@ mod tests {
     #[test]
     fn links_forms_and_names_are_read_as_a_visitor_sees_them() {
         let page = r#"<a href="/p/mug?a=1&amp;b=2">Enamel mug</a><style>.x { y }</style><script>var a = "no"</script>
-            <form action="/find"><input name=q value="a"><select name=s><option value="n">Name<option value="p"></select></form>"#;
+            <form action="/find"><input name=q value="a"><select name=s><option value="n">Name<option value="p"></select>
+            <select name=m><option>2026-09</option><option selected> R&amp;D </option></select></form>"#;
         assert_eq!(links(page), ["/p/mug?a=1&b=2"]);
         let forms = forms(page);
         assert_eq!(
@@ -294,7 +303,9 @@ mod tests {
         );
         assert_eq!(forms[0].fields[0].value, "a");
         assert_eq!(forms[0].fields[1].options, ["n", "p"]);
-        assert_eq!(phrases(page), ["Enamel mug", "Name"]);
+        assert_eq!(forms[0].fields[2].options, ["2026-09", "R&D"]);
+        assert_eq!(forms[0].fields[2].value, "R&D");
+        assert_eq!(phrases(page), ["Enamel mug", "Name", "2026-09", "R&D"]);
     }
 
     #[test]

@@ -473,10 +473,13 @@ pub(crate) fn signature(shot: &Shot, level: u8) -> Option<Vec<u8>> {
 /// Digits and long hexadecimal or base64 words out: times, counters, nonces.
 pub(crate) fn blur(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
-    for word in text.split_inclusive(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))) {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    for word in text.split_inclusive(|b| !is_word(*b)) {
         let digits = word.iter().filter(|b| b.is_ascii_digit()).count();
         if word.len() >= 16 && digits > 0 {
             out.extend_from_slice(b"[word]");
+            // What ends a word is not part of it.
+            out.extend(word.last().filter(|b| !is_word(**b)));
             continue;
         }
         let mut last_digit = false;

@@ -31,8 +31,6 @@ pub(crate) enum Origin {
     Planted,
     /// Characters that people use and a careful repair may refuse, politely.
     Special,
-    /// A value that finds something with a quote put into it.
-    Quoted,
 }
 
 impl Origin {
@@ -44,7 +42,6 @@ impl Origin {
             Self::Plain => "an ordinary word",
             Self::Planted => "a file that was put beside the others",
             Self::Special => "a value with special characters",
-            Self::Quoted => "a value with a quote in it",
         }
     }
 }
@@ -66,6 +63,27 @@ pub(crate) enum About {
     },
     /// `GET /cart`
     Route(String),
+    /// Whether quotes are taken out of what people write: always three in a row.
+    Quote(Part),
+}
+
+/// One of the three requests that tell whether a quote in a value counts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Part {
+    /// A value that is there.
+    Plain(String),
+    /// The same with a letter put into it.
+    Letter(String),
+    /// The same with a quote put into it.
+    Quote(String),
+}
+
+impl Part {
+    pub fn value(&self) -> &str {
+        match self {
+            Self::Plain(value) | Self::Letter(value) | Self::Quote(value) => value,
+        }
+    }
 }
 
 /// A file that is put into every instance before the first request.
@@ -77,8 +95,12 @@ pub(crate) struct PutFile {
 
 #[derive(Default, Debug)]
 pub(crate) struct Script {
-    /// Twins first, then routes.
+    /// Twins first, then routes, then what may leave something behind on a patch alone.
     pub probes: Vec<Probe>,
+    /// Probes after which it is looked what was written: the twins.
+    pub early: usize,
+    /// Probes before the last part, which has a session of its own: routes may have ended the first.
+    pub late: usize,
     pub files: Vec<PutFile>,
 }
 
@@ -110,7 +132,7 @@ pub(crate) fn run(
             .map_err(|error| error.to_string())?;
         placed.insert(file.path.clone());
     }
-    let session = match door {
+    let mut session = match door {
         Some(door) => door
             .open(&mut running, timeout)
             .map_err(|error| format!("login: {}", error.0))?,
@@ -119,9 +141,15 @@ pub(crate) fn run(
     let nobody = Session::default();
     let mut shots: Vec<Shot> = Vec::new();
     let mut writes = None;
-    for probe in script.probes.iter().take(end) {
-        if writes.is_none() && matches!(probe.about, About::Route(_)) {
+    for (at, probe) in script.probes.iter().enumerate().take(end) {
+        if at == script.early {
             writes = Some(written(&mut running, &shots, &placed));
+        }
+        if at == script.late
+            && let Some(door) = door
+            && let Ok(fresh) = door.open(&mut running, timeout)
+        {
+            session = fresh;
         }
         let session = match probe.who {
             Who::Nobody => &nobody,
@@ -293,26 +321,32 @@ fn lines(shot: &Shot) -> BTreeSet<Vec<u8>> {
         .collect()
 }
 
-/// The masked body with `value` taken out in the ways that pages write it.
-pub(crate) fn without_value(shot: &Shot, value: &str) -> Option<Vec<u8>> {
+/// The masked body with `values` taken out in the ways that pages write them. Two answers are compared with the
+/// values of both taken out of each, since a page may hold either for reasons of its own.
+pub(crate) fn without_values(shot: &Shot, values: &[&str]) -> Option<Vec<u8>> {
     let answer = shot.last()?;
     let mut text = String::from_utf8_lossy(&blur(&answer.body)).into_owned();
-    let blurred = String::from_utf8_lossy(&blur(value.as_bytes())).into_owned();
-    let escaped = |quote: &str| {
-        blurred
-            .replace('&', "&amp;")
-            .replace('<', "&lt;")
-            .replace('\'', quote)
-    };
-    for form in [
-        blurred.clone(),
-        escaped("&#39;"),
-        escaped("&#x27;"),
-        // As `blur` leaves them.
-        escaped("&#0;"),
-        escaped("&#x0;"),
-    ] {
-        text = text.replace(&form, "[value]");
+    // The longest first: one value may be a part of another.
+    let mut values: Vec<&str> = values.iter().copied().filter(|v| !v.is_empty()).collect();
+    values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    for value in values {
+        let blurred = String::from_utf8_lossy(&blur(value.as_bytes())).into_owned();
+        let escaped = |quote: &str| {
+            blurred
+                .replace('&', "&amp;")
+                .replace('<', "&lt;")
+                .replace('\'', quote)
+        };
+        for form in [
+            blurred.clone(),
+            escaped("&#39;"),
+            escaped("&#x27;"),
+            // As `blur` leaves them.
+            escaped("&#0;"),
+            escaped("&#x0;"),
+        ] {
+            text = text.replace(&form, "[value]");
+        }
     }
     Some(format!("{} {text}", answer.status).into_bytes())
 }

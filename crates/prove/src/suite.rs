@@ -92,10 +92,11 @@ pub(crate) fn check(job: &Job<'_>, sandbox: &dyn Sandbox, options: &Options) -> 
     let wall = options.time.min(MAX_WALL);
     match Suites::make(job, sandbox) {
         Ok(suites) => {
-            tests.result = suites.compare(sandbox, wall, &mut tests.detail);
+            let mut known = Known::default();
+            tests.result = suites.compare(sandbox, wall, &mut tests.detail, &mut known);
             tests.seconds = began.elapsed().as_secs_f64();
             let began = Instant::now();
-            regression.result = suites.added(sandbox, wall, &mut regression.detail);
+            regression.result = suites.added(sandbox, wall, &mut regression.detail, &known);
             regression.seconds = began.elapsed().as_secs_f64();
         }
         Err(reason) => {
@@ -120,6 +121,15 @@ struct Suites {
     /// Of the base.
     any: bool,
     workdir: PathBuf,
+}
+
+/// Reports of whole runs, so that nothing is run twice.
+#[derive(Default)]
+struct Known {
+    /// The base under its own tests.
+    base: Report,
+    /// The patched tree under its own.
+    own: Report,
 }
 
 impl Suites {
@@ -229,6 +239,7 @@ impl Suites {
         sandbox: &dyn Sandbox,
         wall: Duration,
         detail: &mut Vec<String>,
+        known: &mut Known,
     ) -> CheckResult {
         if !self.any {
             return CheckResult::Unmeasured(
@@ -258,6 +269,7 @@ impl Suites {
                 ));
             }
         };
+        known.base.clone_from(&before);
         let good: BTreeSet<&String> = before
             .iter()
             .filter(|(_, ended)| **ended == Ended::Passed)
@@ -313,6 +325,7 @@ impl Suites {
         match own {
             None => {}
             Some(Ok(report)) => {
+                known.own.clone_from(&report);
                 for (name, how) in worse(&report) {
                     if !all.iter().any(|(known, _)| *known == name) {
                         all.push((format!("{name}, of the patch's own tests,"), how));
@@ -347,25 +360,23 @@ impl Suites {
         sandbox: &dyn Sandbox,
         wall: Duration,
         detail: &mut Vec<String>,
+        known: &Known,
     ) -> CheckResult {
         let (Some(own), Some(turned), false) = (&self.own, &self.turned, self.changed.is_empty())
         else {
             return CheckResult::Unmeasured("the patch adds no test".to_owned());
         };
-        let (with, without, known) = std::thread::scope(|scope| {
-            let with = scope.spawn(|| self.run(own, &self.changed, sandbox, wall));
+        let is_new = |name: &String| !known.base.contains_key(name);
+        let (with, without) = std::thread::scope(|scope| {
             let without = scope.spawn(|| self.run(turned, &self.changed, sandbox, wall));
-            let known = if self.any {
-                self.run(&self.base, &[], sandbox, wall).unwrap_or_default()
+            // What the whole run leaves out, by its configuration, is asked for by name.
+            let with = if known.own.keys().any(is_new) {
+                Ok(known.own.clone())
             } else {
-                Report::new()
+                self.run(own, &self.changed, sandbox, wall)
             };
             let lost = |_| Err("the run stopped by a defect of its own".to_owned());
-            (
-                with.join().unwrap_or_else(lost),
-                without.join().unwrap_or_else(lost),
-                known,
-            )
+            (with, without.join().unwrap_or_else(lost))
         });
         let with = match with {
             Ok(report) => report,
@@ -375,7 +386,7 @@ impl Suites {
         };
         let new: BTreeMap<&String, Ended> = with
             .iter()
-            .filter(|(name, _)| !known.contains_key(*name))
+            .filter(|(name, _)| is_new(name))
             .map(|(name, ended)| (name, *ended))
             .collect();
         if new.is_empty() {

@@ -23,6 +23,10 @@ use crate::recipe::Start;
 /// Port of targets that our launcher serves. Every sandbox has its own network, so it is always free.
 const PORT: u16 = 8000;
 
+/// An empty folder beside the application whose name begins as the application's own: a check of a path's
+/// beginning that forgets the separator lets it in.
+const NEIGHBOUR: &str = "/app-old";
+
 /// Whether language sensors are loaded into the target.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Observe {
@@ -58,6 +62,11 @@ pub(crate) fn start(
         layer(
             &prepared.places.tools.join("planted"),
             PLANTED,
+            Access::Overlay,
+        ),
+        layer(
+            &prepared.places.tools.join("planted"),
+            NEIGHBOUR,
             Access::Overlay,
         ),
     ];

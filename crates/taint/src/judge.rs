@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use solvent_base::{Interner, Name, ProblemKind};
 use solvent_finding::{
-    Assumption, Carrier, EntryPoint, Finding, Fingerprint, Flow, NoPathReason, RouteSegment,
-    Severity, Sink, SinkKind, Symbol, Verdict, WeaknessId,
+    Assumption, Carrier, EntryPoint, Finding, Fingerprint, Flow, MAX_FLOWS, NoPathReason,
+    RouteSegment, Severity, Sink, SinkKind, Symbol, Verdict, WeaknessId,
 };
 use solvent_graph::label::{Label, Marks, Note, Origin};
 use solvent_graph::value::{Atom, CollKind, Piece, V};
@@ -21,9 +21,6 @@ use crate::trace::{Tracer, words};
 
 /// A flow, what it takes for granted, and the methods that get there.
 type Found = (Flow, Vec<Assumption>, Vec<String>);
-
-/// Most flows kept for one finding.
-const MAX_FLOWS: usize = 8;
 
 /// Everything that verdicts are made from.
 pub struct View<'a> {

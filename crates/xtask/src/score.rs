@@ -6,6 +6,7 @@
 
 mod benchmark;
 mod collapse;
+mod fixes;
 mod histories;
 mod ledger;
 mod sabotage;
@@ -30,6 +31,11 @@ pub const ALL: &[Measurement] = &[
         name: "open-targets",
         about: "proofs on dsvw, vulpy-bad and flaskcode against their confirmed flaws",
         run: targets::run,
+    },
+    Measurement {
+        name: "fixes",
+        about: "verified patches for what is proven on dsvw, vulpy-bad and flaskcode",
+        run: fixes::run,
     },
     Measurement {
         name: "collapse",

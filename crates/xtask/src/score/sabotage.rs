@@ -6,13 +6,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
 
 use crate::figures::{Figures, Place, rounded};
 use crate::program::{items, json, released, text};
-use crate::score::targets::copy_tree;
+use crate::score::targets::{copy_tree, note, repository};
 
 /// One patch: what its first lines say.
 struct Patch {
@@ -34,13 +33,7 @@ pub fn run(place: &Place) -> Result<Figures, String> {
             .iter()
             .any(|name| path.file_name().is_some_and(|file| file == *name))
     })?;
-    for arguments in [
-        &["init", "--quiet", "--initial-branch", "main"][..],
-        &["add", "--all"][..],
-        &["commit", "--quiet", "--message", "The shop"][..],
-    ] {
-        git(&shop, arguments)?;
-    }
+    repository(&shop)?;
     let folder = shop.to_string_lossy().into_owned();
     let (proofs, cost) = json(&program, &["prove", &folder])?;
     let mut findings: BTreeMap<String, String> = BTreeMap::new();
@@ -78,7 +71,7 @@ pub fn run(place: &Place) -> Result<Figures, String> {
             &["propose", finding, "--patch", &file, "--repo", &folder],
         )?;
         let verdict = text(&change, "/verification/verdict");
-        let decided = decided(&change);
+        let decided = decided(&change).unwrap_or("no check");
         total("seconds", rounded(cost.wall_seconds));
         if patch.expect == "verified" {
             total("honest", 1.0);
@@ -115,15 +108,12 @@ pub fn run(place: &Place) -> Result<Figures, String> {
 }
 
 /// The check whose reason is the verdict's.
-fn decided(change: &Value) -> String {
+fn decided(change: &Value) -> Option<&str> {
     let reason = text(change, "/verification/reason");
     items(change, "/verification/checks")
         .iter()
         .find(|check| text(check, "/result") == "failed" && text(check, "/reason") == reason)
-        .map_or_else(
-            || "no check".to_owned(),
-            |check| text(check, "/name").to_owned(),
-        )
+        .map(|check| text(check, "/name"))
 }
 
 fn patches(folder: &Path) -> Result<Vec<Patch>, String> {
@@ -170,34 +160,6 @@ fn patch(path: PathBuf, content: &str) -> Result<Patch, String> {
     })
 }
 
-fn git(folder: &Path, arguments: &[&str]) -> Result<(), String> {
-    let output = Command::new("git")
-        .arg("-C")
-        .arg(folder)
-        .args([
-            "-c",
-            "user.name=score",
-            "-c",
-            "user.email=score@example.org",
-        ])
-        .args(arguments)
-        .output()
-        .map_err(|error| format!("cannot start git: {error}"))?;
-    if output.status.success() {
-        Ok(())
-    } else {
-        Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
-    }
-}
-
-#[expect(
-    clippy::print_stderr,
-    reason = "names of patches go beside the figures"
-)]
-fn note(line: &str) {
-    eprintln!("{line}");
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,8 +200,8 @@ mod tests {
             {"name": "family", "result": "unmeasured", "reason": "b"},
             {"name": "twin_works", "result": "failed", "reason": "b"},
         ]}});
-        assert_eq!(decided(&change), "twin_works");
-        assert_eq!(decided(&serde_json::json!({})), "no check");
+        assert_eq!(decided(&change), Some("twin_works"));
+        assert_eq!(decided(&serde_json::json!({})), None);
     }
 
     #[test]

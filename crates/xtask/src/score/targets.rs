@@ -18,8 +18,8 @@ struct Targets {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Target {
-    name: String,
+pub(super) struct Target {
+    pub name: String,
     /// Folder, or archive of one folder, below the corpora.
     corpus: String,
     /// Content of `solvent.toml`; nothing: the recipe is inferred.
@@ -37,21 +37,23 @@ struct Flaw {
     input: Option<String>,
 }
 
-pub fn run(place: &Place) -> Result<Figures, String> {
+/// The targets, of which each is there.
+pub(super) fn all(place: &Place) -> Result<Vec<Target>, String> {
     let targets: Targets = toml::from_str(include_str!("../../targets.toml"))
         .map_err(|error| format!("`crates/xtask/targets.toml`: {error}"))?;
     for target in &targets.target {
         place.corpus(&target.corpus)?;
     }
+    Ok(targets.target)
+}
+
+pub fn run(place: &Place) -> Result<Figures, String> {
+    let targets = all(place)?;
     let program = released(&place.root)?;
     let mut figures = Figures::new();
     let mut total = |name: &str, value: f64| *figures.entry(name.to_owned()).or_default() += value;
-    for target in &targets.target {
+    for target in &targets {
         let folder = unpack(place, target)?;
-        if let Some(recipe) = &target.recipe {
-            fs::write(folder.join("solvent.toml"), recipe)
-                .map_err(|error| format!("cannot write the recipe: {error}"))?;
-        }
         let folder = folder.to_string_lossy().into_owned();
         let (report, cost) = json(&program, &["prove", "--no-git", &folder])?;
         let tally = tally(target, items(&report, "/proofs"));
@@ -139,8 +141,17 @@ fn tally(target: &Target, proofs: &[Value]) -> Tally {
     tally
 }
 
-/// A copy in the scratch folder; archives are unpacked and their only folder is taken.
-fn unpack(place: &Place, target: &Target) -> Result<PathBuf, String> {
+/// A copy in the scratch folder, with its recipe; archives are unpacked and their only folder is taken.
+pub(super) fn unpack(place: &Place, target: &Target) -> Result<PathBuf, String> {
+    let folder = copied(place, target)?;
+    if let Some(recipe) = &target.recipe {
+        fs::write(folder.join("solvent.toml"), recipe)
+            .map_err(|error| format!("cannot write the recipe: {error}"))?;
+    }
+    Ok(folder)
+}
+
+fn copied(place: &Place, target: &Target) -> Result<PathBuf, String> {
     let corpus = place.corpus(&target.corpus)?;
     let folder = place.scratch.join(&target.name);
     if corpus.is_dir() {
@@ -190,7 +201,33 @@ pub fn copy_tree(from: &Path, to: &Path, keep: &dyn Fn(&Path) -> bool) -> Result
     Ok(())
 }
 
-#[expect(clippy::print_stderr, reason = "names of flaws go beside the figures")]
+/// Makes a folder a repository of one commit, on `main`.
+pub(super) fn repository(folder: &Path) -> Result<(), String> {
+    for arguments in [
+        &["init", "--quiet", "--initial-branch", "main"][..],
+        &["add", "--all", "--force"][..],
+        &["commit", "--quiet", "--message", "As it is"][..],
+    ] {
+        let output = Command::new("git")
+            .arg("-C")
+            .arg(folder)
+            .args([
+                "-c",
+                "user.name=score",
+                "-c",
+                "user.email=score@example.org",
+            ])
+            .args(arguments)
+            .output()
+            .map_err(|error| format!("cannot start git: {error}"))?;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned());
+        }
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stderr, reason = "names of cases go beside the figures")]
 pub(super) fn note(line: &str) {
     eprintln!("{line}");
 }
