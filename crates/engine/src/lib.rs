@@ -33,7 +33,7 @@ pub use door::{Engine, Options};
 pub use solvent_govern as govern;
 
 pub use error::{EngineError, Failure};
-pub use outside::{check_evidence, curl, verify};
+pub use outside::{check_evidence, curl, fetch_package, verify};
 pub use progress::{Progress, Quiet};
 pub use read::View;
 pub use reader::{AsOf, Reader, instant};

@@ -1,4 +1,4 @@
-//! What needs no repository: checking a copied ledger, writing a capsule for people.
+//! What needs no repository: checking a copied ledger, writing a capsule for people, fetching a package.
 
 use std::path::Path;
 
@@ -9,7 +9,28 @@ use solvent_protocol::capsule::{self, Capsule};
 use solvent_protocol::evidence::{EvidenceCheck, file};
 use solvent_protocol::record::VerifyReport;
 
+use solvent_sandbox::{Launcher, NativeSandbox};
+
 use crate::error::EngineError;
+use crate::progress::Progress;
+use crate::prove::show;
+
+/// Writes the source of a released package (its name and version on the index) into the empty folder `into`.
+/// What the package's build runs is run in the sandbox.
+pub fn fetch_package(
+    name: &str,
+    version: &str,
+    into: &Path,
+    cache: &Path,
+    launcher: Launcher,
+    progress: &dyn Progress,
+) -> Result<(), EngineError> {
+    let sandbox = NativeSandbox::new(launcher);
+    solvent_prove::fetch_source(name, version, into, cache, &sandbox, &mut |event| {
+        show(progress, event);
+    })
+    .map_err(|e| EngineError::unfinished(e.to_string(), "`solvent doctor` says what is missing"))
+}
 
 /// Checks a ledger folder, or a copy of one, with a key (and a checkpoint) from outside it.
 pub fn verify(folder: &Path, key: &str, last: Option<&str>) -> Result<VerifyReport, EngineError> {

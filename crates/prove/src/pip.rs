@@ -17,8 +17,8 @@ use crate::interpreter::Interpreter;
 use crate::prepare::{APP, Ended, PrepareError, interpreter_layer, layer, run_to_end};
 use crate::recipe::Recipe;
 
-pub(crate) struct Job<'a> {
-    pub recipe: &'a Recipe,
+/// Where pip runs.
+pub(crate) struct Place<'a> {
     pub interpreter: &'a Interpreter,
     pub app: &'a Path,
     pub venv: &'a Path,
@@ -38,35 +38,20 @@ struct Config {
 
 /// Makes the environment and returns the limits that come with it.
 pub(crate) fn install(
-    job: &Job<'_>,
+    job: &Place<'_>,
+    recipe: &Recipe,
     progress: OnProgress<'_>,
 ) -> Result<Vec<String>, PrepareError> {
     let config = Config::read();
-    let python = format!("{}/bin/python", job.inside_venv);
-    let exe = job.interpreter.exe.clone().into_os_string();
-    let made = run(
-        job,
-        &config,
-        Net::No,
-        &[
-            exe,
-            "-I".into(),
-            "-m".into(),
-            "venv".into(),
-            job.inside_venv.into(),
-        ],
-    )?;
-    if !made.ok {
-        return Err(failed("the virtual environment could not be made", &made));
-    }
+    let base = environment(job, &config)?;
     let mut limits = Vec::new();
     let mut wanted: Vec<String> = Vec::new();
-    for file in &job.recipe.requirements {
+    for file in &recipe.requirements {
         wanted.push("-r".to_owned());
         wanted.push(format!("{APP}/{file}"));
     }
-    wanted.extend(job.recipe.dependencies.iter().cloned());
-    wanted.extend(job.recipe.packages.iter().map(|p| {
+    wanted.extend(recipe.dependencies.iter().cloned());
+    wanted.extend(recipe.packages.iter().map(|p| {
         if p == "." {
             APP.to_owned()
         } else {
@@ -76,18 +61,8 @@ pub(crate) fn install(
     if wanted.is_empty() {
         return Ok(limits);
     }
-    let base: Vec<OsString> = [
-        python.as_str(),
-        "-I",
-        "-m",
-        "pip",
-        "--no-input",
-        "--disable-pip-version-check",
-    ]
-    .map(OsString::from)
-    .to_vec();
     let mut dated = Vec::new();
-    if let Some(as_of) = &job.recipe.as_of {
+    if let Some(as_of) = &recipe.as_of {
         let mut argv = base.clone();
         argv.extend(
             ["install", "--quiet", "--only-binary", ":all:", "pip>=26"].map(OsString::from),
@@ -112,7 +87,7 @@ pub(crate) fn install(
         argv
     };
     // A folder of the tree must be built, so it is never a wheel.
-    if job.recipe.packages.is_empty() {
+    if recipe.packages.is_empty() {
         let wheels = run(
             job,
             &config,
@@ -167,6 +142,70 @@ pub(crate) fn install(
     }
     limits.push("some dependencies were built from source".to_owned());
     Ok(limits)
+}
+
+/// Puts the source distribution of `wanted` (`name==version`) into the wheelhouse. Its metadata is made by the
+/// package's own code.
+pub(crate) fn download_source(
+    job: &Place<'_>,
+    wanted: &str,
+    progress: OnProgress<'_>,
+) -> Result<(), PrepareError> {
+    progress(Progress::Stage(format!("fetching the source of {wanted}")));
+    let config = Config::read();
+    let mut argv = environment(job, &config)?;
+    argv.extend(
+        [
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--no-binary",
+            wanted.split("==").next().unwrap_or(wanted),
+            "--dest",
+            job.inside_wheelhouse,
+            wanted,
+        ]
+        .map(OsString::from),
+    );
+    let fetched = run(job, &config, Net::Fetch, &argv)?;
+    if fetched.ok {
+        Ok(())
+    } else {
+        Err(failed(
+            &format!("the source of {wanted} could not be fetched"),
+            &fetched,
+        ))
+    }
+}
+
+/// Makes the virtual environment and returns how its pip is called.
+fn environment(job: &Place<'_>, config: &Config) -> Result<Vec<OsString>, PrepareError> {
+    let made = run(
+        job,
+        config,
+        Net::No,
+        &[
+            job.interpreter.exe.clone().into_os_string(),
+            "-I".into(),
+            "-m".into(),
+            "venv".into(),
+            job.inside_venv.into(),
+        ],
+    )?;
+    if !made.ok {
+        return Err(failed("the virtual environment could not be made", &made));
+    }
+    let python = format!("{}/bin/python", job.inside_venv);
+    Ok([
+        python.as_str(),
+        "-I",
+        "-m",
+        "pip",
+        "--no-input",
+        "--disable-pip-version-check",
+    ]
+    .map(OsString::from)
+    .to_vec())
 }
 
 fn failed(what: &str, ended: &Ended) -> PrepareError {
@@ -232,7 +271,12 @@ enum Net {
     No,
 }
 
-fn run(job: &Job<'_>, config: &Config, net: Net, argv: &[OsString]) -> Result<Ended, PrepareError> {
+fn run(
+    job: &Place<'_>,
+    config: &Config,
+    net: Net,
+    argv: &[OsString],
+) -> Result<Ended, PrepareError> {
     let mut layers = vec![
         layer(job.app, APP, Access::Overlay),
         layer(job.venv, job.inside_venv, Access::ReadWrite),

@@ -28,7 +28,7 @@ pub const APP: &str = "/app";
 pub(crate) const VENV: &str = "/opt/solvent/venv";
 pub(crate) const TOOLS: &str = "/opt/solvent/tools";
 pub(crate) const SENSORS: &str = "/opt/solvent/tools/sensors";
-const WHEELHOUSE: &str = "/opt/solvent/wheelhouse";
+pub(crate) const WHEELHOUSE: &str = "/opt/solvent/wheelhouse";
 
 /// Part of every cache key: a change of how preparation works makes older snapshots unused.
 const GENERATION: &str = "3";
@@ -498,8 +498,7 @@ fn ensure_venv(
     tree::open_up(staging.path());
     let wheelhouse = tree::Staging::new(cache, "wheels")?;
     tree::open_up(wheelhouse.path());
-    let job = pip::Job {
-        recipe,
+    let place = pip::Place {
         interpreter,
         app,
         venv: staging.path(),
@@ -508,7 +507,7 @@ fn ensure_venv(
         inside_wheelhouse: WHEELHOUSE,
         sandbox,
     };
-    let limits = pip::install(&job, progress)?;
+    let limits = pip::install(&place, recipe, progress)?;
     fs::write(&notes, limits.join("\n")).map_err(|e| files("write the cache", &e))?;
     staging.keep(&path)?;
     Ok(Venv { path, limits })

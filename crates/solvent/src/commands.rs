@@ -500,6 +500,17 @@ fn options(path: &Path, git: Git) -> Result<Options, EngineError> {
     })
 }
 
+/// Writes the source of a released package into an empty folder.
+pub fn fetch_package(
+    name: &str,
+    version: &str,
+    into: &Path,
+    progress: &dyn Progress,
+) -> Result<(), EngineError> {
+    let launcher = Launcher::current();
+    solvent_engine::fetch_package(name, version, into, &cache()?, launcher, progress)
+}
+
 /// Where prepared interpreters live: `SOLVENT_CACHE`, else the user's cache folder.
 fn cache() -> Result<PathBuf, EngineError> {
     let set = |name: &str| {

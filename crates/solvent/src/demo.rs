@@ -4,6 +4,7 @@
 //! then nothing is open, and every attack is replayed to see that it stays so.
 
 mod act;
+mod package;
 mod shop;
 
 use std::fs;
@@ -132,12 +133,14 @@ fn full(
     let pages = pages(engine, args, actor, repo, &closed, progress)?;
     let seconds = started.elapsed().as_secs_f64() - proofs.target.prepare_ms as f64 / 1000.0;
     let status = engine.view()?.status()?;
+    let second = package::play(&args.dir, actor, progress)?;
 
     let as_designed = status.closed == PLANTED
         && status.reachable == 0
         && closed.iter().all(Closed::is_closed)
         && again.as_ref().is_none_or(stays_closed)
-        && pages.sound;
+        && pages.sound
+        && second.as_designed();
     let mut human = text::status(&found, width()).ansi();
     human.push('\n');
     human.push_str(&text::prove(proofs, width()).ansi());
@@ -154,6 +157,7 @@ fn full(
         proofs.target.prepare_ms as f64 / 1000.0,
         if pages.sound { "sound" } else { "NOT sound" },
     ));
+    human.push_str(&second.text());
     human.push_str(&look(repo, &pages, &closed));
     Ok(Done {
         exit: designed(as_designed),
@@ -169,6 +173,7 @@ fn full(
             "loop_seconds": seconds,
             "ledger_sound": pages.sound,
             "report": pages.report,
+            "second_act": second.json()?,
             "debt": pages.debt,
             "evidence": pages.evidence,
         }),

@@ -58,12 +58,19 @@ fn appoint(dir: &Path, repo: &Path) -> Result<(), EngineError> {
     );
     fs::create_dir_all(dir.join("keys")).map_err(|e| failed(dir, &e))?;
     for id in APPROVERS {
-        let mut seed = [0; 32];
-        random(&mut seed)?;
-        let key = SoftwareKey::from_seed(&seed);
-        let text = key.to_openssh().map_err(|e| broken(&e))?;
         let file = key_file(dir, id);
-        write_private(&file, text.as_bytes())?;
+        let known = fs::read_to_string(&file).ok();
+        let key = match known.and_then(|text| SoftwareKey::parse(&text).ok()) {
+            Some(key) => key,
+            None => {
+                let mut seed = [0; 32];
+                random(&mut seed)?;
+                let key = SoftwareKey::from_seed(&seed);
+                let text = key.to_openssh().map_err(|e| broken(&e))?;
+                write_private(&file, text.as_bytes())?;
+                key
+            }
+        };
         people.push_str(&format!(
             "\n[[person]]\nid = \"{id}\"\nroles = [\"approver\", \"merger\", \"risk\"]\nsimulated = true\nkeys = [\"{}\"]\n",
             key.public().text()
@@ -185,6 +192,60 @@ pub fn make(dir: &Path, repo: &Path, files: &[(&str, &[u8])]) -> Result<(), Engi
     }
     fs::remove_dir_all(repo).map_err(|e| failed(repo, &e))?;
     fs::rename(&part, repo).map_err(|e| failed(repo, &e))
+}
+
+/// Why a repository could not be made.
+pub enum Unmade {
+    /// Its source could not be had.
+    Source(EngineError),
+    Other(EngineError),
+}
+
+impl From<EngineError> for Unmade {
+    fn from(error: EngineError) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// Makes a repository of what `fetch` writes into an empty folder, with the demo's people, unless an earlier
+/// demo did. `dir` is a demo's folder already.
+pub fn adopt(
+    dir: &Path,
+    repo: &Path,
+    message: &str,
+    fetch: &dyn Fn(&Path) -> Result<(), EngineError>,
+) -> Result<(), Unmade> {
+    if repo.join(".git").is_dir() {
+        return Ok(());
+    }
+    let part = repo.with_extension("part");
+    for left in [repo, &part] {
+        if left.exists() {
+            fs::remove_dir_all(left).map_err(|e| failed(left, &e))?;
+        }
+    }
+    fs::create_dir_all(&part).map_err(|e| failed(&part, &e))?;
+    if let Err(error) = fetch(&part) {
+        let _ = fs::remove_dir_all(&part);
+        return Err(Unmade::Source(error));
+    }
+    git(&part, &["init", "-q", "-b", "main"], None)?;
+    record(
+        &part,
+        &Commit {
+            author: "Solvent Demo".to_owned(),
+            email: "demo@saltmarsh.example".to_owned(),
+            date: "2026-11-20T09:00:00+00:00".to_owned(),
+            message: message.to_owned(),
+            tree: Vec::new(),
+            stage_dir: String::new(),
+            stage: Vec::new(),
+            remove: Vec::new(),
+        },
+    )?;
+    appoint(dir, &part)?;
+    fs::rename(&part, repo).map_err(|e| failed(repo, &e))?;
+    Ok(())
 }
 
 fn put(root: &Path, path: &str, content: &[u8]) -> Result<(), EngineError> {
