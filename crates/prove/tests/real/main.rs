@@ -15,7 +15,8 @@ use solvent_finding::{
 };
 use solvent_protocol::capsule;
 use solvent_prove::{
-    Attack, Campaign, CaseResult, Options, PrepareError, Prepared, infer, prepare, prove, replay,
+    Attack, Campaign, CaseResult, Options, PrepareError, Prepared, fetch_source, infer, prepare,
+    prove, replay,
 };
 use solvent_sandbox::{Launcher, NativeSandbox, Tier, probe};
 
@@ -25,7 +26,7 @@ const SPELLED: &str = include_str!("spelled.py");
 /// A name and what runs with the shared cache.
 type Test = (&'static str, fn(&Path));
 
-const TESTS: [Test; 10] = [
+const TESTS: [Test; 12] = [
     (
         "every_flaw_is_proven_and_every_repaired_twin_stays_silent",
         flaws_and_twins,
@@ -53,6 +54,11 @@ const TESTS: [Test; 10] = [
     (
         "dependencies_that_do_not_exist_say_what_to_do",
         bad_dependencies,
+    ),
+    ("the_source_of_a_release_is_fetched", released_source),
+    (
+        "an_archive_cannot_write_outside_its_folder",
+        hostile_archives,
     ),
 ];
 
@@ -598,4 +604,87 @@ fn bad_dependencies(cache: &Path) {
         .flatten()
         .any(|e| e.file_name().to_string_lossy().contains(".partial-"));
     assert!(!left, "a partial entry was left behind");
+}
+
+fn released_source(cache: &Path) {
+    let fetch = |version: &str| {
+        let into = tempfile::tempdir().expect("a temporary folder");
+        let done = fetch_source(
+            "flaskcode",
+            version,
+            into.path(),
+            cache,
+            &sandbox(),
+            &mut |_| {},
+        );
+        (into, done)
+    };
+    let (into, done) = fetch("0.0.8");
+    done.expect("fetched");
+    assert!(into.path().join("setup.py").is_file());
+    assert!(into.path().join("flaskcode/views.py").is_file());
+    let (into, done) = fetch("0.0.999");
+    let words = done.expect_err("there is no such release").to_string();
+    assert!(words.contains("flaskcode==0.0.999"), "{words}");
+    assert_eq!(fs::read_dir(into.path()).expect("lists").count(), 0);
+}
+
+fn hostile_archives(_: &Path) {
+    const MAKE: &str = "import io, sys, tarfile\n\
+        t = tarfile.open(sys.argv[1], 'w:gz')\n\
+        def put(name, kind=tarfile.REGTYPE, link=''):\n\
+        \x20   i = tarfile.TarInfo(name); i.type = kind; i.linkname = link; i.size = 2 if kind == tarfile.REGTYPE else 0\n\
+        \x20   t.addfile(i, io.BytesIO(b'x\\n'))\n\
+        put('p-1/good/a.py'); put('p-1/../../out.py'); put('/abs/b.py'); put('p-1/link', tarfile.SYMTYPE, '/etc')\n\
+        put('p-1/link/c.py'); put('p-1/hard', tarfile.LNKTYPE, '/etc/passwd'); put('p-1/pipe', tarfile.FIFOTYPE)\n\
+        t.close()\n";
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (source, target) = (folder.path().join("in/x"), folder.path().join("in/y"));
+    for place in [&source, &target] {
+        fs::create_dir_all(place).expect("made");
+    }
+    let python = |arguments: &[&str]| {
+        std::process::Command::new("python3")
+            .arg("-I")
+            .args(arguments)
+            .output()
+            .expect("python3 starts")
+    };
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let unpack = concat!(env!("CARGO_MANIFEST_DIR"), "/tools/unpack.py");
+    let nothing = python(&[unpack, &text(&source), &text(&target)]);
+    assert!(!nothing.status.success());
+    assert!(
+        python(&["-c", MAKE, &text(&source.join("p-1.tar.gz"))])
+            .status
+            .success()
+    );
+    let done = python(&[unpack, &text(&source), &text(&target)]);
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    let mut files: Vec<String> = Vec::new();
+    let mut folders = vec![folder.path().to_owned()];
+    while let Some(at) = folders.pop() {
+        for entry in fs::read_dir(at).expect("lists").flatten() {
+            let path = entry.path();
+            if path.is_dir() && !path.is_symlink() {
+                folders.push(path);
+            } else {
+                files.push(text(path.strip_prefix(folder.path()).expect("below")));
+            }
+        }
+    }
+    files.sort();
+    assert_eq!(
+        files,
+        [
+            "in/x/p-1.tar.gz",
+            "in/y/b.py",
+            "in/y/good/a.py",
+            "in/y/link/c.py"
+        ]
+    );
 }
