@@ -1,4 +1,4 @@
-//! Development tasks: `cargo xtask test | tidy | codegen | score | bench`.
+//! Development tasks: `cargo xtask test | lint | tidy | codegen | score | bench`.
 //!
 //! It does not know about findings or proofs: scores and benches run the released program as a user
 //! would and read its JSON. Read [`rules`] for what keeps the rooms apart, [`test`] for what a fresh
@@ -38,6 +38,8 @@ enum Task {
         #[arg(long)]
         no_install: bool,
     },
+    /// Run clippy, with every warning an error
+    Lint,
     /// Check layers, purity, file lengths, documents
     Tidy,
     /// Write the generated parts of the documents
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
     let root = workspace::root();
     match Cli::parse().task {
         Task::Test { no_install } => test::run(&root, setup::Install::from_flag(no_install)),
+        Task::Lint => test::lint(&root),
         Task::Tidy => rules::run(&root),
         Task::Codegen => codegen::run(&root),
         Task::Score(choice) => figures::run(&root, &choice, score::ALL),
