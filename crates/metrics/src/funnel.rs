@@ -98,22 +98,26 @@ pub fn funnel(findings: &[DebtFinding], before: Before) -> Funnel {
             matches!(f.verdict.word.as_str(), "reachable" | "undecided")
                 && f.proof.known().is_none()
         })),
+        gone: of(findings.iter().filter(|f| f.state.word == "gone")),
         closed: closed(findings, before.compared),
     }
 }
 
 fn closed(findings: &[DebtFinding], compared: Compared) -> Measured<Closed> {
-    let gone: Vec<&DebtFinding> = findings.iter().filter(|f| f.state.word != "open").collect();
-    if gone.is_empty() && compared == Compared::Nothing {
+    let ended: Vec<&DebtFinding> = findings
+        .iter()
+        .filter(|f| matches!(f.state.word.as_str(), "closed" | "accepted"))
+        .collect();
+    if ended.is_empty() && compared == Compared::Nothing {
         return Measured::Unmeasured(
             "there is no earlier look to compare with; the next run has one".to_owned(),
         );
     }
-    let by = by(gone
+    let by = by(ended
         .iter()
         .map(|f| (f.state.code.as_str(), state_words(&f.state.code), *f)));
     Measured::Known(Closed {
-        total: of(gone),
+        total: of(ended),
         by,
     })
 }
@@ -122,9 +126,6 @@ fn state_words(code: &str) -> &'static str {
     match code {
         "accepted" => "a person accepted the risk, with a reason and an end",
         "verified_fix" => "the same attack failed on the merged revision",
-        "gone_from_source" => {
-            "the analysis of the newest revision no longer finds it; no attack verified that"
-        }
         "covered_by_import" => {
             "the tool that reported it finished, looked at the file under the same rule, and no longer reports it"
         }

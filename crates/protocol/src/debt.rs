@@ -133,7 +133,7 @@ pub struct DebtReport {
 }
 
 /// From found to closed. `distinct` is parted twice without rest: by verdict (`reachable`, `undecided`,
-/// `no_path`, `not_judged`), and by state (`attention`, `no_path` and still there, `closed`).
+/// `no_path`, `not_judged`), and by state (`attention`, `no_path` and still there, `gone`, `closed`).
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Funnel {
     /// Findings of our own analysis.
@@ -163,6 +163,8 @@ pub struct Funnel {
     /// Open and reachable or undecided, never attacked. With the three before it parts what is open and
     /// reachable or undecided.
     pub not_attempted: Figure,
+    /// No longer found in the newest revision, and no attack verified that: not closed, and not counted as such.
+    pub gone: Figure,
     /// Closed by evidence within the months of this report.
     pub closed: Measured<Closed>,
 }
@@ -484,9 +486,9 @@ pub struct DebtProof {
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct DebtState {
-    /// `open | accepted | closed`
+    /// `open | accepted | closed | gone`
     pub word: String,
-    /// How it was closed: `accepted`, `verified_fix`, `gone_from_source`, `covered_by_import`; empty for `open`.
+    /// How it ended: `accepted`, `verified_fix`, `gone_from_source`, `covered_by_import`; empty for `open`.
     pub code: String,
     /// Why, without a full stop; empty for `open`.
     pub reason: String,

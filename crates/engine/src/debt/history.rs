@@ -367,7 +367,7 @@ fn gone(looks: &Looks, snapshots: &[Snapshot], scan: &Scan) -> Vec<DebtFinding> 
             let month = &snapshots[i].month;
             let since = snapshots[i + 1..].iter().find_map(|s| s.seen.known()).map(|s| s.committed_ms);
             let mut row = super::pile::own_row(view);
-            row.state.word = "closed".to_owned();
+            row.state.word = "gone".to_owned();
             row.state.code = "gone_from_source".to_owned();
             row.state.reason = format!(
                 "last seen in {month}; the analysis of the newest revision no longer finds it, and no attack \

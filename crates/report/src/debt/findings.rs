@@ -21,11 +21,12 @@ pub enum Group {
     NotReproduced,
     NoPath,
     Accepted,
+    Gone,
     Closed,
 }
 
 impl Group {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Proven,
         Self::Inconclusive,
         Self::NotAttempted,
@@ -34,6 +35,7 @@ impl Group {
         Self::NotReproduced,
         Self::NoPath,
         Self::Accepted,
+        Self::Gone,
         Self::Closed,
     ];
 
@@ -42,6 +44,7 @@ impl Group {
         match finding.state.word.as_str() {
             "closed" => return Self::Closed,
             "accepted" => return Self::Accepted,
+            "gone" => return Self::Gone,
             _ => {}
         }
         let outcome = finding.proof.known().map(|p| p.outcome.as_str());
@@ -66,6 +69,7 @@ impl Group {
             Self::NotReproduced => "not reproduced",
             Self::NoPath => "no path",
             Self::Accepted => "accepted",
+            Self::Gone => "no longer found",
             Self::Closed => "closed",
         }
     }
@@ -75,7 +79,9 @@ impl Group {
             Self::Proven => "proven",
             Self::Inconclusive | Self::Undecided | Self::NotJudged => "unknown",
             Self::NotAttempted => "open",
-            Self::NotReproduced | Self::NoPath | Self::Accepted | Self::Closed => "quiet",
+            Self::NotReproduced | Self::NoPath | Self::Accepted | Self::Gone | Self::Closed => {
+                "quiet"
+            }
         }
     }
 
@@ -97,6 +103,9 @@ impl Group {
             }
             Self::NoPath => "The search finished: every way there is cut, for the reason given.",
             Self::Accepted => "A named person accepted the risk, with a reason and until a date.",
+            Self::Gone => {
+                "In an older revision, and not in the newest. No attack verified that, so they are not closed."
+            }
             Self::Closed => "Closed by evidence.",
         }
     }

@@ -104,6 +104,12 @@ pub fn funnel<'a>(out: &mut String, report: &'a DebtReport, links: &mut Links<'a
         }
         Measured::Unmeasured(why) => unknown_row(out, "Closed by evidence", why),
     }
+    if f.gone.count > 0 {
+        let number = links.number("No longer found", &f.gone);
+        let words = "not in the newest revision; no attack verified that".to_owned();
+        let parts = [("s-dots", words, &f.gone)];
+        row(out, links, "No longer found", &number, &parts, most);
+    }
     out.push_str("</tbody>\n</table>\n");
     joined(out, report, links);
     collapse(out, report, links);

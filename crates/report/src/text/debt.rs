@@ -202,6 +202,10 @@ fn funnel(page: &mut Page, report: &DebtReport) {
             .collect();
         rows.push(("closed", closed.total.count, Style::Good, list(&by)));
     }
+    if f.gone.count > 0 {
+        let words = "no longer found; no attack verified that".to_owned();
+        rows.push(("gone", f.gone.count, Style::Dim, words));
+    }
     let digits = rows
         .iter()
         .map(|r| words::number(r.1).len())
@@ -466,7 +470,8 @@ fn top(page: &mut Page, report: &DebtReport) {
         .findings
         .iter()
         .filter(|f| {
-            !matches!(f.state.word.as_str(), "closed" | "accepted") && f.verdict.word != "no_path"
+            !matches!(f.state.word.as_str(), "closed" | "accepted" | "gone")
+                && f.verdict.word != "no_path"
         })
         .collect();
     if open.is_empty() {

@@ -470,11 +470,11 @@ pub fn debt() -> DebtReport {
             not_reproduced: all(&|f| open(f) && is(f, "not_reproduced")),
             inconclusive: all(&|f| open(f) && is(f, "inconclusive")),
             not_attempted: all(&|f| attackable(f) && f.proof.known().is_none()),
+            gone: all(&|f| f.state.word == "gone"),
             closed: Known(Closed {
-                total: all(&|f| !open(f)),
+                total: all(&|f| matches!(f.state.word.as_str(), "closed" | "accepted")),
                 by: vec![
                     counted("verified_fix", "fix verified by the same attack", figure([evidence::finding("d15c8b20a9")])),
-                    counted("gone_from_source", "gone from the source", figure([evidence::finding("46ef013da7")])),
                     counted("accepted", "accepted until a date", figure([evidence::finding("b7740f9e13")])),
                 ],
             }),
@@ -570,6 +570,7 @@ pub fn unmeasured() -> DebtReport {
             not_reproduced: Figure::default(),
             inconclusive: Figure::default(),
             not_attempted: Figure::default(),
+            gone: Figure::default(),
             closed: Unknown(why("the folder is not a git checkout")),
         },
         collapse: Unknown(why(

@@ -229,7 +229,7 @@ fn rows() -> Vec<Row> {
         },
         Row {
             state: (
-                "closed",
+                "gone",
                 "gone from the source: no call of this kind is left in `desk.legacy`",
             ),
             commit: 19,
