@@ -1,5 +1,6 @@
 //! What arrives at sinks, and the conditions of rows.
 
+use crate::label::Label;
 use crate::library::Ports;
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, Ls, V};
@@ -40,9 +41,15 @@ impl Machine<'_> {
                 member: id,
                 row: row as u32,
             };
-            let labelled = self.w.store.deep(value) != Ls::NONE;
+            let labels = self.w.store.deep(value);
+            let labelled = labels != Ls::NONE;
+            let cured = |label: &Label| label.kills & (1 << sink.kind.index()) != 0;
             let touch = if labelled {
-                Touch::Labelled
+                if self.w.store.labels(labels).iter().all(cured) {
+                    Touch::Cured
+                } else {
+                    Touch::Labelled
+                }
             } else if self.is_constant(value) {
                 Touch::Constant
             } else {

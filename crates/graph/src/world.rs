@@ -76,11 +76,13 @@ pub struct Hit {
     pub by_name: bool,
 }
 
-/// What a sink saw in one summary, when no label was in it.
+/// The worst that a sink saw in one summary.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Touch {
     Constant,
     Plain,
+    /// Labels, each made harmless for this kind of sink.
+    Cured,
     Labelled,
 }
 

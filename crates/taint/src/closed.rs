@@ -17,11 +17,6 @@ impl View<'_> {
         harmless: BTreeSet<NoPathReason>,
     ) -> Option<Verdict> {
         let f = sink.site.function;
-        if !harmless.is_empty() {
-            return Some(Verdict::NoPath {
-                reasons: harmless.into_iter().collect(),
-            });
-        }
         let alone = self.graph.alone.get(&f).map(|id| self.world.summary(*id));
         let alone_touch = alone.and_then(|s| {
             s.touched
@@ -29,6 +24,17 @@ impl View<'_> {
                 .find(|(at, _)| *at == sink)
                 .map(|(_, touch)| *touch)
         });
+        if !harmless.is_empty() {
+            // What one caller makes harmless says nothing of callers that are not seen.
+            if alone_touch == Some(Touch::Labelled)
+                && let Some(stops) = self.stops_of(f)
+            {
+                return Some(Verdict::Undecided { stops });
+            }
+            return Some(Verdict::NoPath {
+                reasons: harmless.into_iter().collect(),
+            });
+        }
         if let Some(touch) = self.outside.get(&sink).or_else(|| self.inside.get(&sink)) {
             let worst = (*touch).max(self.inside.get(&sink).copied().unwrap_or(Touch::Constant));
             if worst == Touch::Constant && alone_touch != Some(Touch::Labelled) {
