@@ -11,7 +11,7 @@ mod scan;
 mod show;
 mod status;
 
-pub use change::{change, changes, merge, review};
+pub use change::{change, changes, merge, repaired, review};
 pub use debt::debt;
 pub use findings::findings;
 pub use gate::{gate, gate_markdown, replay_all};

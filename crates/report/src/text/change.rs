@@ -127,6 +127,26 @@ pub fn merge(report: &MergeReport, width: usize) -> Page {
     page
 }
 
+/// What a change repaired, in three lines, and with what words an agent was told that it may not approve.
+pub fn repaired(request: &ChangeRequest, refusal: Option<&str>, width: usize) -> Page {
+    let mut page = Page::new(width);
+    page.field("flaw", &[(Style::Plain, &request.title)]);
+    let fixed = format!(
+        "{} ({}) in {}: +{} -{}, {} requests tried on it",
+        request.by,
+        request.origin,
+        request.files.first().map_or("", |f| f.path.as_str()),
+        request.files.iter().map(|f| f.added).sum::<u32>(),
+        request.files.iter().map(|f| f.removed).sum::<u32>(),
+        request.verification.requests,
+    );
+    page.field("fixed", &[(Style::Plain, &fixed)]);
+    if let Some(refusal) = refusal {
+        page.field("refused", &[(Style::Warn, refusal)]);
+    }
+    page
+}
+
 fn head(page: &mut Page, request: &ChangeRequest) {
     let verdict = request.verification.verdict.as_str();
     page.line(

@@ -51,22 +51,11 @@ impl Closed {
             Some(merge) => text::merge(merge, width()).ansi(),
             None => text::change(request, width()).ansi(),
         };
-        let file = request.files.first();
-        out.push_str(&format!(
-            "flaw      {}\nfixed     {} ({}) in {}: +{} -{}, {} requests tried on it\n",
-            request.title,
-            request.by,
-            request.origin,
-            file.map_or("", |f| f.path.as_str()),
-            request.files.iter().map(|f| f.added).sum::<u32>(),
-            request.files.iter().map(|f| f.removed).sum::<u32>(),
-            request.verification.requests,
-        ));
-        if let Some(refusal) = &self.refusal {
-            out.push_str(&format!(
-                "refused   {AGENT} tried to approve it: {refusal}\n"
-            ));
-        }
+        let refusal = self
+            .refusal
+            .as_ref()
+            .map(|words| format!("{AGENT} tried to approve it: {words}"));
+        out.push_str(&text::repaired(request, refusal.as_deref(), width()).ansi());
         out
     }
 }
