@@ -1,12 +1,14 @@
 //! Calls: who is called, what the parameters get, and what comes back.
 
+mod bind;
+
 use solvent_base::Name;
-use solvent_ir::{self as ir, Arg, Const, FunctionKind, Op, ParamKind};
+use solvent_ir::{self as ir, Arg, Op};
 
 use crate::label::{Hop, Note, TraceId, TraceKind};
 use crate::link::{ClassId, FnId, Site};
 use crate::machine::{Frame, Machine};
-use crate::value::{Atom, CollKind, EnvId, Ls, V};
+use crate::value::{Atom, EnvId, Ls, V};
 use crate::world::{Boundary, CallTier, Touch};
 
 /// Arguments of a call; `source` is the caller's value that an argument came from.
@@ -260,40 +262,6 @@ impl Machine<'_> {
             }
         }
         false
-    }
-
-    fn spread_keywords(&mut self, built: &mut Args, v: V) {
-        let mut other = V::NEVER;
-        for atom in self.w.store.atoms_of(v) {
-            match atom {
-                Atom::Coll {
-                    kind: CollKind::Dict,
-                    kids,
-                    rest,
-                    ..
-                } => {
-                    for (key, v) in &*kids {
-                        if let Const::Str(name) = key {
-                            if built.named.iter().all(|(n, _, _)| n != name) {
-                                built.named.push((*name, *v, None));
-                            }
-                        } else {
-                            other = self.w.store.join(other, *v);
-                        }
-                    }
-                    other = self.w.store.join(other, rest);
-                }
-                _ => {
-                    let one = self.w.store.one(atom);
-                    let more = self.derive(one, &crate::label::Link::Value);
-                    other = self.w.store.join(other, more);
-                }
-            }
-        }
-        if other != V::NEVER {
-            let before = built.keywords.unwrap_or(V::NEVER);
-            built.keywords = Some(self.w.store.join(before, other));
-        }
     }
 
     /// Calls every alternative and joins what comes back.
@@ -574,7 +542,7 @@ impl Machine<'_> {
         args: &Args,
         tier: CallTier,
     ) -> Out {
-        let (bound, sources) = self.bind(frame, f, env, receiver, args);
+        let (bound, sources) = self.bind(f, env, receiver, args);
         if self.w.depth >= self.limits.depth || self.w.steps >= self.limits.steps {
             let flows = self.follow == crate::machine::Follow::Flows;
             if self.w.steps >= self.limits.steps {
@@ -654,151 +622,8 @@ impl Machine<'_> {
         out
     }
 
-    /// What each parameter gets, and which caller's value it came from.
-    fn bind(
-        &mut self,
-        frame: &Frame,
-        f: FnId,
-        env: EnvId,
-        receiver: Option<V>,
-        args: &Args,
-    ) -> (Vec<V>, Vec<(u32, u32)>) {
-        let p = self.p;
-        let function = p.function(f);
-        let mut positional: Vec<(V, Option<u32>)> = Vec::new();
-        positional.extend(receiver.map(|v| (v, None)));
-        positional.extend(args.pos.iter().copied());
-        let mut next = 0;
-        let mut used = vec![false; args.named.len()];
-        let mut out = Vec::with_capacity(function.params.len());
-        let mut sources = Vec::new();
-        for (i, param) in function.params.iter().enumerate() {
-            let mut named = || {
-                let at = args.named.iter().position(|(n, _, _)| *n == param.name)?;
-                used[at] = true;
-                Some((args.named[at].1, args.named[at].2))
-            };
-            let got = match param.kind {
-                ParamKind::Ordinary | ParamKind::PositionalOnly => {
-                    if next < positional.len() {
-                        next += 1;
-                        Some(positional[next - 1])
-                    } else {
-                        named()
-                    }
-                }
-                ParamKind::KeywordOnly => named(),
-                ParamKind::Rest => {
-                    let rest: Vec<(Const, V)> = positional[next.min(positional.len())..]
-                        .iter()
-                        .enumerate()
-                        .map(|(i, (v, _))| (Const::Int(i as i64), *v))
-                        .collect();
-                    next = positional.len();
-                    let spread = args.spread.unwrap_or(V::NEVER);
-                    Some((
-                        self.w.store.coll(CollKind::Tuple, rest, spread, Ls::NONE),
-                        None,
-                    ))
-                }
-                ParamKind::KeywordRest => {
-                    let known: Vec<Name> = function.params.iter().map(|p| p.name).collect();
-                    let kids: Vec<(Const, V)> = args
-                        .named
-                        .iter()
-                        .filter(|(n, _, _)| !known.contains(n))
-                        .map(|(n, v, _)| (Const::Str(*n), *v))
-                        .collect();
-                    let rest = args.keywords.unwrap_or(V::NEVER);
-                    Some((
-                        self.w.store.coll(CollKind::Dict, kids, rest, Ls::NONE),
-                        None,
-                    ))
-                }
-            };
-            let v = match got {
-                Some((v, source)) => {
-                    if let Some(source) = source {
-                        sources.push((i as u32, source));
-                    }
-                    v
-                }
-                None => {
-                    let mut v = V::NEVER;
-                    if param.kind != ParamKind::KeywordOnly
-                        && let Some(spread) = args.spread
-                    {
-                        v = self.w.store.join(v, spread);
-                    }
-                    if let Some(keywords) = args.keywords {
-                        v = self.w.store.join(v, keywords);
-                    }
-                    if let Some(default) = self.default_of(f, i as u32, env) {
-                        v = self.w.store.join(v, default);
-                    }
-                    if v == V::NEVER {
-                        self.w.store.unknown()
-                    } else {
-                        v
-                    }
-                }
-            };
-            out.push(v);
-        }
-        let _ = frame;
-        (out, sources)
-    }
-
-    pub(crate) fn default_of(&mut self, f: FnId, param: u32, env: EnvId) -> Option<V> {
-        if let Some(v) = self.w.defaults.get(&(f, param)) {
-            return Some(*v);
-        }
-        let name = self.p.function(f).params[param as usize].name;
-        let found = self
-            .w
-            .store
-            .env(env)
-            .iter()
-            .find(|(c, _)| *c == (f, name))
-            .map(|(_, v)| *v);
-        match found {
-            Some(v) => Some(v),
-            None => self.p.function(f).params[param as usize]
-                .default
-                .map(|_| self.w.store.unknown()),
-        }
-    }
-
     pub(crate) fn note_touch(&mut self, frame: &mut Frame, sink: crate::world::SinkRef, t: Touch) {
         let have = frame.touched.entry(sink).or_insert(t);
         *have = (*have).max(t);
-    }
-
-    /// Whether calls of this function can be told from its name alone.
-    pub(crate) fn fits(&self, f: FnId, args: &Args, has_receiver: bool) -> bool {
-        let function = self.p.function(f);
-        if function.kind != FunctionKind::Def {
-            return false;
-        }
-        let given = args.pos.len() + usize::from(has_receiver);
-        let mut most = 0;
-        let mut least = 0;
-        let mut any = false;
-        for param in &function.params {
-            match param.kind {
-                ParamKind::Ordinary | ParamKind::PositionalOnly => {
-                    most += 1;
-                    if param.default.is_none()
-                        && args.named.iter().all(|(n, _, _)| *n != param.name)
-                    {
-                        least += 1;
-                    }
-                }
-                ParamKind::Rest => any = true,
-                ParamKind::KeywordOnly | ParamKind::KeywordRest => {}
-            }
-        }
-        let spread = args.spread.is_some() || args.keywords.is_some();
-        (given <= most || any) && (given >= least || spread)
     }
 }

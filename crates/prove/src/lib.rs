@@ -23,6 +23,7 @@
 //! - *three of three*: `proven` needs the effect in each of three fresh instances.
 
 mod aim;
+mod attempt;
 mod behaviour;
 pub mod body;
 pub mod campaign;

@@ -8,10 +8,11 @@ use solvent_finding::{Carrier, Input, Transform};
 use solvent_protocol::capsule::Oracle;
 
 use crate::aim::{Aim, trim};
+use crate::attempt::{attempt, signature};
 use crate::case::{Case, Family, Lead};
 use crate::exec::{Plan, Plant, Session, Shot, Variant, fire, late_events};
 use crate::login::{Door, asks_for_login, turns_away};
-use crate::oracle::{self, Effect, Seen, attempt, judge, signature, token_arrived};
+use crate::oracle::{self, Effect, Seen, judge, token_arrived};
 use crate::payload::{self, Payload, Quote, SqlContext};
 use crate::request::{Draft, Wish, candidates, ways};
 use crate::target::Running;

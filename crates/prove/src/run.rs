@@ -7,13 +7,13 @@ use solvent_finding::{InconclusiveReason, Outcome, Tier};
 use solvent_protocol::capsule::{self, Capsule, Oracle};
 use solvent_sandbox::Sandbox;
 
+use crate::attempt::signature;
 use crate::campaign::{
     Attack, Campaign, CaseResult, OnProgress, Options, Progress, Proof, ReplayResult,
 };
 use crate::case::{Case, cases, words as input_words};
 use crate::exec::{Plan, Plant, Session, Variant, fire};
 use crate::login::{self, Door};
-use crate::oracle::signature;
 use crate::prepare::Prepared;
 use crate::probe::{Breadth, Budget, Found, Probed, Search, Tally};
 use crate::target::{Observe, Running, start};

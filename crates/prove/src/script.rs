@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use solvent_sandbox::{Change, Sandbox};
 
+use crate::attempt::blur;
 use crate::body;
 use crate::exec::{Plan, Session, Shot};
 use crate::harvest::{Who, shoot};
 use crate::login::{self, Door};
-use crate::oracle::blur;
 use crate::prepare::Prepared;
 use crate::target::{Observe, start};
 use crate::verify::words;

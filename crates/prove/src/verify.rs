@@ -9,8 +9,9 @@ use std::time::Duration;
 use solvent_finding::InconclusiveReason;
 use solvent_sandbox::Sandbox;
 
+use crate::attempt::attempt;
 use crate::exec::{LoginFailed, Plan, Session, log_in};
-use crate::oracle::{Effect, Seen, attempt};
+use crate::oracle::{Effect, Seen};
 use crate::prepare::Prepared;
 use crate::target::{Observe, start};
 use crate::token::Order;

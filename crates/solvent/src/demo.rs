@@ -12,22 +12,20 @@ use std::path::Path;
 use std::time::Instant;
 
 use serde_json::json;
-use solvent_engine::command::{Attack, ProveRequest};
 use solvent_engine::repo::Git;
 use solvent_engine::{Actor, Answer, Command, DebtRequest, Engine, EngineError, Progress};
-use solvent_protocol::remediation::ReplayAllReport;
 use solvent_protocol::view::ProveReport;
 use solvent_report::{Handler as _, html::Html, text};
 
 use crate::args::{Common, DemoArgs};
-use crate::commands::{open, to_json, unexpected};
+use crate::commands::{open, unexpected};
 use crate::exit::Exit;
 use crate::out::{Done, width};
 use act::Closed;
 use shop::{STOREFRONT, STOREFRONT_FIXED, failed, make};
 
 /// Flaws of the shop that can be reached, and so must be proven, fixed and closed.
-const PLANTED: u64 = 3;
+const PLANTED: usize = 3;
 
 pub fn demo(
     args: &DemoArgs,
@@ -53,14 +51,7 @@ pub fn demo(
     let started = Instant::now();
     let mut engine = open(&repo, Git::Required)?;
     engine.submit(&actor, &Command::Init, progress)?;
-    let request = ProveRequest {
-        attack: Attack::Findings(Vec::new()),
-        max_requests: 2_000,
-        max_seconds: 600,
-    };
-    let Answer::Proved(proofs) = engine.submit(&actor, &Command::Prove(request), progress)? else {
-        return Err(unexpected());
-    };
+    let proofs = act::prove(&mut engine, &actor, progress)?;
     if args.fixed {
         return fixed(&mut engine, args, &repo, &proofs, started);
     }
@@ -79,7 +70,7 @@ fn fixed(
     let page = args.dir.join("storefront-fixed.html");
     fs::write(&page, Html.render(&engine.view()?.full_report()?)).map_err(|e| failed(&page, &e))?;
     let seconds = started.elapsed().as_secs_f64() - proofs.target.prepare_ms as f64 / 1000.0;
-    let as_designed = proofs.proofs.is_empty() && status.reachable == 0;
+    let exit = designed(proofs.proofs.is_empty() && status.reachable == 0);
     let mut human = text::status(&status, width()).ansi();
     human.push('\n');
     human.push_str(&text::prove(proofs, width()).ansi());
@@ -89,13 +80,13 @@ fn fixed(
         ("Who did what", vec![format!("log {}", repo.display())]),
     ]));
     Ok(Done {
-        exit: designed(as_designed),
-        human: verdict(human, as_designed),
+        exit,
+        human: verdict(human, exit),
         json: json!({
             "schema": "solvent.demo/v1",
             "status": status,
             "prove": proofs,
-            "as_designed": as_designed,
+            "as_designed": exit == Exit::Clean,
             "loop_seconds": seconds,
             "report": page.display().to_string(),
         }),
@@ -112,64 +103,42 @@ fn full(
     progress: &dyn Progress,
 ) -> Result<Done, EngineError> {
     let found = engine.view()?.status()?;
-    let closed = act::close_all(engine, &args.dir, actor, proofs, progress)?;
-    // What was closed earlier must stay closed; what was closed now was tried a moment ago.
-    let again = if closed.is_empty() {
-        let command = Command::ReplayAll { revision: None };
-        match engine.submit(actor, &command, progress)? {
-            Answer::ReplayedAll(report) => Some(*report),
-            _ => return Err(unexpected()),
-        }
-    } else {
+    let pass = act::pass(engine, &args.dir, actor, proofs, progress)?;
+    if pass.again.is_none() {
         // Nothing is reachable now, which measures every entry point without an attack.
-        let request = ProveRequest {
-            attack: Attack::Findings(Vec::new()),
-            max_requests: 2_000,
-            max_seconds: 600,
-        };
-        engine.submit(actor, &Command::Prove(request), progress)?;
-        None
-    };
-    let pages = pages(engine, args, actor, repo, &closed, progress)?;
+        act::prove(engine, actor, progress)?;
+    }
+    let pages = pages(engine, args, actor, repo, &pass.closed, progress)?;
     let seconds = started.elapsed().as_secs_f64() - proofs.target.prepare_ms as f64 / 1000.0;
     let status = engine.view()?.status()?;
     let second = package::play(&args.dir, actor, progress)?;
 
-    let as_designed = status.closed == PLANTED
+    let as_designed = status.closed == PLANTED as u64
         && status.reachable == 0
-        && closed.iter().all(Closed::is_closed)
-        && again.as_ref().is_none_or(stays_closed)
-        && pages.sound
-        && second.as_designed();
+        && pass.holds(PLANTED)
+        && pages.sound;
+    let exit = designed(as_designed).and(second.exit());
     let mut human = text::status(&found, width()).ansi();
     human.push('\n');
     human.push_str(&text::prove(proofs, width()).ansi());
-    for one in &closed {
-        human.push('\n');
-        human.push_str(&one.text());
-    }
-    if let Some(again) = &again {
-        human.push_str("\nEverything was closed by an earlier run. Every attack again:\n");
-        human.push_str(&text::replay_all(again, width()).ansi());
-    }
+    human.push_str(&pass.text());
     human.push_str(&format!(
         "\nLoop {seconds:.1} s, packages apart ({:.1} s). The ledger was verified on a copy: {}.\n",
         proofs.target.prepare_ms as f64 / 1000.0,
         if pages.sound { "sound" } else { "NOT sound" },
     ));
     human.push_str(&second.text());
-    human.push_str(&look(repo, &pages, &closed));
+    human.push_str(&look(repo, &pages, &pass.closed));
     Ok(Done {
-        exit: designed(as_designed),
-        human: verdict(human, as_designed),
+        exit,
+        human: verdict(human, exit),
         json: json!({
-            "schema": "solvent.demo/v2",
+            "schema": "solvent.demo/v3",
             "found": found,
             "status": status,
             "prove": proofs,
-            "closed": closed.iter().map(Closed::json).collect::<Result<Vec<_>, _>>()?,
-            "again": again.as_ref().map(to_json).transpose()?,
-            "as_designed": as_designed,
+            "pass": pass.json()?,
+            "as_designed": exit == Exit::Clean,
             "loop_seconds": seconds,
             "ledger_sound": pages.sound,
             "report": pages.report,
@@ -178,11 +147,6 @@ fn full(
             "evidence": pages.evidence,
         }),
     })
-}
-
-fn stays_closed(again: &ReplayAllReport) -> bool {
-    again.results.len() as u64 >= PLANTED
-        && again.results.iter().all(|r| r.outcome == "not_reproduced")
 }
 
 /// What was written for people, and whether the record holds.
@@ -294,11 +258,15 @@ fn designed(as_designed: bool) -> Exit {
     }
 }
 
-fn verdict(mut human: String, as_designed: bool) -> String {
-    if !as_designed {
-        human.push_str(
+fn verdict(mut human: String, exit: Exit) -> String {
+    match exit {
+        Exit::Clean => {}
+        Exit::Unmeasured => human.push_str(
+            "\nThe second act is unmeasured, for the reason under its heading; another run tries it again.\n",
+        ),
+        _ => human.push_str(
             "\nThis is not what the demo is made to show; `solvent doctor` says what this machine lacks.\n",
-        );
+        ),
     }
     human
 }

@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use solvent_engine::command::EvidenceRequest;
+use solvent_engine::command::{Attack, EvidenceRequest, ProveRequest};
 use solvent_engine::govern::Exemption;
 use solvent_engine::govern::signature::SoftwareKey;
 use solvent_engine::{Actor, Answer, Command, Engine, EngineError, Failure, Progress};
 use solvent_protocol::adoption::Stage;
 use solvent_protocol::approval::Presence;
-use solvent_protocol::remediation::{ChangeRequest, MergeReport};
+use solvent_protocol::remediation::{ChangeRequest, MergeReport, ReplayAllReport};
 use solvent_protocol::view::ProveReport;
 use solvent_report::text;
 
@@ -37,7 +37,7 @@ impl Closed {
         &self.request.id
     }
 
-    pub fn json(&self) -> Result<serde_json::Value, EngineError> {
+    fn json(&self) -> Result<serde_json::Value, EngineError> {
         Ok(serde_json::json!({
             "change": to_json(&self.request)?,
             "refusal": self.refusal,
@@ -45,7 +45,7 @@ impl Closed {
         }))
     }
 
-    pub fn text(&self) -> String {
+    fn text(&self) -> String {
         let request = &self.request;
         let mut out = match &self.merge {
             Some(merge) => text::merge(merge, width()).ansi(),
@@ -60,8 +60,88 @@ impl Closed {
     }
 }
 
+/// What a run did about the flaws: closed those that were open or, where none was, attacked each again.
+pub struct Pass {
+    pub closed: Vec<Closed>,
+    /// Every attack again, when an earlier run closed everything.
+    pub again: Option<ReplayAllReport>,
+}
+
+impl Pass {
+    /// Whether at least `flaws` are closed, and whatever was tried has failed.
+    pub fn holds(&self, flaws: usize) -> bool {
+        self.closed.iter().all(Closed::is_closed)
+            && match &self.again {
+                Some(again) => {
+                    again.results.len() >= flaws
+                        && again.results.iter().all(|r| r.outcome == "not_reproduced")
+                }
+                None => self.closed.len() >= flaws,
+            }
+    }
+
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        for one in &self.closed {
+            out.push('\n');
+            out.push_str(&one.text());
+        }
+        if let Some(again) = &self.again {
+            out.push_str("\nEverything was closed by an earlier run. Every attack again:\n");
+            out.push_str(&text::replay_all(again, width()).ansi());
+        }
+        out
+    }
+
+    /// Its fields, to put into a larger report.
+    pub fn json(&self) -> Result<serde_json::Value, EngineError> {
+        Ok(serde_json::json!({
+            "closed": self.closed.iter().map(Closed::json).collect::<Result<Vec<_>, _>>()?,
+            "again": self.again.as_ref().map(to_json).transpose()?,
+        }))
+    }
+}
+
+/// Attacks what the scan says is reachable.
+pub fn prove(
+    engine: &mut Engine,
+    actor: &Actor,
+    progress: &dyn Progress,
+) -> Result<ProveReport, EngineError> {
+    let request = ProveRequest {
+        attack: Attack::Findings(Vec::new()),
+        max_requests: 2_000,
+        max_seconds: 600,
+    };
+    match engine.submit(actor, &Command::Prove(request), progress)? {
+        Answer::Proved(proofs) => Ok(*proofs),
+        _ => Err(unexpected()),
+    }
+}
+
+/// Closes what `proofs` proved. What was closed now was tried a moment ago; what an earlier run closed is
+/// tried again.
+pub fn pass(
+    engine: &mut Engine,
+    dir: &Path,
+    owner: &Actor,
+    proofs: &ProveReport,
+    progress: &dyn Progress,
+) -> Result<Pass, EngineError> {
+    let closed = close_all(engine, dir, owner, proofs, progress)?;
+    let mut again = None;
+    if closed.is_empty() {
+        let command = Command::ReplayAll { revision: None };
+        match engine.submit(owner, &command, progress)? {
+            Answer::ReplayedAll(report) => again = Some(*report),
+            _ => return Err(unexpected()),
+        }
+    }
+    Ok(Pass { closed, again })
+}
+
 /// Closes everything that was proven just now, one root cause at a time: each merge moves the base of the next.
-pub fn close_all(
+fn close_all(
     engine: &mut Engine,
     dir: &Path,
     owner: &Actor,

@@ -34,6 +34,22 @@ struct Commit {
     remove: Vec<String>,
 }
 
+impl Commit {
+    /// Of everything that lies in the folder, by the demo itself.
+    fn of_the_demo(message: &str) -> Self {
+        Self {
+            author: "Solvent Demo".to_owned(),
+            email: "demo@saltmarsh.example".to_owned(),
+            date: "2026-11-20T09:00:00+00:00".to_owned(),
+            message: message.to_owned(),
+            tree: Vec::new(),
+            stage_dir: String::new(),
+            stage: Vec::new(),
+            remove: Vec::new(),
+        }
+    }
+}
+
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct History {
@@ -175,19 +191,7 @@ pub fn make(dir: &Path, repo: &Path, files: &[(&str, &[u8])]) -> Result<(), Engi
             for (path, content) in files {
                 put(&part, path, content)?;
             }
-            record(
-                &part,
-                &Commit {
-                    author: "Solvent Demo".to_owned(),
-                    email: "demo@saltmarsh.example".to_owned(),
-                    date: "2026-11-20T09:00:00+00:00".to_owned(),
-                    message: "The repaired shop".to_owned(),
-                    tree: Vec::new(),
-                    stage_dir: String::new(),
-                    stage: Vec::new(),
-                    remove: Vec::new(),
-                },
-            )?;
+            record(&part, &Commit::of_the_demo("The repaired shop"))?;
         }
     }
     fs::remove_dir_all(repo).map_err(|e| failed(repo, &e))?;
@@ -230,19 +234,7 @@ pub fn adopt(
         return Err(Unmade::Source(error));
     }
     git(&part, &["init", "-q", "-b", "main"], None)?;
-    record(
-        &part,
-        &Commit {
-            author: "Solvent Demo".to_owned(),
-            email: "demo@saltmarsh.example".to_owned(),
-            date: "2026-11-20T09:00:00+00:00".to_owned(),
-            message: message.to_owned(),
-            tree: Vec::new(),
-            stage_dir: String::new(),
-            stage: Vec::new(),
-            remove: Vec::new(),
-        },
-    )?;
+    record(&part, &Commit::of_the_demo(message))?;
     appoint(dir, &part)?;
     fs::rename(&part, repo).map_err(|e| failed(repo, &e))?;
     Ok(())

@@ -8,22 +8,17 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::figures::{Figures, Place, rounded};
-use crate::program::{items, json, released, text};
-use crate::score::targets::{all, note, repository, unpack};
+use crate::program::{items, json, text};
+use crate::score::targets::{each, note, repository};
 
 /// Weaknesses that have a fixer.
 const IN_SCOPE: [&str; 3] = ["CWE-89", "CWE-78", "CWE-22"];
 
 pub fn run(place: &Place) -> Result<Figures, String> {
-    let targets = all(place)?;
-    let program = released(&place.root)?;
-    let mut figures = Figures::new();
-    let mut total = |name: &str, value: f64| *figures.entry(name.to_owned()).or_default() += value;
-    for target in &targets {
-        let folder = unpack(place, target)?;
-        repository(&folder)?;
-        let folder = folder.to_string_lossy().into_owned();
-        let (report, _) = json(&program, &["prove", &folder])?;
+    each(place, |program, target, folder, total| {
+        repository(folder)?;
+        let folder = folder.to_string_lossy();
+        let (report, _) = json(program, &["prove", &folder])?;
         let proven: Vec<&Value> = items(&report, "/proofs")
             .iter()
             .filter(|proof| text(proof, "/outcome") == "proven")
@@ -41,7 +36,7 @@ pub fn run(place: &Place) -> Result<Figures, String> {
             );
             let mut seconds = 0.0;
             if !known.contains_key(id) {
-                let (verdict, reason) = match json(&program, &["fix", id, "--repo", &folder]) {
+                let (verdict, reason) = match json(program, &["fix", id, "--repo", &folder]) {
                     Ok((change, cost)) => {
                         seconds = rounded(cost.wall_seconds);
                         let verdict = text(&change, "/verification/verdict").to_owned();
@@ -76,6 +71,6 @@ pub fn run(place: &Place) -> Result<Figures, String> {
                 }
             }
         }
-    }
-    Ok(figures)
+        Ok(())
+    })
 }

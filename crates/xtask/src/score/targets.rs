@@ -37,25 +37,30 @@ struct Flaw {
     input: Option<String>,
 }
 
-/// The targets, of which each is there.
-pub(super) fn all(place: &Place) -> Result<Vec<Target>, String> {
+/// Runs `one` upon each target, unpacked anew; it adds to the figures by name.
+pub(super) fn each(
+    place: &Place,
+    one: impl Fn(&Path, &Target, &Path, &mut dyn FnMut(&str, f64)) -> Result<(), String>,
+) -> Result<Figures, String> {
     let targets: Targets = toml::from_str(include_str!("../../targets.toml"))
         .map_err(|error| format!("`crates/xtask/targets.toml`: {error}"))?;
     for target in &targets.target {
         place.corpus(&target.corpus)?;
     }
-    Ok(targets.target)
-}
-
-pub fn run(place: &Place) -> Result<Figures, String> {
-    let targets = all(place)?;
     let program = released(&place.root)?;
     let mut figures = Figures::new();
     let mut total = |name: &str, value: f64| *figures.entry(name.to_owned()).or_default() += value;
-    for target in &targets {
+    for target in &targets.target {
         let folder = unpack(place, target)?;
-        let folder = folder.to_string_lossy().into_owned();
-        let (report, cost) = json(&program, &["prove", "--no-git", &folder])?;
+        one(&program, target, &folder, &mut total)?;
+    }
+    Ok(figures)
+}
+
+pub fn run(place: &Place) -> Result<Figures, String> {
+    each(place, |program, target, folder, total| {
+        let folder = folder.to_string_lossy();
+        let (report, cost) = json(program, &["prove", "--no-git", &folder])?;
         let tally = tally(target, items(&report, "/proofs"));
         for line in &tally.notes {
             note(&format!("{}: {line}", target.name));
@@ -76,8 +81,8 @@ pub fn run(place: &Place) -> Result<Figures, String> {
             &format!("{}_seconds", target.name),
             rounded(cost.wall_seconds),
         );
-    }
-    Ok(figures)
+        Ok(())
+    })
 }
 
 #[derive(Default)]
@@ -142,7 +147,7 @@ fn tally(target: &Target, proofs: &[Value]) -> Tally {
 }
 
 /// A copy in the scratch folder, with its recipe; archives are unpacked and their only folder is taken.
-pub(super) fn unpack(place: &Place, target: &Target) -> Result<PathBuf, String> {
+fn unpack(place: &Place, target: &Target) -> Result<PathBuf, String> {
     let folder = copied(place, target)?;
     if let Some(recipe) = &target.recipe {
         fs::write(folder.join("solvent.toml"), recipe)
