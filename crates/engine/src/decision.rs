@@ -19,7 +19,7 @@ use solvent_store::{Store as _, names};
 use crate::command::{AcceptRequest, Actor, Answer};
 use crate::door::{Acted, Engine, about, store_failed};
 use crate::error::EngineError;
-use crate::governance::{Rules, is_alone, notes};
+use crate::governance::{Rules, is_alone, notes, refusal_of};
 use crate::reproof::parse;
 
 /// Text that a person gives as a reason, in bytes.
@@ -169,24 +169,27 @@ impl Engine {
         })
     }
 
-    /// Whether `actor` may do `action` to a change now, and why not.
+    /// Whether `actor` may do `action` to a change now, and how a refusal would be told.
     pub fn explain(
         &mut self,
         actor: &Actor,
         change: &str,
         action: Action,
-    ) -> Result<Decision, EngineError> {
+    ) -> Result<(Decision, Option<EngineError>), EngineError> {
         let rules = Rules::read(self, actor)?;
         let request = self.change_request(change)?;
         let state = self.standing(&request.id, &rules)?;
         let at = self.at_hand(&request, &rules).ok();
-        Ok(changes::may(
+        let decision = changes::may(
             &state,
             &rules.court(),
             &rules.actor(actor),
             action,
             at.as_ref(),
-        ))
+        );
+        let told = (!decision.allowed())
+            .then(|| refusal_of(&request, &state, &rules, &decision, at.as_ref()));
+        Ok((decision, told))
     }
 
     /// How far this repository has come.

@@ -3,6 +3,7 @@
 //! *Promise: run again, same end.* The merge commit follows from base, head and change alone, so a run after a
 //! crash finds out what was done, finishes it, and does nothing twice.
 
+use solvent_govern::change as changes;
 use solvent_protocol::change::{EventKind, Verification};
 use solvent_protocol::record::Status;
 use solvent_protocol::remediation::{ChangeRequest, MERGE_SCHEMA, MergeReport, MergedReplay};
@@ -25,6 +26,14 @@ impl Engine {
         change: &str,
         progress: &dyn Progress,
     ) -> Result<MergeReport, EngineError> {
+        let rules = Rules::read(self, actor)?;
+        let state = self.change_state(change, &rules)?;
+        // Closed by its evidence: there is nothing left to do, and `replay` is the way to attack it again.
+        if state.status == changes::Status::Closed.word()
+            && let Some(report) = state.merge
+        {
+            return Ok(report);
+        }
         let command = Command::Merge {
             change: change.to_owned(),
         };

@@ -124,7 +124,7 @@ pub fn may_set_stage(
             "settle the disputed proofs: whoever disputes one reviews it again".to_owned()
         };
         if may_skip {
-            pass.push_str(", or say that you go on without them (it is recorded)");
+            pass.push_str(", or go on without them: `--without-reviews` (it is recorded)");
         }
     });
     (decision, basis)

@@ -442,8 +442,12 @@ pub fn explain(args: &ExplainArgs, common: &Common) -> Result<Done, EngineError>
         ExplainAction::Merge => Action::Merge,
         ExplainAction::Export => Action::Export,
     };
-    let decision = engine.explain(&actor(common)?, &args.change.change, action)?;
-    let mut human = format!("{}\n", decision.sentence());
+    let (decision, refusal) = engine.explain(&actor(common)?, &args.change.change, action)?;
+    let (sentence, pass) = match &refusal {
+        Some(refusal) => (refusal.message.clone(), vec![refusal.hint.clone()]),
+        None => (decision.sentence(), decision.pass.clone()),
+    };
+    let mut human = format!("{sentence}\n");
     for rule in &decision.rules {
         human.push_str(&format!("  rule     {}\n", rule.id));
     }
@@ -454,7 +458,7 @@ pub fn explain(args: &ExplainArgs, common: &Common) -> Result<Done, EngineError>
             miss.missing.join(", ")
         ));
     }
-    for pass in &decision.pass {
+    for pass in &pass {
         human.push_str(&format!("  to pass  {pass}\n"));
     }
     human.push_str(&format!("  policy   {}\n", decision.policy));
@@ -468,9 +472,9 @@ pub fn explain(args: &ExplainArgs, common: &Common) -> Result<Done, EngineError>
         json: json!({
             "schema": "solvent.explain/v1",
             "allowed": decision.allowed(),
-            "sentence": decision.sentence(),
+            "sentence": sentence,
             "rules": decision.rules.iter().map(|r| &r.id).collect::<Vec<_>>(),
-            "pass": decision.pass,
+            "pass": pass,
             "policy": decision.policy.to_string(),
         }),
     })

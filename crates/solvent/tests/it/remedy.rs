@@ -22,6 +22,10 @@ fn a_person_alone_gets_a_verified_patch_and_is_told_what_merging_would_take() {
         .says(&format!("solvent export {id}"))
         .says("solvent-policy/people.toml")
         .says("a second person");
+    repo.run(&["explain", &id])
+        .expect(5)
+        .says("was not proposed")
+        .says("a second person");
     repo.run(&["approve", &id, "--key", &key("ben")])
         .expect(2)
         .says("nothing to approve");
@@ -100,6 +104,13 @@ fn two_people_close_a_flaw_that_an_agent_repaired() {
         (&1.into(), &0.into())
     );
     assert_eq!(office.review()["status"], "closed");
+    let records = repo.run(&["log", "--json"]).expect(0).json();
+    let again = repo
+        .by("human:cleo", &["merge", &office.change, "--json"])
+        .expect(0)
+        .json();
+    assert_eq!(again, merge, "what is closed is told, not done again");
+    assert_eq!(repo.run(&["log", "--json"]).expect(0).json(), records);
     office.ledger_is_sound();
 }
 
