@@ -67,14 +67,17 @@ impl Machine<'_> {
         v
     }
 
-    /// The closure of an inner function: what it captures from here and from further out.
+    /// The closure of an inner function: what it captures from here and from further out, and what those
+    /// functions of this activation capture that it can call.
     pub(crate) fn closure_for(&mut self, frame: &Frame, inner: FnId) -> EnvId {
-        let captures = self.p.shape(inner).captures.clone();
+        let mut captures = self.p.shape(inner).captures.clone();
         if captures.is_empty() {
             return EnvId::EMPTY;
         }
         let mut cells = Vec::with_capacity(captures.len());
-        for (owner, name) in captures {
+        let mut next = 0;
+        while let Some(&(owner, name)) = captures.get(next) {
+            next += 1;
             let cell = (self.p.fn_id(frame.unit, owner), name);
             let v = if cell.0 == frame.f {
                 frame
@@ -91,23 +94,36 @@ impl Machine<'_> {
                     .map(|(_, v)| *v)
             };
             let Some(v) = v else { continue };
+            for atom in self.w.store.atoms(v) {
+                if let Atom::Fn { function, .. } = atom
+                    && self.is_sibling(frame, *function)
+                {
+                    for more in &self.p.shape(*function).captures {
+                        if !captures.contains(more) {
+                            captures.push(*more);
+                        }
+                    }
+                }
+            }
             let v = self.share_siblings(frame, v);
             cells.push((cell, v));
         }
         self.w.store.closure(cells)
     }
 
+    /// Whether `f` is made by the function of this activation.
+    fn is_sibling(&self, frame: &Frame, f: FnId) -> bool {
+        self.p
+            .function(f)
+            .parent
+            .is_some_and(|parent| self.p.fn_id(self.p.unit_of(f), parent) == frame.f)
+    }
+
     /// Function values of this activation, seen from inside it, refer back to the same environment:
     /// this keeps closures of mutually recursive functions finite.
     pub(crate) fn share_siblings(&mut self, frame: &Frame, v: V) -> V {
-        let p = self.p;
-        let sibling = |f: FnId| {
-            p.function(f)
-                .parent
-                .is_some_and(|parent| p.fn_id(p.unit_of(f), parent) == frame.f)
-        };
         let touches = self.w.store.atoms(v).any(
-            |a| matches!(a, Atom::Fn { function, env } if *env != EnvId::EMPTY && sibling(*function)),
+            |a| matches!(a, Atom::Fn { function, env } if *env != EnvId::EMPTY && self.is_sibling(frame, *function)),
         );
         if !touches {
             return v;
@@ -115,7 +131,9 @@ impl Machine<'_> {
         let mut all = Vec::new();
         for atom in self.w.store.atoms_of(v) {
             let atom = match atom {
-                Atom::Fn { function, env } if env != EnvId::EMPTY && sibling(function) => {
+                Atom::Fn { function, env }
+                    if env != EnvId::EMPTY && self.is_sibling(frame, function) =>
+                {
                     Atom::Fn {
                         function,
                         env: EnvId::SAME,
@@ -463,12 +481,16 @@ impl Machine<'_> {
         let class = p.class(id);
         let body = p.fn_id(frame.unit, class.body);
         let mut bases = Vec::new();
+        let mut inherited: Vec<((FnId, Name), V)> = Vec::new();
         for base in &class.bases {
             let v = frame.vals.get(base.0 as usize).copied().unwrap_or(V::NEVER);
             let mut found = Base::Unknown;
             for atom in self.w.store.atoms_of(v) {
                 found = match atom {
-                    Atom::Class { class, .. } if class != id => Base::Own(class),
+                    Atom::Class { class, env } if class != id => {
+                        inherited.extend(self.w.store.env(env).iter().copied());
+                        Base::Own(class)
+                    }
                     Atom::Lib(path) => Base::Lib(path),
                     Atom::LibObject { class, .. } => Base::Lib(class),
                     _ => continue,
@@ -477,7 +499,17 @@ impl Machine<'_> {
             }
             bases.push(found);
         }
-        let env = self.closure_for(frame, body);
+        // Inherited methods run with what their own class captured.
+        let mut env = self.closure_for(frame, body);
+        if !inherited.is_empty() {
+            let mut cells = self.w.store.env(env).to_vec();
+            for (cell, v) in inherited {
+                if cells.iter().all(|(c, _)| *c != cell) {
+                    cells.push((cell, v));
+                }
+            }
+            env = self.w.store.closure(cells);
+        }
         self.w.classes[id.0 as usize].bases = bases;
         let (summary, holes) = self.summarize(body, env, Vec::new());
         self.absorb(frame, summary, &holes, None, CallTier::Exact, body);
