@@ -594,10 +594,15 @@ impl Machine<'_> {
             site,
             what,
         };
-        let (ret, afters) = {
+        let (ret, raised, afters) = {
             let s = self.w.summary(id);
-            (s.ret, s.afters.clone())
+            (s.ret, s.raised, s.afters.clone())
         };
+        if raised != V::NEVER {
+            let raised = self.w.store.fill(raised, &holes, Some(call));
+            let caller = self.p.function(frame.f);
+            self.raise(frame, caller, raised);
+        }
         let mut out = Out::default();
         if ret != V::NEVER {
             let v = self.w.store.fill(ret, &holes, Some(call));

@@ -24,6 +24,7 @@ mod make;
 mod native;
 mod operate;
 mod ports;
+mod raise;
 mod rebuild;
 mod refine;
 mod route;

@@ -127,6 +127,11 @@ pub(crate) struct Frame {
     pub cells_changed: bool,
     pub ret: V,
     pub yields: V,
+    /// What may leave the function as an exception.
+    pub raised: V,
+    /// What the handlers that begin at these blocks catch.
+    pub caught: BTreeMap<u32, V>,
+    pub caught_changed: bool,
     pub returning: Vec<u32>,
     pub hits: Vec<Hit>,
     pub effects: Vec<(Place, Site, V)>,
@@ -230,6 +235,9 @@ impl<'a> Machine<'a> {
             cells_changed: false,
             ret: V::NEVER,
             yields: V::NEVER,
+            raised: V::NEVER,
+            caught: BTreeMap::new(),
+            caught_changed: false,
             returning: Vec::new(),
             hits: Vec::new(),
             effects: Vec::new(),
@@ -256,6 +264,8 @@ impl<'a> Machine<'a> {
             frame.vouched = None;
             frame.ret = V::NEVER;
             frame.yields = V::NEVER;
+            frame.raised = V::NEVER;
+            frame.caught_changed = false;
             frame.cells_changed = false;
             let mut changed = false;
             for &block in &shape.order {
@@ -263,7 +273,9 @@ impl<'a> Machine<'a> {
                     changed |= self.run_block(&mut frame, function, block, round);
                 }
             }
-            let again = (shape.looping && changed) || (frame.cells_changed && shape.has_cells);
+            // Handlers come after what they guard, so that only a loop brings them something new.
+            let again = (shape.looping && (changed || frame.caught_changed))
+                || (frame.cells_changed && shape.has_cells);
             if !again {
                 break;
             }
@@ -353,7 +365,12 @@ impl<'a> Machine<'a> {
                 frame.returning.push(block);
                 self.note_vouches(frame, function, *value, v);
             }
-            Terminator::Raise(_) | Terminator::Stop => {}
+            Terminator::Raise(Some(value)) => {
+                let v = frame.vals[value.0 as usize];
+                self.raise(frame, function, v);
+            }
+            Terminator::Raise(None) => self.raise_again(frame, function),
+            Terminator::Stop => {}
         }
         changed
     }
@@ -622,7 +639,11 @@ impl<'a> Machine<'a> {
                 frame.yields = self.w.store.join(frame.yields, element);
                 self.w.store.unknown()
             }
-            Op::Caught(_) | Op::Unknown(_) => self.w.store.unknown(),
+            Op::Caught(type_) => {
+                let type_ = type_.map(|type_| get(frame, type_));
+                self.caught(frame, type_)
+            }
+            Op::Unknown(_) => self.w.store.unknown(),
         }
     }
 

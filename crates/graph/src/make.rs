@@ -17,9 +17,13 @@ impl Machine<'_> {
         args: &Args,
     ) -> Out {
         let _ = env;
+        if let Some(other) = self.made_by_new(frame, index, class, env, args) {
+            return Out::ret(other);
+        }
+        let kept = self.kept_by_exception(class, args);
         let fresh = self.w.store.one(Atom::Object {
             class,
-            attrs: Box::default(),
+            attrs: kept.into_iter().collect(),
             open: Open::No,
         });
         let init = self.n.init;
@@ -31,6 +35,7 @@ impl Machine<'_> {
                 .map(|(n, v, _)| (*n, *v))
                 .take(16)
                 .collect();
+            attrs.extend(kept);
             let fields = self.declared_fields(class);
             for ((v, _), name) in args.pos.iter().zip(fields) {
                 attrs.push((name, *v));
@@ -52,6 +57,32 @@ impl Machine<'_> {
             afters: out.afters,
             receiver: None,
         }
+    }
+
+    /// What a `__new__` of our own gives that is no instance of the class: it is the result, and `__init__` is
+    /// not called.
+    fn made_by_new(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        class: ClassId,
+        env: EnvId,
+        args: &Args,
+    ) -> Option<V> {
+        let name = self.name("__new__");
+        let this = self.w.store.one(Atom::Class { class, env });
+        let method = self.method_of(class, name, this)?;
+        let got = self.call_value(frame, index, method, args).ret?;
+        let mut out = V::NEVER;
+        for atom in self.w.store.atoms_of(got) {
+            if matches!(&atom, Atom::Object { class: made, .. } if *made != class)
+                || matches!(&atom, Atom::Const(_) | Atom::Text(_) | Atom::Coll { .. })
+            {
+                let one = self.w.store.one(atom);
+                out = self.w.store.join(out, one);
+            }
+        }
+        (out != V::NEVER).then_some(out)
     }
 
     /// Names annotated in the class body, in order: the fields of a dataclass.

@@ -227,8 +227,9 @@ impl Machine<'_> {
         if let Some(v) = self.starred(unit, name) {
             return v;
         }
-        if is_builtin(&text) {
-            let path = self.name(&format!("builtins.{text}"));
+        let path = format!("builtins.{text}");
+        if is_builtin(&text) || self.m.is_class(&path) {
+            let path = self.name(&path);
             return self.lib_value(path);
         }
         self.w.store.unknown()

@@ -81,6 +81,7 @@ impl Machine<'_> {
         self.w.summaries.push(Summary {
             function: f,
             ret: V::NEVER,
+            raised: V::NEVER,
             afters: Box::default(),
             hits: Vec::new(),
             effects: Vec::new(),
@@ -104,7 +105,7 @@ impl Machine<'_> {
             let afters = self.final_versions(&frame, &args);
             let old = &self.w.summaries[id.0 as usize];
             let recursive = old.recursive;
-            let old_ret = old.ret;
+            let (old_ret, old_raised) = (old.ret, old.raised);
             let endless = recursive && frame.ret == V::NEVER && old_ret == V::NEVER;
             let ret = if endless {
                 // Every way out leads through itself: what follows a call is looked at all the same.
@@ -117,10 +118,15 @@ impl Machine<'_> {
             // Only the outermost function of a circle goes round again, else rounds would multiply.
             let outermost = self.w.lows.last().is_none_or(|low| *low >= level);
             let settled = !recursive || ret == old_ret || !outermost;
+            let raised = match recursive {
+                true => self.w.store.join(old_raised, frame.raised),
+                false => frame.raised,
+            };
             let inputs = self.inputs_read(&frame);
             let summary = &mut self.w.summaries[id.0 as usize];
             summary.inputs = inputs;
             summary.ret = ret;
+            summary.raised = raised;
             summary.afters = afters;
             summary.hits = frame.hits;
             summary.hits.truncate(MAX_HITS);

@@ -91,6 +91,8 @@ pub enum Touch {
 pub struct Summary {
     pub function: FnId,
     pub ret: V,
+    /// What may leave it as an exception.
+    pub raised: V,
     /// New version of each parameter, where it changed.
     pub afters: Box<[Option<V>]>,
     pub hits: Vec<Hit>,
