@@ -12,15 +12,60 @@ mod ledger;
 mod sabotage;
 mod secrets;
 mod targets;
+mod xast;
 
-use crate::figures::Measurement;
+use crate::figures::{Figures, Measurement, rounded};
 pub use targets::copy_tree;
+
+/// Cases of a suite that were told right and wrong, all of them and by halves: what is tuned is tuned on the
+/// even half, by a hash of the case's name, and both are reported.
+#[derive(Default)]
+struct Halves {
+    /// By half: positives, found, negatives, wrongly found.
+    counts: [[f64; 4]; 2],
+}
+
+impl Halves {
+    fn count(&mut self, case: &str, positive: bool, found: bool) {
+        // FNV-1a, 64 bits: http://www.isthe.com/chongo/tech/comp/fnv/
+        let hash = case.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let counts = &mut self.counts[(hash % 2) as usize];
+        let at = if positive { 0 } else { 2 };
+        counts[at] += 1.0;
+        counts[at + 1] += f64::from(u8::from(found));
+    }
+
+    fn cases(&self) -> f64 {
+        self.counts.iter().map(|c| c[0] + c[2]).sum()
+    }
+
+    /// Youden's J of the whole and of each half, and both rates of the whole.
+    fn write(&self, prefix: &str, figures: &mut Figures) {
+        let [even, odd] = self.counts;
+        let mut all = even;
+        all.iter_mut().zip(odd).for_each(|(a, b)| *a += b);
+        let rates = |c: [f64; 4]| (c[1] / c[0].max(1.0), c[3] / c[2].max(1.0));
+        for (name, counts) in [("j", all), ("j_even", even), ("j_odd", odd)] {
+            let (true_rate, false_rate) = rates(counts);
+            figures.insert(format!("{prefix}{name}"), rounded(true_rate - false_rate));
+        }
+        figures.insert(format!("{prefix}tpr"), rounded(rates(all).0));
+        figures.insert(format!("{prefix}fpr"), rounded(rates(all).1));
+    }
+}
 
 pub const ALL: &[Measurement] = &[
     Measurement {
         name: "static-benchmark-python",
         about: "static verdicts on OWASP BenchmarkPython's sqli, cmdi and pathtraver",
         run: benchmark::fixed,
+    },
+    Measurement {
+        name: "xast",
+        about: "static verdicts on xAST's pairs of small programs, its own source and sink given",
+        run: xast::run,
     },
     Measurement {
         name: "prove-benchmark-python",

@@ -1,0 +1,242 @@
+//! xAST: small programs in pairs, one where the source reaches the sink and one where it does not.
+//!
+//! The suite's specification names the source (the parameter `taint_src` of the function under test) and the
+//! sink (the shell command inside `taint_sink`). Its cases call that function from their main block with a
+//! text; here the main block becomes a route and the text a query parameter, so that the suite's source is
+//! a source of ours. Nothing else of a case is changed. Each case is scanned alone.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::figures::{Figures, Place, rounded};
+use crate::program::{items, json, released, text};
+use crate::score::{Halves, targets::note};
+
+/// One language of the suite.
+struct Language {
+    name: &'static str,
+    /// Below the corpus.
+    folder: &'static str,
+    extension: &'static str,
+    /// A file of a case, its source made a request's.
+    splice: fn(&str) -> String,
+}
+
+const LANGUAGES: [Language; 1] = [Language {
+    name: "python",
+    folder: "sast-python3/case",
+    extension: "py",
+    splice: python,
+}];
+
+pub fn run(place: &Place) -> Result<Figures, String> {
+    let corpus = place.corpus("xast")?;
+    let program = released(&place.root)?;
+    let mut figures = Figures::new();
+    for language in &LANGUAGES {
+        let root = corpus.join(language.folder);
+        let mut halves = Halves::default();
+        let (mut undecided, mut disputed) = (0.0, 0.0);
+        for (name, files) in cases(&root, language.extension)? {
+            let folder = place.scratch.join(language.name);
+            let _ = fs::remove_dir_all(&folder);
+            let Some(flows) = lay_out(&root, &name, &files, &folder, language)? else {
+                continue;
+            };
+            // The name says it too; where both differ, the label counts and the case is named.
+            if suffix(&name).is_some_and(|says| says != flows) {
+                disputed += 1.0;
+                note(&format!(
+                    "{name}: its label says {flows}, its name does not"
+                ));
+            }
+            let (report, _) = json(&program, &["scan", "--no-git", &folder.to_string_lossy()])?;
+            let words: Vec<&str> = items(&report, "/findings")
+                .iter()
+                .filter(|finding| text(finding, "/weakness") == "CWE-78")
+                .map(|finding| text(finding, "/verdict/word"))
+                .collect();
+            let found = words.contains(&"reachable");
+            if !found && words.contains(&"undecided") {
+                undecided += 1.0;
+            }
+            if found != flows {
+                let said = words.first().unwrap_or(&"nothing");
+                note(&format!("{name}: labelled {flows}, came out {said}"));
+            }
+            halves.count(&name, flows, found);
+        }
+        let cases = halves.cases();
+        halves.write(&format!("{}_", language.name), &mut figures);
+        figures.insert(format!("{}_cases", language.name), cases);
+        figures.insert(
+            format!("{}_undecided_share", language.name),
+            rounded(undecided / cases.max(1.0)),
+        );
+        figures.insert(format!("{}_labels_at_odds", language.name), disputed);
+    }
+    Ok(figures)
+}
+
+/// The files of each case, relative to `root`. A case of several files is a folder with its name.
+fn cases(root: &Path, extension: &str) -> Result<BTreeMap<String, Vec<PathBuf>>, String> {
+    let mut out: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    let mut open = vec![root.to_owned()];
+    while let Some(folder) = open.pop() {
+        let entries = fs::read_dir(&folder)
+            .map_err(|error| format!("cannot list `{}`: {error}", folder.display()))?;
+        for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+            if path.is_dir() {
+                open.push(path);
+                continue;
+            }
+            if path.extension().is_none_or(|e| e != extension) {
+                continue;
+            }
+            let relative = path.strip_prefix(root).unwrap_or(&path).to_owned();
+            let case = relative
+                .ancestors()
+                .skip(1)
+                .filter(|above| suffix(&above.to_string_lossy()).is_some())
+                .last()
+                .unwrap_or(&relative);
+            out.entry(case.to_string_lossy().into_owned())
+                .or_default()
+                .push(relative.clone());
+        }
+    }
+    Ok(out)
+}
+
+/// What the end of a case's name says of it: `_001_T`, `_002_F.py`.
+fn suffix(name: &str) -> Option<bool> {
+    let name = name.rsplit('/').next()?;
+    let stem = name.split('.').next()?;
+    let (rest, letter) = stem.rsplit_once('_')?;
+    let numbered = rest.rsplit('_').next()?;
+    if numbered.is_empty() || !numbered.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    match letter {
+        "T" => Some(true),
+        "F" => Some(false),
+        _ => None,
+    }
+}
+
+/// Writes the case into `folder` and gives its label, where it has one.
+fn lay_out(
+    root: &Path,
+    name: &str,
+    files: &[PathBuf],
+    folder: &Path,
+    language: &Language,
+) -> Result<Option<bool>, String> {
+    let case = Path::new(name);
+    let base = if case.extension().is_some() {
+        case.parent().unwrap_or(Path::new(""))
+    } else {
+        case
+    };
+    let mut label = None;
+    for file in files {
+        let from = root.join(file);
+        let source = fs::read_to_string(&from)
+            .map_err(|error| format!("cannot read `{}`: {error}", from.display()))?;
+        label = label.or(said(&source));
+        let to = folder.join(file.strip_prefix(base).unwrap_or(file));
+        if let Some(parent) = to.parent() {
+            fs::create_dir_all(parent).map_err(|error| format!("{}: {error}", parent.display()))?;
+        }
+        fs::write(&to, (language.splice)(&source))
+            .map_err(|error| format!("{}: {error}", to.display()))?;
+    }
+    Ok(label)
+}
+
+/// `real case = true` in the head of a file.
+fn said(source: &str) -> Option<bool> {
+    let line = source.lines().find(|line| line.contains("real case"))?;
+    match line.split('=').nth(1)?.trim() {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    }
+}
+
+/// The main block becomes a route. `taint_src` is a query parameter wherever a case makes it up.
+fn python(source: &str) -> String {
+    let mut out = String::new();
+    let (mut asks, mut routed) = (false, false);
+    for line in source.lines() {
+        let made_up = line.trim_start().trim_start_matches('_');
+        let indent = &line[..line.len() - line.trim_start().len()];
+        if line.starts_with("if __name__") {
+            out.push_str(
+                "app = Flask(__name__)\n\n\n@app.route(\"/case\")\ndef case_of_the_suite():\n",
+            );
+            routed = true;
+            continue;
+        }
+        let assigned = made_up
+            .strip_prefix("taint_src")
+            .filter(|rest| rest.trim_start().starts_with([':', '=']))
+            .filter(|rest| !rest.trim_start().starts_with("=="))
+            .and_then(|rest| rest.split_once('='));
+        match assigned {
+            Some((_, value)) if routed || indent.is_empty() => {
+                let asked = "request.args[\"taint_src\"]";
+                let name = &line[indent.len()..line.len() - made_up.len()];
+                let value = match ["\"taint_src_value\"", "'taint_src_value'"]
+                    .iter()
+                    .find(|text| value.contains(**text))
+                {
+                    Some(text) => value.trim().replace(text, asked),
+                    None => asked.to_owned(),
+                };
+                out.push_str(&format!("{indent}{name}taint_src = {value}\n"));
+                asks = true;
+            }
+            _ => {
+                out.push_str(line);
+                out.push('\n');
+            }
+        }
+    }
+    if routed {
+        out.push_str("    return \"\"\n");
+    }
+    if asks || routed {
+        out.insert_str(0, "from flask import Flask, request\n");
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{python, said, suffix};
+
+    #[test]
+    fn a_main_block_becomes_a_route_with_the_source_as_its_parameter() {
+        let case = "# real case = true\ndef f(taint_src):\n    taint_sink(taint_src)\n\nif __name__ == \"__main__\":\n    taint_src = \"taint_src_value\"\n    f(taint_src)\n";
+        assert_eq!(said(case), Some(true));
+        assert_eq!(
+            python(case),
+            "from flask import Flask, request\n# real case = true\ndef f(taint_src):\n    taint_sink(taint_src)\n\napp = Flask(__name__)\n\n\n@app.route(\"/case\")\ndef case_of_the_suite():\n    taint_src = request.args[\"taint_src\"]\n    f(taint_src)\n    return \"\"\n"
+        );
+        let wrapped =
+            python("if __name__ == '__main__':\n    taint_src: str = Box('taint_src_value')\n");
+        assert!(wrapped.contains("    taint_src = Box(request.args[\"taint_src\"])\n"));
+        let other = python("taint_src = 7\nexported = taint_src\n");
+        assert!(other.contains("\ntaint_src = request.args[\"taint_src\"]\nexported"));
+    }
+
+    #[test]
+    fn names_say_what_is_true_of_a_case() {
+        assert_eq!(suffix("a/b/alias_001_T.py"), Some(true));
+        assert_eq!(suffix("a/cross_file_010_F"), Some(false));
+        assert_eq!(suffix("a/cross_file_010_F_a.py"), None);
+        assert_eq!(suffix("a/case"), None);
+    }
+}
