@@ -19,7 +19,7 @@ use solvent_store::{Store as _, names};
 use crate::command::{AcceptRequest, Actor, Answer};
 use crate::door::{Acted, Engine, about, store_failed};
 use crate::error::EngineError;
-use crate::governance::{Rules, is_alone, notes, refusal_of};
+use crate::governance::{Rules, is_alone, notes, refusal_of, with_asker};
 use crate::reproof::parse;
 
 /// Text that a person gives as a reason, in bytes.
@@ -188,7 +188,8 @@ impl Engine {
             at.as_ref(),
         );
         let told = (!decision.allowed())
-            .then(|| refusal_of(&request, &state, &rules, &decision, at.as_ref()));
+            .then(|| refusal_of(&request, &state, &rules, &decision, at.as_ref(), action))
+            .map(|error| with_asker(error, &rules, actor, action));
         Ok((decision, told))
     }
 

@@ -16,7 +16,7 @@ use solvent_store::{SqliteStore, Store as _, StoreError, names};
 
 use crate::command::{Actor, Answer, CapsuleRef, Command, Created, GateAttack, ReplayRequest};
 use crate::error::EngineError;
-use crate::governance::{Rules, refusal, refusal_of};
+use crate::governance::{Rules, refusal, refusal_of, with_asker};
 use crate::progress::Progress;
 use crate::remedy::Origin;
 use crate::repo::{Git, Repo, STATE_FOLDER};
@@ -59,6 +59,7 @@ pub(crate) struct Acted {
 
 /// What was decided about a command, and what deciding it found out.
 struct Judged {
+    action: Action,
     decision: Decision,
     /// The command's word in the record: a merge that only has to be verified is another action.
     word: &'static str,
@@ -127,6 +128,7 @@ impl Engine {
         progress: &dyn Progress,
     ) -> Result<Answer, EngineError> {
         let Judged {
+            action,
             decision,
             word,
             target,
@@ -149,7 +151,8 @@ impl Engine {
         };
         let intent = self.append(body.clone())?;
         if !decision.allowed() {
-            return Err(told.unwrap_or_else(|| refusal(&decision)));
+            let error = told.unwrap_or_else(|| refusal(&decision));
+            return Err(with_asker(error, &rules, actor, action));
         }
         let acted = self.act(actor, command, rules, found, progress);
         let (status, outputs, links) = match &acted {
@@ -343,6 +346,7 @@ impl Engine {
                     *exemption,
                 );
                 return Ok(Judged {
+                    action: Action::SetStage,
                     decision,
                     word: action_word(command),
                     target: format!("stage {} of {name}", stage.word()),
@@ -366,6 +370,7 @@ impl Engine {
                     },
                 };
                 return Ok(Judged {
+                    action: Action::AcceptRisk,
                     decision: ask(&rules, actor, Action::AcceptRisk, target),
                     word: action_word(command),
                     target: format!("risk of finding {id}"),
@@ -380,6 +385,7 @@ impl Engine {
             | Command::Merge { change } => return self.judge_change(actor, command, change, rules),
         };
         Ok(Judged {
+            action,
             decision: ask(&rules, actor, action, target),
             word: action_word(command),
             target: words,
@@ -432,8 +438,9 @@ impl Engine {
             decision = ask(&rules, actor, Action::Replay, attack);
         }
         let told = (!decision.allowed())
-            .then(|| refusal_of(&request, &state, &rules, &decision, at.as_ref()));
+            .then(|| refusal_of(&request, &state, &rules, &decision, at.as_ref(), action));
         Ok(Judged {
+            action,
             decision,
             word,
             target,
@@ -618,27 +625,6 @@ impl Engine {
             )
         })?;
         Ok((capsule, commitment))
-    }
-}
-
-impl Engine {
-    /// Writes a first `solvent.toml` when there is none and a way to start the application was found;
-    /// returns how it starts.
-    pub fn first_recipe(&self) -> Result<Option<String>, EngineError> {
-        let path = self.repo.root.join(solvent_prove::recipe::FILE_NAME);
-        if path.exists() {
-            return Ok(None);
-        }
-        let Ok(recipe) = solvent_prove::infer(&self.repo.root, &[]) else {
-            return Ok(None);
-        };
-        std::fs::write(&path, recipe.file_text()).map_err(|e| {
-            EngineError::unfinished(
-                format!("cannot write `solvent.toml`: {e}"),
-                "is the repository writable?",
-            )
-        })?;
-        Ok(Some(recipe.start.to_string()))
     }
 }
 

@@ -6,7 +6,7 @@
 use solvent_base::{Digest, System as _};
 use solvent_govern::change::{self as changes, ChangeState, Court};
 use solvent_govern::people::{Governance, Mode};
-use solvent_govern::{Adoption, Decision, risk};
+use solvent_govern::{Action, Adoption, Decision, risk};
 use solvent_protocol::adoption::{AdoptionEvent, AdoptionKind};
 use solvent_protocol::change::{
     Assessment, Disposition, Event, EventKind, Exposure, Listing, Revision, RiskInputs, Tests,
@@ -429,12 +429,22 @@ pub(crate) fn refusal_of(
     rules: &Rules,
     decision: &Decision,
     at: Option<&Revision>,
+    action: Action,
 ) -> EngineError {
     let finding = request
         .findings
         .first()
         .map_or("FINDING", |f| f.id.as_str());
     let Some(recorded) = &state.revision else {
+        if action == Action::Reject {
+            return EngineError::usage(
+                format!(
+                    "change {} was not proposed, so there is nothing to reject",
+                    request.id
+                ),
+                "nobody can approve or merge it; `solvent changes` lists those that wait for a decision",
+            );
+        }
         let verified = request.verification.verdict == "verified";
         let why = request
             .not_proposed
@@ -468,6 +478,52 @@ pub(crate) fn refusal_of(
             format!("make the fix again upon the branch as it is now: `solvent fix {finding}`"),
         ),
         _ => refusal(decision),
+    }
+}
+
+/// A refusal with what is to be said of who asked: that nobody is listed under that name, or that nobody is
+/// listed at all where somebody else must decide.
+pub(crate) fn with_asker(
+    error: EngineError,
+    rules: &Rules,
+    actor: &Actor,
+    action: Action,
+) -> EngineError {
+    let more = if is_alone(rules) {
+        match action {
+            Action::AcceptRisk => format!(
+                "nobody else is known here: add `{POLICY_FOLDER}/people.toml` with a second person in the role risk to the \
+                 protected branch"
+            ),
+            _ if error.hint.contains(POLICY_FOLDER) => return error,
+            Action::Approve | Action::Merge | Action::Propose => format!(
+                "nobody else is known here: add `{POLICY_FOLDER}/people.toml` with a second person to the protected branch"
+            ),
+            _ => return error,
+        }
+    } else if !is_listed(rules, actor) {
+        format!(
+            "`{actor}` is not in {POLICY_FOLDER}/people.toml: say who you are with `--actor human:ID` or SOLVENT_ACTOR, or \
+             add them there"
+        )
+    } else {
+        return error;
+    };
+    EngineError {
+        hint: if error.hint.is_empty() {
+            more
+        } else {
+            format!("{}; {more}", error.hint)
+        },
+        ..error
+    }
+}
+
+/// Whether the policy names this person or agent.
+fn is_listed(rules: &Rules, actor: &Actor) -> bool {
+    match actor.kind {
+        ActorKind::Human => rules.governance.person(&actor.id).is_some(),
+        ActorKind::Agent => rules.governance.agent(&actor.id).is_some(),
     }
 }
 

@@ -29,6 +29,7 @@ pub mod scan;
 pub use command::{Actor, ActorKind, Answer, Command, Created};
 pub use debt::DebtRequest;
 pub use door::{Engine, Options};
+pub use prove::FirstRecipe;
 /// What policy decides about, for callers that explain.
 pub use solvent_govern as govern;
 

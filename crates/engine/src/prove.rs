@@ -200,9 +200,41 @@ pub(crate) fn recipe(repo: &Repo) -> Result<Recipe, EngineError> {
     proving::infer(&repo.root, &[]).map_err(|e| {
         EngineError::usage(
             e.to_string(),
-            "say how the application is started in `solvent.toml`; `solvent init` writes a first one",
+            "say how it is started in `solvent.toml`: `[target.start]` and `app = \"MODULE:APP\"`, or `command = [..]` with `port`; see docs/target.md",
         )
     })
+}
+
+impl Engine {
+    /// Writes a first `solvent.toml` when there is none and a way to start the application was found.
+    pub fn first_recipe(&self) -> Result<FirstRecipe, EngineError> {
+        let path = self.repo.root.join(proving::recipe::FILE_NAME);
+        if path.exists() {
+            return Ok(FirstRecipe::Before);
+        }
+        let recipe = match proving::infer(&self.repo.root, &[]) {
+            Ok(recipe) => recipe,
+            Err(error) => return Ok(FirstRecipe::NotFound(error.to_string())),
+        };
+        std::fs::write(&path, recipe.file_text()).map_err(|e| {
+            EngineError::unfinished(
+                format!("cannot write `solvent.toml`: {e}"),
+                "is the repository writable?",
+            )
+        })?;
+        Ok(FirstRecipe::Written(recipe.start.to_string()))
+    }
+}
+
+/// What came of [`Engine::first_recipe`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum FirstRecipe {
+    /// How it starts the application.
+    Written(String),
+    /// There is one.
+    Before,
+    /// Why no way to start the application was found.
+    NotFound(String),
 }
 
 /// What a campaign is about.

@@ -115,15 +115,17 @@ impl View<'_> {
         Ok(out)
     }
 
-    /// Findings of the newest scan, the ones to act on first.
+    /// Findings of the newest scan and whatever was closed, the ones to act on first.
     pub fn findings(&mut self) -> Result<FindingList, EngineError> {
         self.newest_scan()?;
         let filter = Filter {
             subject: Some(self.repo.name()),
-            presence: Presence::Newest,
+            presence: Presence::Ever,
             ..Filter::present()
         };
         let mut list = self.store.findings(&filter).map_err(|e| store_error(&e))?;
+        list.findings
+            .retain(|state| state.present || state.lifecycle.state == "closed");
         for state in &mut list.findings {
             age(&mut state.lifecycle, self.asked_ms);
         }

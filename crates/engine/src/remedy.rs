@@ -29,7 +29,7 @@ use crate::branch::{Base, Patch, Patched, Words, scratch, short};
 use crate::command::{Actor, Answer};
 use crate::door::{Acted, Engine, about};
 use crate::error::EngineError;
-use crate::governance::{Measured, Rules, inputs_words, revision};
+use crate::governance::{Measured, Rules, inputs_words, refusal, revision, with_asker};
 use crate::progress::Progress;
 use crate::prove::{recipe, seed, show, target_view};
 use crate::repo::Repo;
@@ -145,6 +145,13 @@ pub(crate) fn make(
         })
         .map(|cause| cause.findings.into_iter().cloned().collect())
         .ok_or_else(|| {
+            let id = &state.finding.id;
+            if state.lifecycle.state == "closed" {
+                return EngineError::usage(
+                    format!("finding {id} is closed: {}", state.lifecycle.why),
+                    format!("`solvent replay {id}` tries its attack again"),
+                );
+            }
             EngineError::usage(
                 format!(
                     "finding {} is not on `{}` at {}",
@@ -599,11 +606,8 @@ fn not_proposed(
         Some(revision),
     );
     (!decision.allowed()).then(|| {
-        format!(
-            "{}; to pass: {}",
-            decision.sentence(),
-            decision.pass.join("; ")
-        )
+        let error = with_asker(refusal(&decision), rules, actor, Action::Propose);
+        format!("{}; to pass: {}", error.message, error.hint)
     })
 }
 

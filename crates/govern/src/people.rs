@@ -60,7 +60,7 @@ pub const MAX_QUORUM: i64 = 20;
 const DAY_MS: i64 = 86_400_000;
 
 /// Roles that the first policy knows. A role that only an operator's rule names is known too.
-pub const ROLES: [&str; 9] = [
+pub const ROLES: [&str; 10] = [
     "owner",
     "approver",
     "merger",
@@ -70,6 +70,7 @@ pub const ROLES: [&str; 9] = [
     "risk",
     "auditor",
     "reader",
+    "guest",
 ];
 
 /// Everything that judges a change: rules, people, settings, and where they were read.
@@ -351,7 +352,7 @@ impl Governance {
             }
             (ActorKind::Human, _) => match self.person(id) {
                 Some(person) => (person.roles.clone(), person.state),
-                None => (set(&["tester"]), ActorState::Active),
+                None => (set(&["guest"]), ActorState::Active),
             },
             (ActorKind::Agent, Mode::Alone { .. }) => {
                 (set(&["tester", "remediator"]), ActorState::Active)
@@ -363,7 +364,7 @@ impl Governance {
                     let state = owner.map_or(ActorState::Stopped, |person| person.state);
                     (agent.roles.clone(), state)
                 }
-                None => (set(&["tester"]), ActorState::Active),
+                None => (set(&["guest"]), ActorState::Active),
             },
             (ActorKind::Worker | ActorKind::System, _) => (BTreeSet::new(), ActorState::Active),
         };

@@ -45,11 +45,14 @@ pub fn page(report: &FullReport) -> String {
     let (open, quiet): (Vec<_>, Vec<_>) = sorted
         .into_iter()
         .partition(|s| Standing::of_state(s) != Standing::NoPath);
+    let settled = open
+        .iter()
+        .all(|s| matches!(Standing::of_state(s), Standing::Accepted | Standing::Closed));
     head(&mut out, report, gaps.len());
     out.push_str("<main>\n");
     funnel::funnel(&mut out, &report.status);
     sheet::unmeasured(&mut out, &gaps);
-    index(&mut out, &open);
+    index(&mut out, &open, settled);
     for state in &open {
         finding::finding(&mut out, state);
     }
@@ -136,15 +139,24 @@ fn head(out: &mut String, report: &FullReport, gaps: usize) {
 fn lead(report: &FullReport, gaps: usize) -> String {
     let s = &report.status;
     let mut parts = Vec::new();
+    if s.closed > 0 {
+        let closed = words::count(s.closed, "flaw was", "flaws were");
+        parts.push(format!(
+            "<strong>{closed} closed</strong>: repaired, merged, and the same attack fails"
+        ));
+    }
     if s.proven > 0 {
         parts.push(format!(
             "<strong>{} proven</strong> by attacking the running application",
             words::count(s.proven, "flaw was", "flaws were")
         ));
     } else if report.prove.is_some() {
-        parts.push("No flaw was proven by attacking the running application".to_owned());
+        let other = if s.closed > 0 { "other " } else { "" };
+        parts.push(format!(
+            "no {other}flaw was proven by attacking the running application"
+        ));
     } else {
-        parts.push("The running application was never attacked, so nothing is proven".to_owned());
+        parts.push("the running application was never attacked, so nothing is proven".to_owned());
     }
     parts.push(format!(
         "{} found, {} reachable",
@@ -157,14 +169,28 @@ fn lead(report: &FullReport, gaps: usize) -> String {
             words::count(gaps as u64, "thing is", "things are")
         ));
     }
-    parts.join("; ") + "."
+    let mut sentence = parts.join("; ") + ".";
+    if let Some(first) = sentence.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    sentence
 }
 
 /// One row per finding that needs a person, as a table of contents.
-fn index(out: &mut String, open: &[&FindingState]) {
+fn index(out: &mut String, open: &[&FindingState], settled: bool) {
     out.push_str("<h2>Findings</h2>\n");
+    if settled {
+        let others = if open.is_empty() {
+            "None"
+        } else {
+            "No other one"
+        };
+        let _ = writeln!(
+            out,
+            "<p>{others} is reachable and none is undecided, as far as was measured.</p>"
+        );
+    }
     if open.is_empty() {
-        out.push_str("<p>None is reachable and none is undecided, as far as was measured.</p>\n");
         return;
     }
     out.push_str("<table class=\"table stack index\">\n<thead><tr><th>Finding</th><th>Standing</th><th>Severity</th><th>Weakness</th><th>Where</th></tr></thead>\n<tbody>\n");

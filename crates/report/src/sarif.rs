@@ -53,8 +53,10 @@ const FINGERPRINT: &str = "solventFingerprint/v1";
 /// The log as text, with a line break at its end.
 pub fn log(report: &FullReport) -> String {
     let sorted = words::by_urgency(&report.findings);
+    // What is closed is not in the tree any more.
     let (shown, quiet): (Vec<&FindingState>, Vec<_>) = sorted
         .into_iter()
+        .filter(|s| Standing::of_state(s) != Standing::Closed)
         .partition(|s| Standing::of_state(s) != Standing::NoPath);
     let rules = rules(&shown);
     let results: Vec<Value> = shown.iter().map(|s| result(s, &rules)).collect();
@@ -238,6 +240,14 @@ fn result(state: &FindingState, rules: &BTreeMap<&str, &str>) -> Value {
     if !related.is_empty() {
         result["relatedLocations"] = json!(related);
     }
+    if standing == Standing::Accepted {
+        // Section 3.35: suppressed outside the source, with the words of who did.
+        result["suppressions"] = json!([{
+            "kind": "external",
+            "status": "accepted",
+            "justification": visible(&words::decided(&state.lifecycle)),
+        }]);
+    }
     let flows: Vec<Value> = finding
         .flows
         .iter()
@@ -252,11 +262,11 @@ fn result(state: &FindingState, rules: &BTreeMap<&str, &str>) -> Value {
 
 fn proof_sentence(state: &FindingState, standing: Standing) -> String {
     match (&state.proof, standing) {
-        (Some(proof), Standing::Proven) => format!(
+        (Some(proof), _) if proof.outcome == "proven" => format!(
             "Proven in the running application, in {} of {} replays on fresh instances: {}.",
             proof.replays_shown, proof.replays_run, proof.effect
         ),
-        (Some(proof), Standing::NotReproduced) => {
+        (Some(proof), _) if proof.outcome == "not_reproduced" => {
             format!(
                 "Attacked without an effect, which is not a proof of safety: {}.",
                 proof.reason

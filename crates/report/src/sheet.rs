@@ -93,7 +93,9 @@ pub fn standing_class(standing: Standing) -> &'static str {
         Standing::Proven => "proven",
         Standing::Inconclusive | Standing::Undecided => "unknown",
         Standing::NotAttempted => "open",
-        Standing::NotReproduced | Standing::NoPath => "quiet",
+        Standing::NotReproduced | Standing::Accepted | Standing::Closed | Standing::NoPath => {
+            "quiet"
+        }
     }
 }
 

@@ -241,6 +241,22 @@ fn split_columns(text: &str, room: usize) -> (&str, &str) {
     (text, "")
 }
 
+/// A failure and its next step, if there is one.
+pub fn failure(message: &str, next: &str, width: usize) -> Page {
+    const HANG: usize = 7;
+    let mut page = Page::new(width);
+    for (label, style, text) in [
+        ("error: ", Style::Bad, message),
+        ("next:  ", Style::Strong, next),
+    ] {
+        for (n, line) in text.lines().enumerate() {
+            let label = if n == 0 { label } else { "       " };
+            page.line(HANG, [(style, label), (Style::Plain, line)]);
+        }
+    }
+    page
+}
+
 #[cfg(test)]
 mod tests {
     use super::{MIN_WIDTH, Page, Style};

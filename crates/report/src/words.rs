@@ -1,6 +1,7 @@
 //! Words and figures that every format shares.
 
-use solvent_protocol::view::{FindingState, Place, ProofView, Subject};
+use solvent_protocol::remediation::Lifecycle;
+use solvent_protocol::view::{FindingState, FindingView, Place, ProofView, Subject};
 
 /// What is known about a finding, in the order in which people act on it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -15,17 +16,23 @@ pub enum Standing {
     Undecided,
     /// Attacked as planned without an effect.
     NotReproduced,
+    /// A person accepted the risk, until a day.
+    Accepted,
+    /// A merge repaired it, and the same attack was tried on the result.
+    Closed,
     /// The search finished: nothing leads there.
     NoPath,
 }
 
 impl Standing {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Proven,
         Self::Inconclusive,
         Self::NotAttempted,
         Self::Undecided,
         Self::NotReproduced,
+        Self::Accepted,
+        Self::Closed,
         Self::NoPath,
     ];
 
@@ -42,7 +49,11 @@ impl Standing {
     }
 
     pub fn of_state(state: &FindingState) -> Self {
-        Self::of(&state.finding.verdict.word, state.proof.as_ref())
+        match state.lifecycle.state.as_str() {
+            "closed" => Self::Closed,
+            "accepted" => Self::Accepted,
+            _ => Self::of(&state.finding.verdict.word, state.proof.as_ref()),
+        }
     }
 
     pub fn words(self) -> &'static str {
@@ -52,6 +63,8 @@ impl Standing {
             Self::NotAttempted => "reachable, not attacked",
             Self::Undecided => "undecided",
             Self::NotReproduced => "not reproduced",
+            Self::Accepted => "accepted",
+            Self::Closed => "closed",
             Self::NoPath => "no path",
         }
     }
@@ -66,6 +79,44 @@ pub fn severity_rank(word: &str) -> u8 {
         "low" => 0,
         _ => 2,
     }
+}
+
+/// What would turn an undecided verdict into another, by the code of its reason.
+pub fn settles(code: &str) -> &'static str {
+    match code {
+        "dynamic_boundary" => {
+            "a model of the library that it is handed to (CONTRIBUTING.md), or an attack whatever the analysis says: \
+             `solvent prove --attack everything`"
+        }
+        "limit" => {
+            "less code in one scan (a folder of it), or an attack whatever the analysis says: \
+             `solvent prove --attack everything`"
+        }
+        "unreadable" => "a file that reads whole: mend what the scan says of it",
+        "no_source_model" => "a model of where that framework's requests come in (CONTRIBUTING.md)",
+        _ => "an attack whatever the analysis says: `solvent prove --attack everything`",
+    }
+}
+
+/// [`settles`] for these findings, each once.
+pub fn what_settles<'a>(findings: impl IntoIterator<Item = &'a FindingView>) -> Vec<&'static str> {
+    let mut out = Vec::new();
+    for reason in findings.into_iter().flat_map(|f| &f.verdict.reasons) {
+        let words = settles(&reason.code);
+        if !out.contains(&words) {
+            out.push(words);
+        }
+    }
+    out
+}
+
+/// What was decided or closed it, as a sentence: `accepted, until 2026-12-01 00:00: kept until the rewrite`.
+pub fn decided(lifecycle: &Lifecycle) -> String {
+    let until = lifecycle
+        .expires_ms
+        .filter(|_| lifecycle.state == "accepted")
+        .map_or_else(String::new, |ms| format!(", until {}", time(ms)));
+    format!("{}{until}: {}", lifecycle.state, lifecycle.why)
 }
 
 /// Finding states in the order in which people act on them.

@@ -6,7 +6,7 @@ use serde_json::json;
 use solvent_engine::command::{Attack, CapsuleRef, ProveRequest, ReplayRequest};
 use solvent_engine::repo::Git;
 use solvent_engine::{
-    Actor, Answer, Command, Created, Engine, EngineError, Options, Progress, Reader,
+    Actor, Answer, Command, Created, Engine, EngineError, FirstRecipe, Options, Progress, Reader,
 };
 use solvent_protocol::capsule;
 use solvent_protocol::record::VerifyReport;
@@ -78,9 +78,16 @@ fn init(place: &Where, common: &Common, progress: &dyn Progress) -> Result<Done,
         Created::Before => ".solvent/ is there already; nothing in it was changed.\n",
     });
     human.push_str(&match &recipe {
-        Some(start) => format!("Wrote solvent.toml, which starts `{start}`. Read it: it says how your application runs.\n"),
-        None => "No solvent.toml was written: there is one, or no way to start the application was found.\n".to_owned(),
+        FirstRecipe::Written(start) => format!("Wrote solvent.toml, which starts `{start}`. Read it: it says how your application runs.\n"),
+        FirstRecipe::Before => "solvent.toml is there already; it was not changed.\n".to_owned(),
+        FirstRecipe::NotFound(reason) => format!(
+            "No solvent.toml was written: {reason}. To prove anything, write one (docs/target.md):\n  [target.start]\n  app = \"MODULE:APP\"\n"
+        ),
     });
+    let recipe = match recipe {
+        FirstRecipe::Written(start) => Some(start),
+        FirstRecipe::Before | FirstRecipe::NotFound(_) => None,
+    };
     human.push_str(&format!(
         "\nKeep this key outside this machine; with it anyone can check the ledger:\n  {key}\n\nNext: solvent doctor, then solvent prove\n"
     ));
@@ -287,7 +294,7 @@ fn show(args: &ShowArgs, common: &Common, progress: &dyn Progress) -> Result<Don
     if !args.open {
         let mut reader = read(&args.place.as_place(), &args.then)?;
         let shown = reader.view()?.show(&args.finding)?;
-        return Ok(show_done(&shown)?.dated(reader.moment()));
+        return Ok(show_done(&shown, &args.place)?.dated(reader.moment()));
     }
     let mut engine = open_at(&args.place)?;
     let mut shown = engine.show(&args.finding)?;
@@ -301,13 +308,20 @@ fn show(args: &ShowArgs, common: &Common, progress: &dyn Progress) -> Result<Don
         write(path, capsule::render(&capsule).as_bytes())?;
     }
     shown.records = engine.show(&args.finding)?.records;
-    show_done(&shown)
+    show_done(&shown, &args.place)
 }
 
-fn show_done(shown: &ShowReport) -> Result<Done, EngineError> {
+fn show_done(shown: &ShowReport, place: &ReplayWhere) -> Result<Done, EngineError> {
+    let mut here = String::new();
+    if place.path != Path::new(".") {
+        here.push_str(&format!(" --repo {}", place.path.display()));
+    }
+    if place.no_git {
+        here.push_str(" --no-git");
+    }
     Ok(Done {
         exit: Exit::Clean,
-        human: text::show(shown, width()).ansi(),
+        human: text::show(shown, &here, width()).ansi(),
         json: to_json(shown)?,
     })
 }

@@ -25,7 +25,7 @@ use act::Closed;
 use shop::{STOREFRONT, STOREFRONT_FIXED, failed, make};
 
 /// Flaws of the shop that can be reached, and so must be proven, fixed and closed.
-const PLANTED: usize = 3;
+const PLANTED: u64 = 3;
 
 pub fn demo(
     args: &DemoArgs,
@@ -113,10 +113,8 @@ fn full(
     let status = engine.view()?.status()?;
     let second = package::play(&args.dir, actor, progress)?;
 
-    let as_designed = status.closed == PLANTED as u64
-        && status.reachable == 0
-        && pass.holds(PLANTED)
-        && pages.sound;
+    let as_designed =
+        status.closed == PLANTED && status.reachable == 0 && pass.holds(PLANTED) && pages.sound;
     let exit = designed(as_designed).and(second.exit());
     let mut human = text::status(&found, width()).ansi();
     human.push('\n');

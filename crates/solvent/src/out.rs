@@ -1,11 +1,12 @@
 //! Words on standard output and standard error. Every print of the program is here, so that a closed
 //! pipe ends it quietly and colour follows the terminal.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use serde_json::json;
 use solvent_engine::reader::utc;
 use solvent_engine::{AsOf, EngineError, Failure};
+use solvent_report::text;
 
 use crate::exit::Exit;
 
@@ -77,12 +78,13 @@ pub fn error(error: &EngineError, json: bool) -> Exit {
         });
         let _ = print(&format!("{document:#}\n"));
     }
-    let red = anstyle::AnsiColor::Red.on_default().bold();
-    let bold = anstyle::Style::new().bold();
-    let mut text = format!("{red}error:{red:#} {}\n", error.message);
-    if !error.hint.is_empty() {
-        text.push_str(&format!("{bold}next:{bold:#}  {}\n", error.hint));
-    }
+    // Programs that read it get each sentence on one line.
+    let width = if std::io::stderr().is_terminal() {
+        width()
+    } else {
+        usize::MAX
+    };
+    let text = text::failure(&error.message, &error.hint, width).ansi();
     let mut err = anstream::stderr().lock();
     let _ = err.write_all(text.as_bytes());
     exit

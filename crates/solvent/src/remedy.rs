@@ -485,18 +485,27 @@ pub fn stage(
     common: &Common,
     progress: &dyn Progress,
 ) -> Result<Done, EngineError> {
-    let mut engine = open_at(&args.place)?;
-    let actor = actor(common)?;
-    let report = match &args.stage {
-        None => engine.stage(&actor)?,
-        Some(word) => {
-            let stage = Stage::parse(word).ok_or_else(|| {
+    let stage = args
+        .stage
+        .as_deref()
+        .map(|word| {
+            Stage::parse(word).ok_or_else(|| {
                 let words: Vec<&str> = Stage::ALL.iter().map(|s| s.word()).collect();
                 EngineError::usage(
                     format!("there is no stage `{word}`"),
-                    format!("one of {}", words.join(", ")),
+                    format!(
+                        "one of {}; a repository is named with `--repo`",
+                        words.join(", ")
+                    ),
                 )
-            })?;
+            })
+        })
+        .transpose()?;
+    let mut engine = open_at(&args.place)?;
+    let actor = actor(common)?;
+    let report = match stage {
+        None => engine.stage(&actor)?,
+        Some(stage) => {
             let command = Command::SetStage {
                 stage,
                 exemption: if args.without_reviews {

@@ -41,7 +41,9 @@ pub(crate) async fn status(
         report.unmeasured.extend(prove.unmeasured);
     }
     let rows = sqlx::query(
+        // What is closed counts as closed, also before the next scan sees that it is gone.
         "SELECT verdict, outcome, COUNT(*) FROM findings WHERE subject = ?1 AND present = 1
+           AND coalesce(json_extract(lifecycle, '$.state'), '') != 'closed'
          GROUP BY verdict, outcome",
     )
     .bind(&name)

@@ -125,21 +125,29 @@ fn first_policy_permits(request: &Request) -> bool {
     let is = |role: &str| actor.roles.contains(role);
     let person = |role: &str| human && is(role);
     let owner = person("owner");
+    let tester = person("tester") || person("guest");
     match (action, target) {
-        (Action::Init, _) => owner || person("tester") || person("developer"),
-        (Action::Rebuild, _) => owner || person("tester"),
-        (Action::Scan, _) => owner || is("tester") || person("developer"),
+        (Action::Init, _) => owner || tester || person("developer"),
+        (Action::Rebuild, _) => owner || tester,
+        (Action::Scan, _) => owner || is("tester") || is("guest") || person("developer"),
         (Action::Prove | Action::Replay, Target::Application { environment, .. }) => {
-            (owner || is("tester")) && *environment == Environment::Sandbox
+            (owner || is("tester") || is("guest")) && *environment == Environment::Sandbox
         }
         (Action::OpenCapsule, Target::Capsule { flaw, .. }) => {
             owner || person("tester") || (is("reader") && *flaw == FlawState::Closed)
         }
-        (Action::Fix, _) => owner || person("developer") || person("tester") || is("remediator"),
+        (Action::Fix, _) => owner || person("developer") || tester || is("remediator"),
         (Action::Propose, _) => owner || person("developer") || is("remediator"),
         (Action::Verify, _) => owner || person("developer") || is("remediator") || person("merger"),
         (Action::Export, _) => {
-            let roles = ["owner", "developer", "tester", "approver", "auditor"];
+            let roles = [
+                "owner",
+                "developer",
+                "tester",
+                "guest",
+                "approver",
+                "auditor",
+            ];
             roles.into_iter().any(person)
         }
         (Action::ReadEvidence, _) => {
@@ -208,6 +216,7 @@ fn actor() -> impl Strategy<Value = Actor> {
         vec![
             "owner",
             "tester",
+            "guest",
             "reader",
             "admin",
             "approver",

@@ -98,7 +98,7 @@ fn who_is_not_listed_may_scan_and_prove_but_decides_nothing() {
         };
         assert_eq!(
             it.actor(kind, id).roles,
-            BTreeSet::from(["tester".to_owned()])
+            BTreeSet::from(["guest".to_owned()])
         );
     }
     assert!(it.actor(ActorKind::Worker, "ana").roles.is_empty());

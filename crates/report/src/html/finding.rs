@@ -26,7 +26,9 @@ pub fn finding(out: &mut String, state: &FindingState) {
     let mut pair = |label: &str, value: String| {
         let _ = writeln!(out, "<dt>{label}</dt><dd>{value}</dd>");
     };
-    if !state.present {
+    if matches!(now, Standing::Accepted | Standing::Closed) {
+        pair("Decided", text(&words::decided(&state.lifecycle)));
+    } else if !state.present {
         pair(
             "Present",
             "absent from the newest scan, which does not close it".to_owned(),
@@ -71,6 +73,9 @@ pub fn finding(out: &mut String, state: &FindingState) {
         verdict.push_str(&reasons.join("; "));
     }
     pair("Verdict", verdict);
+    if f.verdict.word == "undecided" {
+        pair("Known by", text(&words::what_settles([f]).join("; or ")));
+    }
     pair(
         "Seen",
         format!(

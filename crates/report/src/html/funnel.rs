@@ -27,6 +27,7 @@ pub fn funnel(out: &mut String, status: &StatusReport) {
         .found
         .max(found.iter().map(|p| p.1).fold(0, u64::saturating_add))
         .max(open)
+        .max(status.closed)
         .max(1);
     out.push_str("<h2>From found to proven</h2>\n");
     crate::sheet::hatch(out);
@@ -46,6 +47,15 @@ pub fn funnel(out: &mut String, status: &StatusReport) {
         most,
         &[("s-proven", status.proven, "")],
     );
+    if status.closed > 0 {
+        row(
+            out,
+            "Closed by a verified merge",
+            status.closed,
+            most,
+            &[("s-tried", status.closed, "")],
+        );
+    }
     out.push_str("</tbody>\n</table>\n");
 }
 

@@ -26,6 +26,9 @@ pub fn findings(list: &FindingList, width: usize) -> Page {
             page.blank();
         }
         heading(&mut page, standing, group.len());
+        if standing == Standing::Undecided {
+            settled_by(&mut page, group.iter().map(|s| &s.finding));
+        }
         for state in group {
             entry(&mut page, &state.finding);
             let hang = INDENT;
@@ -37,7 +40,9 @@ pub fn findings(list: &FindingList, width: usize) -> Page {
             {
                 page.paragraph(hang, Style::Dim, &proof.reason);
             }
-            if !state.present {
+            if matches!(standing, Standing::Accepted | Standing::Closed) {
+                page.paragraph(hang, Style::Dim, &words::decided(&state.lifecycle));
+            } else if !state.present {
                 page.paragraph(
                     hang,
                     Style::Warn,
@@ -56,7 +61,8 @@ pub(super) fn style_of(standing: Standing) -> Style {
     match standing {
         Standing::Proven => Style::Bad,
         Standing::NotAttempted | Standing::Inconclusive | Standing::Undecided => Style::Warn,
-        Standing::NotReproduced => Style::Plain,
+        Standing::NotReproduced | Standing::Accepted => Style::Plain,
+        Standing::Closed => Style::Good,
         Standing::NoPath => Style::Dim,
     }
 }
@@ -100,6 +106,13 @@ pub(super) fn entry(page: &mut Page, finding: &FindingView) {
                 (Style::Plain, &why(reason)),
             ],
         );
+    }
+}
+
+/// What would make it known, below the heading of what is undecided.
+pub(super) fn settled_by<'a>(page: &mut Page, findings: impl IntoIterator<Item = &'a FindingView>) {
+    for words in words::what_settles(findings) {
+        page.paragraph(2, Style::Dim, &format!("known by {words}"));
     }
 }
 

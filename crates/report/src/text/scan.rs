@@ -2,7 +2,7 @@
 
 use solvent_protocol::view::{FindingView, ScanReport};
 
-use super::findings::{entry, heading};
+use super::findings::{entry, heading, settled_by};
 use super::{Page, Style};
 use crate::words::{self, Standing};
 
@@ -50,6 +50,9 @@ pub fn scan(report: &ScanReport, width: usize) -> Page {
         };
         let n = words::number(group.len() as u64);
         page.line(0, [(style, label), (Style::Plain, "  "), (Style::Dim, &n)]);
+        if standing == Standing::Undecided {
+            settled_by(&mut page, group.iter().copied());
+        }
         for finding in group {
             entry(&mut page, finding);
         }

@@ -11,8 +11,8 @@ const MAX_STEPS: usize = 8;
 /// Lines of evidence that are shown.
 const MAX_EVIDENCE: usize = 6;
 
-/// Flow, proof and reproducer.
-pub fn show(report: &ShowReport, width: usize) -> Page {
+/// Flow, proof and reproducer. `place` is what a next step needs behind it to be typed here: ` --repo shop`.
+pub fn show(report: &ShowReport, place: &str, width: usize) -> Page {
     let mut page = Page::new(width);
     let state = &report.state;
     let finding = &state.finding;
@@ -32,7 +32,7 @@ pub fn show(report: &ShowReport, width: usize) -> Page {
         ],
     );
     page.line(0, [(Style::Strong, &finding.title)]);
-    if !state.present && state.lifecycle.state != "closed" {
+    if !state.present && standing != Standing::Closed {
         page.line(
             0,
             [(
@@ -48,17 +48,7 @@ pub fn show(report: &ShowReport, width: usize) -> Page {
             "accepted" => Style::Warn,
             _ => Style::Bad,
         };
-        let until = lifecycle
-            .expires_ms
-            .filter(|_| lifecycle.state == "accepted")
-            .map_or_else(String::new, |ms| format!(", until {}", words::time(ms)));
-        page.line(
-            2,
-            [
-                (style, &lifecycle.state),
-                (Style::Plain, &format!("{until}: {}", lifecycle.why)),
-            ],
-        );
+        page.paragraph(2, style, &words::decided(lifecycle));
     }
     page.blank();
     match &finding.entry {
@@ -104,6 +94,11 @@ pub fn show(report: &ShowReport, width: usize) -> Page {
             ],
         );
     }
+    if finding.verdict.word == "undecided" {
+        for words in words::what_settles([finding]) {
+            page.field("known by", &[(Style::Plain, words)]);
+        }
+    }
     if let Some(flow) = finding.flows.first() {
         page.blank();
         show_flow(&mut page, flow, finding.flows.len() - 1);
@@ -127,7 +122,7 @@ pub fn show(report: &ShowReport, width: usize) -> Page {
         }
     } else if state.proof.as_ref().is_some_and(|p| p.capsule.is_some()) {
         page.blank();
-        let open = format!("solvent show {} --open", finding.id);
+        let open = format!("solvent show {} --open{place}", finding.id);
         page.field(
             "replay",
             &[(

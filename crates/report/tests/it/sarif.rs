@@ -64,6 +64,33 @@ fn a_proof_outranks_a_verdict() {
 }
 
 #[test]
+fn an_accepted_finding_is_suppressed_and_a_closed_one_is_gone() {
+    let mut report = sample::full();
+    let with = |report: &mut FullReport, word: &str| {
+        let state = report
+            .findings
+            .iter_mut()
+            .find(|s| s.finding.id == "4f0c2b7a11")
+            .expect("the finding");
+        state.lifecycle.state = word.to_owned();
+        state.lifecycle.why = "in these words".to_owned();
+        parsed(report)
+    };
+    let log = with(&mut report, "accepted");
+    let result = by_id(&log, "4f0c2b7a11").expect("shown");
+    assert_eq!(result["suppressions"][0]["kind"], "external");
+    assert_eq!(
+        result["suppressions"][0]["justification"],
+        "accepted: in these words"
+    );
+    let log = with(&mut report, "closed");
+    assert!(by_id(&log, "4f0c2b7a11").is_none());
+    let log = with(&mut report, "reopened");
+    let result = by_id(&log, "4f0c2b7a11").expect("open again");
+    assert!(result.get("suppressions").is_none());
+}
+
+#[test]
 fn flows_go_from_source_to_sink_in_order() {
     let log = parsed(&sample::full());
     let flow = &by_id(&log, "4f0c2b7a11").expect("reachable")["codeFlows"][0]["threadFlows"][0]["locations"];

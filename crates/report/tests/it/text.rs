@@ -1,3 +1,4 @@
+use solvent_protocol::view::FindingList;
 use solvent_report::text::{Page, debt, findings, log, prove, replay, scan, show, status};
 use solvent_report::visible::{columns, is_hidden};
 
@@ -19,15 +20,15 @@ fn pages(width: usize) -> Vec<(&'static str, Page)> {
         ("replay", replay(&sample::replay(), width)),
         (
             "show_proven",
-            show(&sample::show("4f0c2b7a11", None), width),
+            show(&sample::show("4f0c2b7a11", None), " --repo shop", width),
         ),
         (
             "show_opened",
-            show(&sample::show("b81d90e4c2", Some(CURL)), width),
+            show(&sample::show("b81d90e4c2", Some(CURL)), "", width),
         ),
         (
             "show_undecided",
-            show(&sample::show("c2f4416b09", None), width),
+            show(&sample::show("c2f4416b09", None), "", width),
         ),
         ("log", log(&sample::log(), width)),
         ("debt", debt(&debt_sample::debt(), width)),
@@ -66,7 +67,7 @@ fn a_finding_fits_one_screen_of_100_by_50() {
     if let Some(proof) = long.state.proof.as_mut() {
         proof.evidence = (0..50).map(|n| format!("evidence {n}")).collect();
     }
-    let page = show(&long, 100);
+    let page = show(&long, "", 100);
     assert!(page.height() <= 50, "{}", page.plain());
     assert!(page.plain().contains("more"), "what was left out is said");
 }
@@ -116,4 +117,37 @@ fn what_is_unmeasured_is_said_even_when_nothing_was_found() {
     assert!(text.contains("no findings"));
     assert!(text.contains("unmeasured"));
     assert!(text.contains("JavaScript is not modelled yet"));
+}
+
+#[test]
+fn what_is_closed_or_accepted_stands_apart_from_what_is_proven() {
+    let mut list = sample::list();
+    let page_with = |list: &mut FindingList, state: &str, expires_ms| {
+        let proven = list
+            .findings
+            .iter_mut()
+            .find(|s| s.finding.id == "4f0c2b7a11")
+            .expect("the proven one");
+        proven.lifecycle.state = state.to_owned();
+        proven.lifecycle.why = "in these words".to_owned();
+        proven.lifecycle.expires_ms = expires_ms;
+        findings(list, 80).plain()
+    };
+    let before = page_with(&mut list, "open", None);
+    assert!(before.starts_with("proven  2\n"), "{before}");
+    let page = page_with(&mut list, "closed", None);
+    assert!(
+        page.starts_with("proven  1\n") && page.contains("closed  1\n"),
+        "{page}"
+    );
+    assert!(page.contains("closed: in these words"), "{page}");
+    let page = page_with(&mut list, "accepted", Some(1_800_000_000_000));
+    assert!(
+        page.starts_with("proven  1\n") && page.contains("accepted  1\n"),
+        "{page}"
+    );
+    assert!(
+        page.contains("accepted, until 2027-01-15 08:00: in these words"),
+        "{page}"
+    );
 }

@@ -65,19 +65,19 @@ pub struct Pass {
     pub closed: Vec<Closed>,
     /// Every attack again, when an earlier run closed everything.
     pub again: Option<ReplayAllReport>,
+    /// Flaws that are closed now, by this run and by earlier ones that were cut off.
+    pub in_all: u64,
 }
 
 impl Pass {
     /// Whether at least `flaws` are closed, and whatever was tried has failed.
-    pub fn holds(&self, flaws: usize) -> bool {
-        self.closed.iter().all(Closed::is_closed)
-            && match &self.again {
-                Some(again) => {
-                    again.results.len() >= flaws
-                        && again.results.iter().all(|r| r.outcome == "not_reproduced")
-                }
-                None => self.closed.len() >= flaws,
-            }
+    pub fn holds(&self, flaws: u64) -> bool {
+        self.in_all >= flaws
+            && self.closed.iter().all(Closed::is_closed)
+            && self.again.as_ref().is_none_or(|again| {
+                again.results.len() as u64 >= flaws
+                    && again.results.iter().all(|r| r.outcome == "not_reproduced")
+            })
     }
 
     pub fn text(&self) -> String {
@@ -137,7 +137,12 @@ pub fn pass(
             _ => return Err(unexpected()),
         }
     }
-    Ok(Pass { closed, again })
+    let in_all = engine.view()?.status()?.closed;
+    Ok(Pass {
+        closed,
+        again,
+        in_all,
+    })
 }
 
 /// Closes everything that was proven just now, one root cause at a time: each merge moves the base of the next.

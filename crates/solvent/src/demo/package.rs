@@ -20,7 +20,7 @@ use crate::out::width;
 const NAME: &str = "flaskcode";
 const VERSION: &str = "0.0.8";
 /// Confirmed flaws of that release that this version of ours knows how to prove.
-const FLAWS: usize = 2;
+const FLAWS: u64 = 2;
 
 /// What came of it.
 pub enum Act {

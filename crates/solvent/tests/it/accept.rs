@@ -6,7 +6,7 @@ use crate::harness::{Ran, Repo};
 use crate::office::{APP, Office, RECIPE, Stage, people, text};
 
 /// The day that lies so many days from now.
-fn day(days: u32) -> String {
+pub fn day(days: u32) -> String {
     let date = Command::new("date")
         .args(["-u", "+%F", "-d", &format!("+{days} days")])
         .output()

@@ -26,6 +26,21 @@ fn a_person_alone_gets_a_verified_patch_and_is_told_what_merging_would_take() {
         .expect(5)
         .says("was not proposed")
         .says("a second person");
+    repo.run(&["reject", &id, "--reason", "not now"])
+        .expect(2)
+        .says("there is nothing to reject");
+    repo.run(&[
+        "accept",
+        &office.finding,
+        "--reason",
+        "kept",
+        "--expires",
+        &crate::accept::day(30),
+        "--control",
+        "none",
+    ])
+    .expect(5)
+    .says("second person in the role risk");
     repo.run(&["approve", &id, "--key", &key("ben")])
         .expect(2)
         .says("nothing to approve");
@@ -73,6 +88,13 @@ fn two_people_close_a_flaw_that_an_agent_repaired() {
     repo.by("human:ben", &["explain", &office.change])
         .expect(5)
         .says("invariant/quorum-is-met");
+    // A stranger may see less than anybody who is listed.
+    for actor in ["human:zoe", "agent:unknown"] {
+        repo.by(actor, &["show", &office.finding, "--open"])
+            .expect(5)
+            .says(&format!("`{actor}` is not in solvent-policy/people.toml"))
+            .says("--actor human:ID");
+    }
     let state = office.review();
     assert_eq!(
         (&state["counted"], &state["needed"]),
@@ -97,6 +119,20 @@ fn two_people_close_a_flaw_that_an_agent_repaired() {
     assert_eq!(repo.git_says(&["rev-parse", "main^{tree}"]), approved);
     assert_eq!(repo.git_says(&["status", "--porcelain"]), "");
     assert!(office.source().contains(REPAIRED), "the checkout follows");
+    let listed = repo.run(&["findings", "--json"]).json();
+    assert_eq!(listed["findings"][0]["lifecycle"]["state"], "closed");
+    let listed = repo.run(&["findings"]);
+    assert!(listed.out.starts_with("closed  1"), "{}", listed.out);
+    let status = repo.run(&["status", "--json"]).json();
+    assert_eq!(
+        (&status["closed"], &status["proven"]),
+        (&1.into(), &0.into()),
+        "before the next scan, too"
+    );
+    repo.by("human:ana", &["fix", &office.finding])
+        .expect(2)
+        .says("is closed: ")
+        .says("solvent replay");
     repo.run(&["scan"]).expect(0);
     let status = repo.run(&["status", "--json"]).json();
     assert_eq!(
