@@ -142,7 +142,7 @@ fn lead(report: &FullReport, gaps: usize) -> String {
     if s.closed > 0 {
         let closed = words::count(s.closed, "flaw was", "flaws were");
         parts.push(format!(
-            "<strong>{closed} closed</strong>: repaired, merged, and the same attack fails"
+            "{closed} closed: repaired, merged, and the same attack fails"
         ));
     }
     if s.proven > 0 {
