@@ -551,8 +551,12 @@ pub fn actor(common: &Common) -> Result<Actor, EngineError> {
 }
 
 pub fn read_text(path: &Path) -> Result<String, EngineError> {
-    let failed =
-        |e: String| EngineError::usage(format!("cannot read `{}`: {e}", path.display()), "");
+    let failed = |e: String| {
+        EngineError::usage(
+            format!("cannot read `{}`: {e}", path.display()),
+            "give a file that is there and can be read",
+        )
+    };
     let size = std::fs::metadata(path)
         .map_err(|e| failed(e.to_string()))?
         .len();
