@@ -49,6 +49,12 @@ impl Machine<'_> {
 
     /// Whether a handler for `type_` may catch this value: not when both classes are known, and apart.
     fn may_be_caught(&self, raised: &Atom, type_: V) -> bool {
+        // A group is caught for what is in it.
+        if let Atom::LibObject { class, .. } = raised
+            && self.text(*class).ends_with("ExceptionGroup")
+        {
+            return true;
+        }
         let ancestry: Vec<Base> = match raised {
             Atom::Object { class, .. } | Atom::Class { class, .. } => self.order_of(*class),
             Atom::LibObject { class, .. } | Atom::Lib(class) => vec![Base::Lib(*class)],

@@ -82,7 +82,26 @@ impl Machine<'_> {
                             all.push(atom);
                         }
                     }
-                    self.w.store.bounded_value(all)
+                    let plain = all.iter().all(|a| {
+                        matches!(
+                            a,
+                            Atom::Text(_) | Atom::Data(_) | Atom::Const(_) | Atom::Coll { .. }
+                        )
+                    });
+                    let kept = self.w.store.bounded_value(all);
+                    if truth || !plain || self.w.store.deep(kept) == Ls::NONE {
+                        kept
+                    } else {
+                        // What is false holds nothing: an empty text, no items, zero.
+                        let site = self.site(frame, condition.0);
+                        let by = self.name("being empty");
+                        let note = Note::Guarded {
+                            site,
+                            by,
+                            kinds: u64::MAX,
+                        };
+                        self.w.store.clear(kept, u64::MAX, note)
+                    }
                 }
                 Says::Marked(marks) => self.w.store.mark(out, marks),
                 Says::Harmless { kinds, by, normal } => {

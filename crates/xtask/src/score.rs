@@ -26,12 +26,17 @@ struct Halves {
 }
 
 impl Halves {
-    fn count(&mut self, case: &str, positive: bool, found: bool) {
+    /// Whether the case is in the half that is tuned on, whose failures are named.
+    fn is_even(case: &str) -> bool {
         // FNV-1a, 64 bits: http://www.isthe.com/chongo/tech/comp/fnv/
         let hash = case.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
-        let counts = &mut self.counts[(hash % 2) as usize];
+        hash % 2 == 0
+    }
+
+    fn count(&mut self, case: &str, positive: bool, found: bool) {
+        let counts = &mut self.counts[usize::from(!Self::is_even(case))];
         let at = if positive { 0 } else { 2 };
         counts[at] += 1.0;
         counts[at + 1] += f64::from(u8::from(found));
