@@ -6,7 +6,7 @@ use solvent_ir::Const;
 use crate::call::Args;
 use crate::hash::IdSet;
 use crate::label::{Label, Origin, TraceKind};
-use crate::link::{ClassId, Site};
+use crate::link::{ClassId, FnId, Site};
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, EnvId, MAX_KIDS, V};
 use crate::world::{Base, Place};
@@ -64,15 +64,69 @@ impl Machine<'_> {
     }
 
     /// The raw value of a class attribute, and whether a library's base may have it instead.
-    pub(crate) fn class_attr(&mut self, class: ClassId, name: Name) -> Option<V> {
+    pub(crate) fn class_attr(&mut self, class: ClassId, env: EnvId, name: Name) -> Option<V> {
         for base in self.order_of(class) {
-            if let Base::Own(c) = base
-                && let Some(v) = self.w.read(Place::ClassAttr(c, name))
-            {
+            let Base::Own(c) = base else { continue };
+            if let Some(v) = self.brought(c, env, name) {
+                return Some(v);
+            }
+            if let Some(v) = self.w.read(Place::ClassAttr(c, name)) {
                 return Some(self.shared(v));
             }
         }
         None
+    }
+
+    /// A class attribute as the activation that made the class has it.
+    fn brought(&self, class: ClassId, env: EnvId, name: Name) -> Option<V> {
+        if env == EnvId::EMPTY || env == EnvId::SAME {
+            return None;
+        }
+        let body = self
+            .p
+            .fn_id(self.p.class_unit(class), self.p.class(class).body);
+        let cells = self.w.store.env(env);
+        cells
+            .iter()
+            .find(|(c, _)| *c == (body, name))
+            .map(|(_, v)| *v)
+    }
+
+    /// What the class of this instance, or this class, captured where it was made.
+    fn class_env(&self, receiver: V) -> EnvId {
+        self.w
+            .store
+            .atoms(receiver)
+            .find_map(|atom| match atom {
+                Atom::Class { env, .. } => Some(*env),
+                Atom::Object { attrs, .. } => {
+                    let (_, class) = attrs.iter().find(|(n, _)| *n == self.n.own_class)?;
+                    match self.w.store.only(*class)? {
+                        Atom::Class { env, .. } => Some(*env),
+                        _ => None,
+                    }
+                }
+                _ => None,
+            })
+            .unwrap_or(EnvId::EMPTY)
+    }
+
+    /// The environment of a method, with what its class captured.
+    fn method_env(&mut self, function: FnId, env: EnvId, class: EnvId) -> EnvId {
+        if class == EnvId::EMPTY || class == EnvId::SAME {
+            return env;
+        }
+        let unit = self.p.unit_of(function);
+        let mut cells = self.w.store.env(env).to_vec();
+        let captured = self.w.store.env(class).to_vec();
+        for (owner, name) in &self.p.shape(function).captures {
+            let cell = (self.p.fn_id(unit, *owner), *name);
+            if let Some((_, v)) = captured.iter().find(|(c, _)| *c == cell) {
+                cells.retain(|(c, _)| *c != cell);
+                cells.push((cell, *v));
+            }
+        }
+        self.w.store.closure(cells)
     }
 
     pub(crate) fn lib_bases(&self, class: ClassId) -> Vec<Name> {
@@ -87,7 +141,8 @@ impl Machine<'_> {
 
     /// The method of a class, bound to a receiver.
     pub(crate) fn method_of(&mut self, class: ClassId, name: Name, receiver: V) -> Option<V> {
-        let raw = self.class_attr(class, name)?;
+        let env = self.class_env(receiver);
+        let raw = self.class_attr(class, env, name)?;
         let has_code = self.w.store.atoms(raw).any(|a| {
             matches!(
                 a,
@@ -99,17 +154,19 @@ impl Machine<'_> {
 
     /// What reading a class attribute through an instance gives, before properties are called.
     pub(crate) fn bind_attr(&mut self, raw: V, receiver: V, class: ClassId) -> V {
+        let class_env = self.class_env(receiver);
         let mut all = Vec::new();
         for atom in self.w.store.atoms_of(raw) {
             match atom {
                 Atom::Fn { function, env } => all.push(Atom::Method {
                     function,
-                    env,
+                    env: self.method_env(function, env, class_env),
                     receiver,
                 }),
                 Atom::LibObject {
                     class: kind, data, ..
                 } if kind == self.n.staticmethod => {
+                    let data = self.unbound(data, class_env);
                     all.extend(self.w.store.atoms_of(data));
                 }
                 Atom::LibObject {
@@ -117,13 +174,31 @@ impl Machine<'_> {
                 } if kind == self.n.classmethod => {
                     let class = self.w.store.one(Atom::Class {
                         class,
-                        env: EnvId::EMPTY,
+                        env: class_env,
                     });
                     let bound = self.bind_attr(data, class, ClassId(u32::MAX));
                     all.extend(self.w.store.atoms_of(bound));
                 }
                 other => all.push(other),
             }
+        }
+        self.w.store.bounded_value(all)
+    }
+
+    /// Functions read through the class itself, with what the class captured.
+    fn unbound(&mut self, v: V, class_env: EnvId) -> V {
+        if class_env == EnvId::EMPTY || class_env == EnvId::SAME {
+            return v;
+        }
+        let mut all = Vec::new();
+        for atom in self.w.store.atoms_of(v) {
+            all.push(match atom {
+                Atom::Fn { function, env } => Atom::Fn {
+                    function,
+                    env: self.method_env(function, env, class_env),
+                },
+                other => other,
+            });
         }
         self.w.store.bounded_value(all)
     }
@@ -190,7 +265,8 @@ impl Machine<'_> {
                 if let Some(v) = found {
                     return v;
                 }
-                if let Some(raw) = self.class_attr(class, name) {
+                let env = self.class_env(receiver);
+                if let Some(raw) = self.class_attr(class, env, name) {
                     let bound = self.bind_attr(raw, receiver, class);
                     return self.run_properties(frame, bound, receiver, class, site);
                 }
@@ -211,13 +287,15 @@ impl Machine<'_> {
                     let text = self.p.class(class).name;
                     return self.w.store.konst(Const::Str(text));
                 }
-                if let Some(raw) = self.class_attr(class, name) {
+                if let Some(raw) = self.class_attr(class, env, name) {
+                    let raw = self.unbound(raw, env);
                     let mut all = Vec::new();
                     for atom in self.w.store.atoms_of(raw) {
                         match atom {
                             Atom::LibObject {
                                 class: kind, data, ..
                             } if kind == self.n.staticmethod => {
+                                let data = self.unbound(data, env);
                                 all.extend(self.w.store.atoms_of(data));
                             }
                             Atom::LibObject {
@@ -235,6 +313,7 @@ impl Machine<'_> {
             }
             Atom::Super { class, receiver } => {
                 let own = self.receiver_class(receiver).unwrap_or(class);
+                let env = self.class_env(receiver);
                 let order = self.order_of(own);
                 let after = order
                     .iter()
@@ -243,7 +322,9 @@ impl Machine<'_> {
                 for base in &order[after..] {
                     match base {
                         Base::Own(c) => {
-                            if let Some(raw) = self.w.read(Place::ClassAttr(*c, name)) {
+                            let brought = self.brought(*c, env, name);
+                            let raw = brought.or_else(|| self.w.read(Place::ClassAttr(*c, name)));
+                            if let Some(raw) = raw {
                                 return self.bind_attr(raw, receiver, own);
                             }
                         }

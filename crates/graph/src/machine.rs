@@ -83,6 +83,8 @@ pub(crate) struct Known {
     pub main: Name,
     pub method: Name,
     pub all: Name,
+    /// The class of an object whose class was made by a function and brings what it captured.
+    pub own_class: Name,
 }
 
 impl Known {
@@ -103,6 +105,7 @@ impl Known {
             main: names.name("__main__"),
             method: names.name("method"),
             all: names.name("__all__"),
+            own_class: names.name("<class>"),
         }
     }
 }

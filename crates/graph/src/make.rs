@@ -20,10 +20,14 @@ impl Machine<'_> {
         if let Some(other) = self.made_by_new(frame, index, class, env, args) {
             return Out::ret(other);
         }
-        let kept = self.kept_by_exception(class, args);
+        let mut kept: Vec<(Name, V)> = self.kept_by_exception(class, args).into_iter().collect();
+        if env != EnvId::EMPTY && env != EnvId::SAME {
+            let own = self.w.store.one(Atom::Class { class, env });
+            kept.push((self.n.own_class, own));
+        }
         let fresh = self.w.store.one(Atom::Object {
             class,
-            attrs: kept.into_iter().collect(),
+            attrs: kept.clone().into(),
             open: Open::No,
         });
         let init = self.n.init;

@@ -169,7 +169,15 @@ impl Machine<'_> {
             Scope::Class => {
                 let function = self.p.function(frame.f);
                 if let Some(class) = self.class_of_body(frame, function) {
-                    self.w.write(Place::ClassAttr(class, name), site, v);
+                    let place = Place::ClassAttr(class, name);
+                    if self.w.store.deep(v) == Ls::NONE {
+                        self.w.write(place, site, v);
+                    } else {
+                        // Labels are this activation's own: the class brings them along, and shares the rest.
+                        frame.effects.push((place, site, v));
+                        let bare = self.w.store.map_labels(v, &mut |_, _| Ls::NONE);
+                        self.w.write(place, site, bare);
+                    }
                 }
             }
             Scope::Own => {
@@ -514,6 +522,24 @@ impl Machine<'_> {
         self.w.classes[id.0 as usize].bases = bases;
         let (summary, holes) = self.summarize(body, env, Vec::new());
         self.absorb(frame, summary, &holes, None, CallTier::Exact, body);
+        // Attributes with labels, as this activation has them. Methods are not among them: they read what the
+        // class captured.
+        let mut own: Vec<((FnId, Name), V)> = Vec::new();
+        for (place, site, v) in &frame.effects {
+            if let Place::ClassAttr(class, name) = place
+                && *class == id
+                && site.function == body
+                && !self.w.store.atoms(*v).any(|a| matches!(a, Atom::Fn { .. }))
+            {
+                own.retain(|(cell, _)| *cell != (body, *name));
+                own.push(((body, *name), *v));
+            }
+        }
+        if !own.is_empty() {
+            let mut cells = self.w.store.env(env).to_vec();
+            cells.extend(own);
+            env = self.w.store.closure(cells);
+        }
         self.w.store.one(Atom::Class { class: id, env })
     }
 }
