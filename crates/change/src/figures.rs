@@ -32,7 +32,7 @@ pub struct Landings {
     /// Merges made by the only author of what they bring: an indication that nobody else was asked. Of
     /// `merges - merges_unknown`.
     pub merges_by_author: u64,
-    /// Merges that bring nothing in this clone.
+    /// Merges that bring nothing in this clone, and those that Solvent made: git does not know for whom.
     pub merges_unknown: u64,
     /// With the number or trailer of a change request.
     pub requests: u64,
@@ -70,7 +70,7 @@ impl History {
                         landings.merges += 1;
                         match merger {
                             Merger::OnlyAuthor => landings.merges_by_author += 1,
-                            Merger::Unknown => landings.merges_unknown += 1,
+                            Merger::Unknown | Merger::Recorded(_) => landings.merges_unknown += 1,
                             Merger::Another => {}
                         }
                     }

@@ -129,6 +129,8 @@ pub(crate) struct Meta {
     pub(crate) marks: Vec<Mark>,
     pub(crate) note: Option<LineNote>,
     sign: Option<std::sync::Arc<str>>,
+    /// Id of the change of Solvent's that its message names.
+    recorded: Option<std::sync::Arc<str>>,
     forge: bool,
     bot: bool,
 }
@@ -602,6 +604,9 @@ impl Reading<'_> {
             return Route::Root;
         }
         if at.parents.len() > 1 {
+            if let Some(change) = &meta.recorded {
+                return Route::Merge(Merger::Recorded(change.clone()));
+            }
             // `wanted` is in the order of landing.
             let start = wanted.partition_point(|n| self.shape.nodes[*n as usize].landed < position);
             let mut brought = wanted[start..]
@@ -653,6 +658,7 @@ fn meta(raw: RawCommit, note: Option<LineNote>) -> Meta {
     Meta {
         bot: marks_table.bot(&raw.author).is_some(),
         sign: reviews.sign(&raw.message),
+        recorded: reviews.recorded(&raw.message),
         forge: reviews.forge(&raw.committer),
         merger: reviews.merger(&raw).clone(),
         author: raw.author,

@@ -5,12 +5,18 @@ use std::sync::{Arc, OnceLock};
 use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 
-use crate::commit::{Person, RawCommit};
+use crate::commit::{Person, RawCommit, trailers};
 
 const TABLE: &str = include_str!("../../../signals/reviews.toml");
 
 /// Lines of a message that are looked at.
 const MAX_LINES: usize = 2_000;
+
+/// Trailer of a merge that Solvent made, as [`trailers`] spells keys.
+const CHANGE: &str = "solvent-change";
+
+/// Letters of the id of a change.
+const MAX_ID: usize = 64;
 
 /// The way one commit of the default branch came there. Git keeps no record of it: these are signs.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -29,12 +35,15 @@ pub enum Route {
 }
 
 /// Who made a merge commit, compared with who wrote what it brings.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Merger {
     /// The author of all of it, nobody else.
     OnlyAuthor,
     /// Somebody else, or one of several authors.
     Another,
+    /// Solvent made it for somebody, as the trailer `Solvent-Change` says: git names the program on both sides,
+    /// and the record of that change knows the people.
+    Recorded(Arc<str>),
     /// What it brings is not in this clone, or is nothing.
     Unknown,
 }
@@ -114,6 +123,18 @@ impl Reviews {
                 .find(|(_, _, pattern)| pattern.as_ref().is_some_and(|p| p.is_match(line)))
                 .map(|(id, ..)| id.clone())
         })
+    }
+
+    /// Id of the change that a merge names as Solvent's.
+    pub(crate) fn recorded(&self, message: &str) -> Option<Arc<str>> {
+        trailers(message)
+            .into_iter()
+            .rfind(|(key, value)| {
+                key == CHANGE
+                    && value.len() <= MAX_ID
+                    && value.bytes().all(|b| b.is_ascii_hexdigit())
+            })
+            .map(|(_, id)| id.into())
     }
 
     /// Who pressed the button: behind a forge's committer it is the author of the merge commit.

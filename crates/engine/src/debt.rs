@@ -2,11 +2,13 @@
 //!
 //! Nothing is attacked here. Proofs that the ledger holds count; without any, proven is unmeasured. Read
 //! [`debt`], then [`pile`] (findings of every tool as one list), [`reports`] (files of other tools),
-//! [`carried`] (what an older look said and nothing closed), [`entries`], [`history`].
+//! [`carried`] (what an older look said and nothing closed), [`entries`], [`history`], [`merges`] (who merged what
+//! through Solvent).
 
 pub(crate) mod carried;
 pub(crate) mod entries;
 pub(crate) mod history;
+pub(crate) mod merges;
 pub(crate) mod pile;
 pub(crate) mod reports;
 
@@ -50,6 +52,8 @@ pub(crate) struct Known {
     pub states: BTreeMap<String, FindingState>,
     /// Digest of the tree that was attacked last.
     pub attacked_tree: Option<String>,
+    /// Merges that Solvent made.
+    pub merges: merges::Merges,
 }
 
 pub(crate) fn debt(
@@ -91,7 +95,10 @@ pub(crate) fn debt(
         engine,
         request,
         &scan,
-        &findings,
+        &history::BeforeGit {
+            findings: &findings,
+            merges: &known.merges,
+        },
         &mut lowered,
         &clock,
         progress,
@@ -184,6 +191,7 @@ fn known(engine: &mut Engine) -> Result<Known, EngineError> {
             .map(|state| (state.finding.fingerprint.clone(), state))
             .collect(),
         attacked_tree: prove.map(|p| p.subject.tree),
+        merges: merges::Merges::read(engine)?,
     })
 }
 

@@ -76,6 +76,15 @@ fn the_way_onto_the_default_branch_is_read_from_its_signs() {
         parents: vec![own, two],
         ..commit()
     });
+    let solvent = "solvent <solvent@localhost>";
+    let three = branch(&mut story, by_ann, solvent);
+    let recorded = story.tell(&Commit {
+        author: solvent,
+        committer: solvent,
+        message: b"Merge the fix of CWE-89 at a.py:3\n\nSolvent-Change: 5e1f0c77aa\n",
+        parents: vec![by_ann, three],
+        ..commit()
+    });
     let repository = story.done();
     let history = read(&repository);
     let route = |mark: usize| {
@@ -96,19 +105,24 @@ fn the_way_onto_the_default_branch_is_read_from_its_signs() {
     assert_eq!(route(one), None, "not a commit of the default branch");
     assert_eq!(route(own), Some(Route::Merge(Merger::OnlyAuthor)));
     assert_eq!(route(by_ann), Some(Route::Merge(Merger::Another)));
+    assert_eq!(
+        route(recorded),
+        Some(Route::Merge(Merger::Recorded("5e1f0c77aa".into()))),
+        "the program on both sides is nobody's own merge"
+    );
     let figures = &history.by_month()[&Month::parse("2026-08").unwrap()];
     let want = Landings {
-        merges: 2,
+        merges: 3,
         merges_by_author: 1,
-        merges_unknown: 0,
+        merges_unknown: 1,
         requests: 1,
         forge: 1,
         direct: 1,
         direct_by_bot: 1,
     };
     assert_eq!(figures.landings, want);
-    assert_eq!(figures.landings.all(), 6);
-    assert_eq!(figures.changes.measured(), 7, "merges are no changes");
+    assert_eq!(figures.landings.all(), 7);
+    assert_eq!(figures.changes.measured(), 8, "merges are no changes");
     assert!(
         History::untraced()
             .iter()

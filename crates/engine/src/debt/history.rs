@@ -21,6 +21,7 @@ use solvent_protocol::debt::{
 use solvent_protocol::view::{FindingView, Unmeasured};
 
 use super::DebtRequest;
+use super::merges::Merges;
 use crate::door::Engine;
 use crate::error::EngineError;
 use crate::progress::{Progress, Quiet};
@@ -120,13 +121,19 @@ struct Look {
     suppressions: u64,
 }
 
-/// Asks git, as far as time allows. `findings` are those whose introducing commits are wanted, most wanted
-/// first.
+/// What is known before git is asked.
+pub struct BeforeGit<'a> {
+    /// Those whose introducing commits are wanted, most wanted first.
+    pub findings: &'a [DebtFinding],
+    pub merges: &'a Merges,
+}
+
+/// Asks git, as far as time allows.
 pub fn history(
     engine: &Engine,
     request: &DebtRequest,
     scan: &Scan,
-    findings: &[DebtFinding],
+    known: &BeforeGit<'_>,
     lowered: &mut Lowered,
     clock: &Clock,
     progress: &dyn Progress,
@@ -187,10 +194,11 @@ pub fn history(
         });
     }
     let present = ways::present(&engine.host);
-    let introduced = introduced(engine, &history, findings);
+    let introduced = introduced(engine, &history, known.findings);
     let snapshots = snapshots(&looks, &ends, &engine.repo.revision);
     let gone = gone(&looks, &snapshots, scan);
-    let mut process = ways::process(&history, present);
+    let mut process = ways::process(&history, present, known.merges);
+    unmeasured.extend(ways::unrecorded(&history, known.merges));
     if let Measured::Known(suppressions) = &mut process.suppressions {
         suppressions.months = looks
             .iter()

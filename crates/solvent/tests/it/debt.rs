@@ -5,6 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::harness::Repo;
+use crate::office::{Office, Stage};
 
 const APP: &str = r#"import sqlite3
 import subprocess
@@ -295,4 +296,27 @@ fn mistakes_are_told_with_the_way_on() {
     repo.run(&["debt", "--no-git", "--sarif", "packed.sarif"])
         .expect(1)
         .says("gunzip");
+}
+
+#[test]
+fn a_merge_through_solvent_counts_by_the_record_and_is_unknown_without_it() {
+    let office = Office::at(Stage::Closed);
+    let merges = || {
+        let report = office.repo.run(&["debt", "--months", "1", "--json"]);
+        let report: Value = serde_json::from_str(&report.out).expect("JSON");
+        let signal = report["process"]["self_merges"].clone();
+        (signal, report["unmeasured"].to_string())
+    };
+    // Ana's agent wrote it, Ben and Cleo approved, Cleo merged: git names the program on both sides.
+    let (signal, gaps) = merges();
+    assert_eq!(signal["known"]["part"]["count"], 0, "{signal:#}");
+    assert_eq!(signal["known"]["of"]["count"], 1, "{signal:#}");
+    assert!(!gaps.contains("made through Solvent"), "{gaps}");
+    fs::remove_dir_all(office.repo.path().join(".solvent")).expect("the record is gone");
+    let (signal, gaps) = merges();
+    assert!(signal["unmeasured"].is_string(), "{signal:#}");
+    assert!(
+        gaps.contains("who merged 1 merge made through Solvent"),
+        "{gaps}"
+    );
 }

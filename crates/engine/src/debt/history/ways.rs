@@ -8,9 +8,11 @@ use solvent_change::{Change, History, Merger, Route, code};
 use solvent_protocol::debt::{
     Figure, Measured, Process, Proportion, SuppressionKind, Suppressions, evidence,
 };
+use solvent_protocol::view::Unmeasured;
 
 use super::MAX_TEXT;
 use super::authors::counted;
+use crate::debt::merges::{Merged, Merges};
 
 /// Comments that silence scanners in the tree as it is, each by its line.
 pub fn present(system: &dyn System) -> Suppressions {
@@ -62,7 +64,35 @@ pub fn present(system: &dyn System) -> Suppressions {
     }
 }
 
-pub fn process(history: &History, present: Suppressions) -> Process {
+/// What a change says of who merged it, when it was a merge.
+fn merged(change: &Change, merges: &Merges) -> Option<Merged> {
+    match &change.route {
+        Some(Route::Merge(Merger::OnlyAuthor)) => Some(Merged::ByAuthor),
+        Some(Route::Merge(Merger::Another)) => Some(Merged::ByAnother),
+        Some(Route::Merge(Merger::Recorded(id))) => merges.merged(id, &change.id.hex()),
+        _ => None,
+    }
+}
+
+/// Merges that Solvent made and of which this record does not know for whom.
+pub fn unrecorded(history: &History, merges: &Merges) -> Option<Unmeasured> {
+    let left = history
+        .changes
+        .iter()
+        .filter(|c| matches!(c.route, Some(Route::Merge(Merger::Recorded(_)))))
+        .filter(|c| merged(c, merges).is_none())
+        .count();
+    (left > 0).then(|| Unmeasured {
+        what: format!(
+            "who merged {left} {} made through Solvent",
+            if left == 1 { "merge" } else { "merges" }
+        ),
+        why: "the record here does not know their changes; git names the program alone, so they are left out"
+            .to_owned(),
+    })
+}
+
+pub fn process(history: &History, present: Suppressions, merges: &Merges) -> Process {
     let landed: Vec<(&Change, &Route)> = history
         .changes
         .iter()
@@ -77,6 +107,18 @@ pub fn process(history: &History, present: Suppressions) -> Process {
             .collect();
         counted(kept.len() as u64, kept)
     };
+    let by = |keep: &[Merged]| -> Figure {
+        let kept: Vec<String> = history
+            .changes
+            .iter()
+            .filter(|c| merged(c, merges).is_some_and(|by| keep.contains(&by)))
+            .map(|c| evidence::commit(&c.id.hex()))
+            .collect();
+        counted(kept.len() as u64, kept)
+    };
+    let left = unrecorded(history, merges).map(|gap| format!("{}: {}", gap.what, gap.why));
+    let mut caveats = vec!["that the author merges does not show that nobody else looked"];
+    caveats.extend(left.as_deref());
     let proportion = |part: Figure, of: Figure, of_what: &str, caveats: &[&str]| {
         if of.count == 0 {
             return Measured::Unmeasured(format!("there are no {of_what} in these months"));
@@ -104,10 +146,10 @@ pub fn process(history: &History, present: Suppressions) -> Process {
             ],
         ),
         self_merges: proportion(
-            of(&|r| *r == Route::Merge(Merger::OnlyAuthor)),
-            of(&|r| matches!(r, Route::Merge(Merger::OnlyAuthor | Merger::Another))),
-            "merges whose commits are in this clone",
-            &["that the author merges does not show that nobody else looked"],
+            by(&[Merged::ByAuthor]),
+            by(&[Merged::ByAuthor, Merged::ByAnother]),
+            "merges of which it is known who merged",
+            &caveats,
         ),
         admin_merges: Measured::Unmeasured(admin),
         suppressions: Measured::Known(present),
