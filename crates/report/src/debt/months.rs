@@ -75,7 +75,7 @@ pub fn months<'a>(out: &mut String, report: &'a DebtReport, links: &mut Links<'a
         flow(out, &time);
         age(out, &time, links);
         axis(out, &time);
-        out.push_str("<figcaption>Each column is the newest revision of the mainline in that month, read again with today's models. A hatched column was not scanned. <a href=\"#months\">The same in figures</a>.</figcaption>\n</figure>\n");
+        out.push_str("<figcaption>Each column is the newest revision of the mainline in that month, read again with today's models. A hatched column was not scanned; a question mark is a month that was, and of which it is not known what came and went. <a href=\"#months\">The same in figures</a>.</figcaption>\n</figure>\n");
     }
     match &report.forecast {
         Measured::Known(_) => {}
@@ -300,13 +300,14 @@ fn flow(out: &mut String, time: &Time<'_>) {
     let class = if most > 99 { "mid roomy" } else { "mid" };
     for (n, month) in time.months.iter().enumerate() {
         let middle = time.slots.middle(n);
-        let scan = month.scan.known();
-        let (inflow, outflow) = (
-            scan.and_then(|s| s.inflow.known()),
-            scan.and_then(|s| s.outflow.known()),
-        );
-        if inflow.is_none() && outflow.is_none() {
+        let Some(scan) = month.scan.known() else {
             chart::bar(out, "s-unknown", time.slots, n, line - 14.0, line + 14.0);
+            continue;
+        };
+        let (inflow, outflow) = (scan.inflow.known(), scan.outflow.known());
+        if inflow.is_none() && outflow.is_none() {
+            // It was scanned, and what moved is not known for want of the month before.
+            value(out, middle, line - 4.0, "mid", "?");
             continue;
         }
         if let Some(inflow) = inflow.filter(|f| f.count > 0) {

@@ -132,6 +132,27 @@ fn a_month_that_was_not_scanned_breaks_the_line() {
 }
 
 #[test]
+fn a_month_that_was_scanned_is_never_hatched() {
+    let report = debt();
+    let page = page(&report);
+    let missing = report.months.iter().filter(|m| m.scan.known().is_none());
+    let missing = missing.count();
+    let moved = |m: &solvent_protocol::debt::Month| {
+        m.scan.known().is_some_and(|s| s.inflow.known().is_none())
+    };
+    let unknown = report.months.iter().filter(|m| moved(m)).count();
+    assert!(missing > 0 && unknown > 0, "the sample has both");
+    for (drawing, marks) in [("open", 0), ("flow", unknown), ("age", 0)] {
+        let (_, rest) = page
+            .split_once(&format!("aria-labelledby=\"{drawing}-t"))
+            .expect("a drawing");
+        let (plot, _) = rest.split_once("<a href").expect("its end");
+        assert_eq!(plot.matches("s-unknown").count(), missing, "{drawing}");
+        assert_eq!(plot.matches(">?</text>").count(), marks, "{drawing}");
+    }
+}
+
+#[test]
 fn a_month_without_changes_has_no_share() {
     let mut report = debt();
     let Measured::Known(authorship) = &mut report.authorship else {
