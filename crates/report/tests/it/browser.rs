@@ -11,6 +11,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use solvent_protocol::debt::{DebtReport, Measured};
 
 use crate::{debt_sample, sample};
 
@@ -34,6 +35,12 @@ const LOOK: &str = r##"(() => {
   for (const e of document.body.querySelectorAll('*')) {
     const box = e.getBoundingClientRect();
     if (box.width > 0 && (box.left < -1 || box.right > wide + 1)) complaints.push(name(e) + ' reaches from ' + box.left + ' to ' + box.right);
+  }
+  for (const card of document.querySelectorAll('.card')) {
+    const edge = card.getBoundingClientRect().right;
+    for (const e of card.querySelectorAll('*')) {
+      if (e.getBoundingClientRect().right > edge + 1) complaints.push(name(e) + ' sticks out of its card');
+    }
   }
   for (const svg of document.querySelectorAll('svg.plot')) {
     const boxes = [...svg.querySelectorAll('text')].map(e => [e, e.getBoundingClientRect()]).filter(([, b]) => b.width > 0);
@@ -63,6 +70,7 @@ fn pages_hold_at_every_size() {
             "debt-unmeasured",
             solvent_report::debt::page(&debt_sample::unmeasured()),
         ),
+        ("debt-large", solvent_report::debt::page(&large())),
         ("report", solvent_report::html::page(&sample::full())),
     ];
     let mut complaints = Vec::new();
@@ -84,6 +92,22 @@ fn pages_hold_at_every_size() {
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
+/// The sample with the figures of a scanner of patterns on a large repository.
+fn large() -> DebtReport {
+    let mut report = debt_sample::debt();
+    report.funnel.attention.count = 23_623;
+    let (Measured::Known(collapse), Measured::Known(exposure)) =
+        (&mut report.collapse, &mut report.exposure)
+    else {
+        panic!("the sample has both");
+    };
+    collapse.remaining.count = 23_610;
+    collapse.imported.count = 123_617;
+    exposure.open_proof.count = 1_204;
+    exposure.measured.count = 12_345;
+    report
+}
+
 /// The checks themselves: a page that does everything wrong is caught at all of it.
 #[test]
 fn a_bad_page_is_caught() {
@@ -93,7 +117,7 @@ fn a_bad_page_is_caught() {
     let file = browser.folder.join("bad.html");
     let bad = "<!doctype html><html><head><meta name=\"viewport\" content=\"width=device-width\"></head><body><div style=\"width:900px\">wide</div><img src=\"http://127.0.0.1:9/x.png\">\
                <a href=\"#nothing\">x</a><script>console.error('loud')</script>\
-               <svg class=\"plot\" width=\"300\" height=\"50\"><text x=\"0\" y=\"20\">one text</text><text x=\"9\" y=\"22\">another</text></svg></body></html>";
+               <div class=\"card\" style=\"width:20px\"><b style=\"white-space:nowrap\">3,610 of 3,617</b></div><svg class=\"plot\" width=\"300\" height=\"50\"><text x=\"0\" y=\"20\">one text</text><text x=\"9\" y=\"22\">another</text></svg></body></html>";
     std::fs::write(&file, bad).expect("the page is written");
     let seen = browser.look(&file, 360, 780, "screen").join("\n");
     for word in [
@@ -102,6 +126,7 @@ fn a_bad_page_is_caught() {
         "nowhere: #nothing",
         "console",
         "lies on",
+        "sticks out of its card",
     ] {
         assert!(seen.contains(word), "{word}: {seen}");
     }
