@@ -52,6 +52,21 @@ pub const SKIPPED_FOLDERS: [&str; 13] = [
 /// A folder that holds this file is a virtual environment (PEP 405) and is not entered either.
 pub const SKIPPED_FOLDER_MARKER: &str = "pyvenv.cfg";
 
+/// The mark in the head of every page that Solvent writes, as HTML has it for the program that made a page.
+pub const PAGE_MARK: &str = "<meta name=\"generator\" content=\"Solvent\">";
+
+/// Bytes at the start of a page in which [`PAGE_MARK`] stands.
+pub const PAGE_HEAD: usize = 512;
+
+/// Whether a file that begins so is a page that Solvent wrote: neither source nor a change of its owner's.
+pub fn is_own_page(start: &[u8]) -> bool {
+    let head = &start[..start.len().min(PAGE_HEAD)];
+    head.starts_with(b"<!doctype html>\n")
+        && head
+            .windows(PAGE_MARK.len())
+            .any(|part| part == PAGE_MARK.as_bytes())
+}
+
 /// Files, clock and randomness. `Host` is the operating system, `testkit` has the in-memory twin.
 pub trait System: Sync {
     /// Regular files below the root, in path order, skipping what the tree's `.gitignore` files name,
@@ -66,4 +81,20 @@ pub trait System: Sync {
 
     /// Fills `out` from a cryptographic source. In the in-memory twin the bytes are seeded.
     fn random(&self, out: &mut [u8]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_known_by_the_mark_in_its_head_alone() {
+        let page = format!("<!doctype html>\n<html>\n<head>\n{PAGE_MARK}\n");
+        assert!(is_own_page(page.as_bytes()));
+        assert!(!is_own_page(&page.as_bytes()[..page.len() - 4]));
+        assert!(!is_own_page(format!("x = '{PAGE_MARK}'\n").as_bytes()));
+        let late = format!("<!doctype html>\n{}{PAGE_MARK}", " ".repeat(PAGE_HEAD));
+        assert!(!is_own_page(late.as_bytes()));
+        assert!(!is_own_page(b""));
+    }
 }

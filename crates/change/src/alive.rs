@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use solvent_base::System as _;
+use solvent_base::system::is_own_page;
 
 use crate::blame::{self, BlameLimits, Job};
 use crate::code;
@@ -110,7 +111,7 @@ pub(crate) fn measure(
             unread += 1;
             continue;
         };
-        if bytes[..bytes.len().min(BINARY_WINDOW)].contains(&0) {
+        if bytes[..bytes.len().min(BINARY_WINDOW)].contains(&0) || is_own_page(&bytes) {
             continue;
         }
         alive.files += 1;

@@ -1,9 +1,12 @@
 //! Which commit the default branch stood at, and whether a checkout differs from it.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
 
 use solvent_base::Timestamp;
+use solvent_base::system::{PAGE_HEAD, is_own_page};
 
 use crate::error::ChangeError;
 use crate::git::{Git, GitError, output};
@@ -100,7 +103,8 @@ pub fn resolve(root: &Path, revision: &str) -> Result<ObjectId, ChangeError> {
     }
 }
 
-/// Whether files below `root` differ from its commit, or are new, other than below `state_folder`.
+/// Whether files below `root` differ from its commit, or are new, other than below `state_folder`. A page that
+/// Solvent wrote there is no change, new or in place of an older one.
 ///
 /// Git would ask each submodule by starting itself inside it, where the submodule's own configuration
 /// can name filters: they are asked one by one here, with the same care.
@@ -117,17 +121,33 @@ fn dirty(root: &Path, state_folder: &str, depth: usize) -> Result<bool, GitError
     let status = output(git.command_on_files([
         "status",
         "--porcelain",
+        "-z",
         "--untracked-files=normal",
         "--ignore-submodules=dirty",
         "--",
         ".",
     ])?)?;
-    let status = String::from_utf8_lossy(&status);
-    let changed = status.lines().any(|line| {
-        !line
-            .get(3..)
-            .is_some_and(|path| path.trim_matches('"').starts_with(state_folder))
-    });
+    // Paths are those of the whole repository.
+    let prefix = git.text(["rev-parse", "--show-prefix"])?;
+    let prefix = prefix.trim_end_matches('\n');
+    let mut entries = status.split(|b| *b == 0).filter(|e| !e.is_empty());
+    let mut changed = false;
+    while let Some(entry) = entries.next() {
+        let (code, path) = entry.split_at(entry.len().min(3));
+        if code.iter().any(|c| matches!(c, b'R' | b'C')) {
+            // The name before.
+            entries.next();
+        }
+        let path = std::str::from_utf8(path).ok();
+        let path = path.map(|path| path.strip_prefix(prefix).unwrap_or(path));
+        let ours = path.is_some_and(|path| {
+            path.starts_with(state_folder) || written(&git, code, path, prefix)
+        });
+        if !ours {
+            changed = true;
+            break;
+        }
+    }
     if changed || depth == MAX_DEPTH {
         return Ok(changed);
     }
@@ -149,4 +169,51 @@ fn dirty(root: &Path, state_folder: &str, depth: usize) -> Result<bool, GitError
         }
     }
     Ok(false)
+}
+
+/// Whether what git lists with `code` is nothing but pages that Solvent wrote. `path` is from the root of `git`.
+fn written(git: &Git, code: &[u8], path: &str, prefix: &str) -> bool {
+    match code {
+        b"?? " if path.ends_with('/') => {
+            let literal = format!(":(literal){path}");
+            let listed = git.output([
+                "ls-files",
+                "-z",
+                "--others",
+                "--exclude-standard",
+                "--",
+                &literal,
+            ]);
+            listed.is_ok_and(|listed| {
+                let files: Vec<&[u8]> = listed
+                    .split(|b| *b == 0)
+                    .filter(|f| !f.is_empty())
+                    .collect();
+                !files.is_empty()
+                    && files
+                        .iter()
+                        .all(|file| std::str::from_utf8(file).is_ok_and(|file| page(git, file)))
+            })
+        }
+        b"?? " | b"A  " | b"AM " => page(git, path),
+        b" M " | b"M  " | b"MM " => {
+            page(git, path) && {
+                let before = format!("HEAD:{prefix}{path}");
+                git.output(["cat-file", "blob", &before])
+                    .is_ok_and(|bytes| is_own_page(&bytes))
+            }
+        }
+        _ => false,
+    }
+}
+
+fn page(git: &Git, path: &str) -> bool {
+    let path = git.root().join(path);
+    let regular = path.symlink_metadata().is_ok_and(|meta| meta.is_file());
+    let mut start = Vec::new();
+    regular
+        && File::open(path)
+            .and_then(|file| file.take(PAGE_HEAD as u64).read_to_end(&mut start))
+            .is_ok()
+        && is_own_page(&start)
 }

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use serde_json::Value;
+use solvent_base::system::PAGE_MARK;
 use solvent_protocol::evidence::{
     Answer, ApprovalLine, Evidence, Fact, ObjectState, Place, Section, file,
 };
@@ -46,7 +47,7 @@ pub fn page(evidence: &Evidence, patch: Option<&str>) -> String {
     let kind = about.kind.word();
     let _ = write!(
         out,
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n{PAGE_MARK}\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
          <meta name=\"referrer\" content=\"no-referrer\">\n<title>Evidence: {kind} {}</title>\n\

@@ -13,6 +13,7 @@ pub mod escape;
 
 use std::fmt::Write as _;
 
+use solvent_base::system::PAGE_MARK;
 use solvent_protocol::view::{ReasonView, Unmeasured};
 
 use crate::words::{self, Standing};
@@ -25,7 +26,7 @@ pub fn open(title: &str, style: &str) -> String {
     let mut out = String::with_capacity(64 << 10);
     let _ = write!(
         out,
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n{PAGE_MARK}\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
          <meta name=\"referrer\" content=\"no-referrer\">\n<title>{}</title>\n\

@@ -9,6 +9,7 @@ mod ways;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use solvent_base::system::is_own_page;
 use solvent_base::{System, Timestamp};
 use solvent_change::suppression::{Counts, Suppressions};
 use solvent_change::{
@@ -316,6 +317,7 @@ fn looked(scan: &Scan, system: &dyn System) -> Look {
     for file in system.walk().files {
         if code::is_code(file.path.as_str())
             && let Ok(bytes) = system.read(&file.path, MAX_TEXT)
+            && !is_own_page(&bytes)
         {
             Suppressions::builtin().text(&bytes, &mut counts);
         }

@@ -320,3 +320,31 @@ fn a_merge_through_solvent_counts_by_the_record_and_is_unknown_without_it() {
         "{gaps}"
     );
 }
+
+#[test]
+fn a_page_of_ours_in_the_repository_is_neither_lines_nor_a_change() {
+    let repo = repo();
+    repo.write(".gitignore", b".solvent/\n");
+    repo.commit("ignore the state");
+    let look = || {
+        let ran = repo.run(&["debt", "--months", "1", "--html", "debt.html", "--json"]);
+        let report = ran.expect(1).json();
+        let silent = &report["process"]["suppressions"]["known"];
+        (
+            report["subject"]["dirty"] == true,
+            silent["lines"].as_u64().expect("lines"),
+            report["authorship"]["known"]["lines"]["known"]["total"]["count"].clone(),
+        )
+    };
+    let first = look();
+    assert!(!first.0);
+    fs::create_dir(repo.path().join("pages")).expect("a folder");
+    repo.run(&["report", "--html", "pages/report.html"]);
+    assert!(repo.path().join("pages/report.html").is_file());
+    assert_eq!(look(), first, "it lies there untracked");
+    repo.commit("keep the pages");
+    assert_eq!(look(), first, "it was committed, and is written again");
+    repo.write("words.html", b"<!doctype html>\n<p>by hand\n");
+    let other = look();
+    assert!(other.0 && other.1 == first.1 + 2, "{other:?}");
+}

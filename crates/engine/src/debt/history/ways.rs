@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use solvent_base::System;
+use solvent_base::system::is_own_page;
 use solvent_change::suppression::{Counts, Suppressions as Table};
 use solvent_change::{Change, History, Merger, Route, code};
 use solvent_protocol::debt::{
@@ -26,6 +27,9 @@ pub fn present(system: &dyn System) -> Suppressions {
         let Ok(bytes) = system.read(&file.path, MAX_TEXT) else {
             continue;
         };
+        if is_own_page(&bytes) {
+            continue;
+        }
         let mut all = Counts::new();
         table.text(&bytes, &mut all);
         lines += bytes.iter().filter(|b| **b == b'\n').count() as u64;
