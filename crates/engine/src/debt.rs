@@ -141,7 +141,10 @@ pub(crate) fn debt(
         coverage: scan.report.coverage.clone(),
         unmeasured: distinct(unmeasured),
         funnel: funnel(&findings, Before { attacked, compared }),
-        collapse: collapse(&findings),
+        collapse: match (collapse(&findings), reports::without_findings(&imported)) {
+            (Measured::Unmeasured(_), Some(why)) => Measured::Unmeasured(why),
+            (collapse, _) => collapse,
+        },
         exposure: exposure(&entry_points, attacked),
         forecast: forecast(&months),
         months,

@@ -52,6 +52,45 @@ pub fn read(paths: &[PathBuf], progress: &dyn Progress) -> Result<Vec<Reported>,
         .collect()
 }
 
+/// Why the reports that were given bring no finding: those that could not be read, by name, else that they hold
+/// none. Nothing when none was given.
+pub fn without_findings(reported: &[Reported]) -> Option<String> {
+    let refused: Vec<(&Reported, &Refusal)> = reported
+        .iter()
+        .filter_map(|report| Some((report, report.runs.as_ref().err()?)))
+        .collect();
+    match &refused[..] {
+        [] if reported.is_empty() => None,
+        [] => {
+            let holds = if reported.len() == 1 { "holds" } else { "hold" };
+            Some(format!("{} {holds} no finding", named(reported)))
+        }
+        [(report, refusal)] => Some(format!(
+            "{} could not be read: {}; {}",
+            named([*report]),
+            refusal.why,
+            refusal.next
+        )),
+        _ => Some(format!(
+            "{} could not be read",
+            named(refused.iter().map(|(report, _)| *report))
+        )),
+    }
+}
+
+fn named<'a>(reports: impl IntoIterator<Item = &'a Reported>) -> String {
+    let names: Vec<String> = reports
+        .into_iter()
+        .map(|report| format!("`{}`", report.file))
+        .collect();
+    let word = if names.len() == 1 {
+        "report"
+    } else {
+        "reports"
+    };
+    format!("the {word} {}", names.join(", "))
+}
+
 fn bytes(path: &Path) -> Result<Vec<u8>, EngineError> {
     let failed = |e: std::io::Error| {
         EngineError::usage(

@@ -50,7 +50,7 @@ pub fn head(out: &mut String, report: &DebtReport) {
     fact(
         "Other tools",
         if tools.is_empty() {
-            "none given".to_owned()
+            "none read".to_owned()
         } else {
             tools.join(", ")
         },

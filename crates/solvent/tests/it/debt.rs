@@ -348,3 +348,37 @@ fn a_page_of_ours_in_the_repository_is_neither_lines_nor_a_change() {
     let other = look();
     assert!(other.0 && other.1 == first.1 + 2, "{other:?}");
 }
+
+#[test]
+fn a_report_that_cannot_be_read_is_named_where_its_findings_are_missed() {
+    let repo = Repo::with(&[("app.py", APP)]);
+    let whole = report("Deep", &[result("sql", SQL)], true);
+    repo.write("cut.sarif", &whole.as_bytes()[..whole.len() / 2]);
+    repo.write("empty.sarif", b"");
+    repo.write("none.sarif", report("Deep", &[], true).as_bytes());
+    let why = |files: &[&str]| {
+        let mut args = vec!["debt", "--months", "0", "--html", "debt.html", "--json"];
+        args.extend(files.iter().flat_map(|file| ["--sarif", file]));
+        let report = repo.run(&args).expect(1).json();
+        let page = fs::read_to_string(repo.path().join("debt.html")).expect("the page");
+        assert!(!page.contains("none given"), "{files:?}");
+        report["collapse"]["unmeasured"]
+            .as_str()
+            .expect("a reason")
+            .to_owned()
+    };
+    for file in ["cut.sarif", "empty.sarif"] {
+        let said = why(&[file]);
+        let named = format!("the report `{file}` could not be read: ");
+        assert!(said.starts_with(&named), "{said}");
+    }
+    assert_eq!(
+        why(&["cut.sarif", "none.sarif", "empty.sarif"]),
+        "the reports `cut.sarif`, `empty.sarif` could not be read"
+    );
+    assert_eq!(
+        why(&["none.sarif"]),
+        "the report `none.sarif` holds no finding"
+    );
+    assert!(why(&[]).contains("`--sarif FILE`"));
+}
