@@ -52,9 +52,12 @@ pub(crate) fn is_imported(finding: &DebtFinding) -> bool {
 
 /// The funnel of these findings.
 pub fn funnel(findings: &[DebtFinding], before: Before) -> Funnel {
-    let open = || findings.iter().filter(|f| f.state.word == "open");
+    let attention = || findings.iter().filter(|f| needs_attention(f));
     let word = |word: &'static str| of(findings.iter().filter(move |f| f.verdict.word == word));
-    let with_outcome = |word: &'static str| of(open().filter(move |f| outcome(f) == Some(word)));
+    let with_outcome =
+        |word: &'static str| of(attention().filter(move |f| outcome(f) == Some(word)));
+    let judged = |f: &DebtFinding| matches!(f.verdict.word.as_str(), "reachable" | "undecided");
+    let not_attacked = || attention().filter(|f| outcome(f).is_none());
     let mut tools: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for finding in findings {
         for report in finding.reports.iter().filter(|r| r.run.is_some()) {
@@ -85,7 +88,7 @@ pub fn funnel(findings: &[DebtFinding], before: Before) -> Funnel {
         undecided: word("undecided"),
         no_path: word("no_path"),
         not_judged: word("not_judged"),
-        attention: of(findings.iter().filter(|f| needs_attention(f))),
+        attention: of(attention()),
         proven: match before.attacked {
             Attacked::Yes => Measured::Known(with_outcome("proven")),
             Attacked::Never => {
@@ -94,10 +97,8 @@ pub fn funnel(findings: &[DebtFinding], before: Before) -> Funnel {
         },
         not_reproduced: with_outcome("not_reproduced"),
         inconclusive: with_outcome("inconclusive"),
-        not_attempted: of(open().filter(|f| {
-            matches!(f.verdict.word.as_str(), "reachable" | "undecided")
-                && f.proof.known().is_none()
-        })),
+        not_attempted: of(not_attacked().filter(|f| judged(f))),
+        not_judged_open: of(not_attacked().filter(|f| !judged(f))),
         gone: of(findings.iter().filter(|f| f.state.word == "gone")),
         closed: closed(findings, before.compared),
     }

@@ -169,6 +169,7 @@ fn the_funnel_parts_what_it_counts() {
             .is_some_and(|w| w.contains("solvent prove"))
     );
     assert_eq!(ids(&funnel.not_attempted), ["a", "c"]);
+    assert_eq!(ids(&funnel.not_judged_open), ["d"]);
     let closed = funnel.closed.known().expect("two are closed");
     assert_eq!(ids(&closed.total), ["e", "f"]);
 }
@@ -416,6 +417,13 @@ proptest::proptest! {
         proptest::prop_assert_eq!(
             funnel.attention.count + quiet + funnel.gone.count + shut,
             funnel.distinct.count
+        );
+        let attacked = solvent_metrics::funnel(&findings, Before { attacked: Attacked::Yes, ..NOTHING_BEFORE });
+        let parts = [&attacked.inconclusive, &attacked.not_reproduced, &attacked.not_attempted, &attacked.not_judged_open];
+        let proven = attacked.proven.known().map_or(0, |p| p.count);
+        proptest::prop_assert_eq!(
+            parts.iter().map(|p| p.count).sum::<u64>() + proven,
+            attacked.attention.count
         );
         let collapse = collapse(&findings);
         let Some(collapse) = collapse.known() else { return Ok(()) };

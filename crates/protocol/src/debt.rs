@@ -133,7 +133,9 @@ pub struct DebtReport {
 }
 
 /// From found to closed. `distinct` is parted twice without rest: by verdict (`reachable`, `undecided`,
-/// `no_path`, `not_judged`), and by state (`attention`, `no_path` and still there, `gone`, `closed`).
+/// `no_path`, `not_judged`), and by state (`attention`, `no_path` and still there, `gone`, `closed`). `attention`
+/// is parted without rest by what attacks showed: `proven`, `not_reproduced`, `inconclusive`, `not_attempted`,
+/// `not_judged_open`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Funnel {
     /// Findings of our own analysis.
@@ -160,9 +162,11 @@ pub struct Funnel {
     pub not_reproduced: Figure,
     /// Open and attacked, but not as planned.
     pub inconclusive: Figure,
-    /// Open and reachable or undecided, never attacked. With the three before it parts what is open and
-    /// reachable or undecided.
+    /// Open and reachable or undecided, never attacked.
     pub not_attempted: Figure,
+    /// Open and not judged, so that there is nothing to attack by.
+    #[serde(default)]
+    pub not_judged_open: Figure,
     /// No longer found in the newest revision, and no attack verified that: not closed, and not counted as such.
     pub gone: Figure,
     /// Closed by evidence within the months of this report.
@@ -252,7 +256,8 @@ pub struct MonthScan {
     pub revision: String,
     pub committed_ms: i64,
     pub lines: u64,
-    /// Open at the end of the month: reachable or undecided, of our own analysis.
+    /// Open at the end of the month: reachable or undecided, of our own analysis, neither accepted nor
+    /// closed by then.
     pub open: Figure,
     /// Open now and not at the end of the month before; unmeasured when that month was not scanned.
     pub inflow: Measured<Figure>,

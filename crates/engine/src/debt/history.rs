@@ -196,7 +196,7 @@ pub fn history(
     }
     let present = ways::present(&engine.host);
     let introduced = introduced(engine, &history, known.findings);
-    let snapshots = snapshots(&looks, &ends, &engine.repo.revision);
+    let snapshots = snapshots(&looks, &ends, &engine.repo.revision, known.findings);
     let gone = gone(&looks, &snapshots, scan);
     let mut process = ways::process(&history, present, known.merges);
     unmeasured.extend(ways::unrecorded(&history, known.merges));
@@ -329,7 +329,24 @@ fn looked(scan: &Scan, system: &dyn System) -> Look {
     }
 }
 
-fn snapshots(looks: &Looks, ends: &[MonthEnd], head: &Option<String>) -> Vec<Snapshot> {
+/// What was open at the end of each month. What a person accepted, and what an attack showed to be closed, is not
+/// open from then on.
+fn snapshots(
+    looks: &Looks,
+    ends: &[MonthEnd],
+    head: &Option<String>,
+    findings: &[DebtFinding],
+) -> Vec<Snapshot> {
+    let ended: BTreeMap<&str, i64> = findings
+        .iter()
+        .filter(|f| matches!(f.state.word.as_str(), "accepted" | "closed"))
+        .map(|f| (f.fingerprint.as_str(), f.state.since_ms.unwrap_or(i64::MIN)))
+        .collect();
+    let open = |f: &FindingView, end: i64| {
+        ended
+            .get(f.fingerprint.as_str())
+            .is_none_or(|since| *since >= end)
+    };
     let last = looks.len().saturating_sub(1);
     looks
         .iter()
@@ -347,11 +364,16 @@ fn snapshots(looks: &Looks, ends: &[MonthEnd], head: &Option<String>) -> Vec<Sna
                     // What was open at the end of a month is as old as that end.
                     committed_ms: month.end().0 - 1,
                     lines: look.lines,
-                    open: look.open.keys().cloned().collect(),
+                    open: look
+                        .open
+                        .values()
+                        .filter(|f| open(f, month.end().0))
+                        .map(|f| f.id.clone())
+                        .collect(),
                     critical: look
                         .open
                         .values()
-                        .filter(|f| f.severity == "critical")
+                        .filter(|f| f.severity == "critical" && open(f, month.end().0))
                         .map(|f| f.id.clone())
                         .collect(),
                 }),

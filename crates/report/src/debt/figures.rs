@@ -113,7 +113,7 @@ pub fn figures<'a>(out: &mut String, report: &'a DebtReport, links: &mut Links<'
         },
         &number,
         "",
-        "open findings that an attacker can reach, or of which that is not known",
+        "open findings of every tool that an attacker can reach, or of which that is not known",
     );
     match &funnel.proven {
         Measured::Known(figure) => {

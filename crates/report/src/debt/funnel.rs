@@ -32,6 +32,7 @@ pub fn funnel<'a>(out: &mut String, report: &'a DebtReport, links: &mut Links<'a
     attacked.extend([
         ("s-unknown", "inconclusive".to_owned(), &f.inconclusive),
         ("s-open", "not attacked".to_owned(), &f.not_attempted),
+        ("s-dots", "not judged".to_owned(), &f.not_judged_open),
         ("s-tried", "not reproduced".to_owned(), &f.not_reproduced),
     ]);
     let closed = f.closed.known();
@@ -67,15 +68,8 @@ pub fn funnel<'a>(out: &mut String, report: &'a DebtReport, links: &mut Links<'a
     row(out, links, "Reported", &all, &reported, most);
     let distinct = links.number("Findings after joining", &f.distinct);
     row(out, links, "Joined", &distinct, &judged, most);
-    let open = words::number(sum(&attacked));
-    row(
-        out,
-        links,
-        "Open and reachable or undecided",
-        &open,
-        &attacked,
-        most,
-    );
+    let attention = links.number("Needs attention now", &f.attention);
+    row(out, links, "Needs attention", &attention, &attacked, most);
     match &f.proven {
         Measured::Known(figure) => {
             let number = links.number("Proven exploitable", figure);

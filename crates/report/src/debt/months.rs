@@ -100,7 +100,12 @@ fn summary<'a>(out: &mut String, time: &Time<'a>, links: &mut Links<'a>) {
     let open = links.number("Open at the end of the newest month", &newest.open);
     let _ = write!(
         out,
-        "<p>{open} {} open at the end of {}. ",
+        "<p>{open} {} of our own analysis {} open at the end of {}; what other tools reported in older months is not known, so none of theirs is counted here. ",
+        if newest.open.count == 1 {
+            "finding"
+        } else {
+            "findings"
+        },
         if newest.open.count == 1 { "is" } else { "are" },
         time.newest()
             .and_then(|(n, _)| time.months.get(n))
@@ -135,7 +140,7 @@ fn summary<'a>(out: &mut String, time: &Time<'a>, links: &mut Links<'a>) {
 }
 
 fn open(out: &mut String, time: &Time<'_>) {
-    out.push_str("<h3>Open <span class=\"key\"><svg aria-hidden=\"true\" viewBox=\"0 0 16 10\"><path class=\"line-open\" d=\"M0 5h16\"/></svg>reachable or undecided</span>");
+    out.push_str("<h3>Open <span class=\"key\"><svg aria-hidden=\"true\" viewBox=\"0 0 16 10\"><path class=\"line-open\" d=\"M0 5h16\"/></svg>of our own analysis: reachable or undecided</span>");
     if time.forecast.is_some() {
         out.push_str(" <span class=\"key\"><svg aria-hidden=\"true\" viewBox=\"0 0 16 10\"><rect class=\"band\" width=\"16\" height=\"10\"/><path class=\"line-ahead\" d=\"M0 5h16\"/></svg>forecast and its band</span>");
     }
@@ -493,7 +498,7 @@ pub fn table<'a>(out: &mut String, report: &'a DebtReport, links: &mut Links<'a>
         out.push_str("<p>No revision of the past was looked at.</p>\n");
         return;
     }
-    out.push_str("<table class=\"table stack dense months\">\n<thead><tr><th>Month</th><th>Revision</th><th class=\"num\">Lines</th><th class=\"num\">Open</th><th class=\"num\">Came</th><th class=\"num\">Went</th><th class=\"num\">Critical</th><th class=\"num\">Oldest critical</th></tr></thead>\n<tbody>\n");
+    out.push_str("<table class=\"table stack dense months\">\n<thead><tr><th>Month</th><th>Revision</th><th class=\"num\">Lines</th><th class=\"num\">Own open</th><th class=\"num\">Came</th><th class=\"num\">Went</th><th class=\"num\">Critical</th><th class=\"num\">Oldest critical</th></tr></thead>\n<tbody>\n");
     for (n, month) in report.months.iter().enumerate() {
         let anchor = &links.months[n].clone();
         let name = text(&words::month(&month.month));
@@ -533,7 +538,7 @@ pub fn table<'a>(out: &mut String, report: &'a DebtReport, links: &mut Links<'a>
         };
         let _ = writeln!(
             out,
-            "<tr id=\"{anchor}\"><td><b>{name}</b></td><td>{revision}</td><td class=\"num\" data-label=\"lines\">{}</td><td class=\"num\" data-label=\"open\">{open}</td><td class=\"num\" data-label=\"came\">{inflow}</td><td class=\"num\" data-label=\"went\">{outflow}</td><td class=\"num\" data-label=\"critical\">{critical}</td><td class=\"num\" data-label=\"oldest critical\">{oldest}</td></tr>",
+            "<tr id=\"{anchor}\"><td><b>{name}</b></td><td>{revision}</td><td class=\"num\" data-label=\"lines\">{}</td><td class=\"num\" data-label=\"own open\">{open}</td><td class=\"num\" data-label=\"came\">{inflow}</td><td class=\"num\" data-label=\"went\">{outflow}</td><td class=\"num\" data-label=\"critical\">{critical}</td><td class=\"num\" data-label=\"oldest critical\">{oldest}</td></tr>",
             words::number(scan.lines)
         );
     }

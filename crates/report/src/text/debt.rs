@@ -74,7 +74,10 @@ fn figures(page: &mut Page, report: &DebtReport) {
         "needs attention",
         &[
             (Style::Strong, &attention),
-            (Style::Dim, "  open, and reachable or not known"),
+            (
+                Style::Dim,
+                "  of every tool: open, and reachable or not known",
+            ),
         ],
     );
     match &f.proven {
@@ -139,6 +142,9 @@ fn figures(page: &mut Page, report: &DebtReport) {
     }
 }
 
+/// What stands before a bar, without the figure.
+const BEFORE: usize = 14;
+
 fn funnel(page: &mut Page, report: &DebtReport) {
     let f = &report.funnel;
     let list = |parts: &[(u64, &str)]| {
@@ -161,14 +167,6 @@ fn funnel(page: &mut Page, report: &DebtReport) {
             .map(|i| (i.findings.count, i.tool.as_str())),
     );
     let proven = f.proven.known().map_or(0, |p| p.count);
-    let open = [
-        proven,
-        f.inconclusive.count,
-        f.not_attempted.count,
-        f.not_reproduced.count,
-    ]
-    .into_iter()
-    .fold(0, u64::saturating_add);
     let mut rows = vec![
         ("reported", reported, Style::Plain, list(&from)),
         (
@@ -183,13 +181,14 @@ fn funnel(page: &mut Page, report: &DebtReport) {
             ]),
         ),
         (
-            "open",
-            open,
+            "attention",
+            f.attention.count,
             Style::Warn,
             list(&[
                 (proven, "proven"),
                 (f.inconclusive.count, "inconclusive"),
                 (f.not_attempted.count, "not attacked"),
+                (f.not_judged_open.count, "not judged"),
                 (f.not_reproduced.count, "not reproduced"),
             ]),
         ),
@@ -212,22 +211,22 @@ fn funnel(page: &mut Page, report: &DebtReport) {
         .max()
         .unwrap_or(1);
     let most = rows.iter().map(|r| r.1).max().unwrap_or(0);
-    let room = page.width.saturating_sub(13 + digits).min(40);
+    let room = page.width.saturating_sub(BEFORE + digits).min(40);
     for (label, n, style, parts) in &rows {
         let figure = format!("{:>digits$}", words::number(*n));
         page.line(
             0,
             [
-                (Style::Plain, &format!("  {label:<9}")),
+                (Style::Plain, &format!("  {label:<10}")),
                 (Style::Strong, &figure),
                 (Style::Plain, "  "),
                 (*style, &bar(*n, most, room)),
             ],
         );
         if !parts.is_empty() {
-            let gap = " ".repeat(13 + digits);
+            let gap = " ".repeat(BEFORE + digits);
             page.line(
-                13 + digits,
+                BEFORE + digits,
                 [(Style::Plain, gap.as_str()), (Style::Dim, parts)],
             );
         }
@@ -259,7 +258,7 @@ fn months(page: &mut Page, report: &DebtReport) {
     let open = format!("  {} open", words::number(newest.open.count));
     row(
         page,
-        "open by month",
+        "own open by month",
         &[
             (Style::Plain, &spark(&report.months)),
             (Style::Strong, &open),
@@ -313,7 +312,7 @@ fn months(page: &mut Page, report: &DebtReport) {
             if let Some(last) = f.months.last() {
                 let n = words::number(last.median);
                 let band = format!(
-                    " in {} ({} to {} in {} of outcomes drawn)",
+                    " own open in {} ({} to {} in {} of outcomes drawn)",
                     words::month(&last.month),
                     words::number(last.low),
                     words::number(last.high),

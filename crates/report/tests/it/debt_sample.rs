@@ -470,6 +470,7 @@ pub fn debt() -> DebtReport {
             not_reproduced: all(&|f| open(f) && is(f, "not_reproduced")),
             inconclusive: all(&|f| open(f) && is(f, "inconclusive")),
             not_attempted: all(&|f| attackable(f) && f.proof.known().is_none()),
+            not_judged_open: all(&|f| needs(f) && word(f, "not_judged") && f.proof.known().is_none()),
             gone: all(&|f| f.state.word == "gone"),
             closed: Known(Closed {
                 total: all(&|f| matches!(f.state.word.as_str(), "closed" | "accepted")),
@@ -570,6 +571,7 @@ pub fn unmeasured() -> DebtReport {
             not_reproduced: Figure::default(),
             inconclusive: Figure::default(),
             not_attempted: Figure::default(),
+            not_judged_open: Figure::default(),
             gone: Figure::default(),
             closed: Unknown(why("the folder is not a git checkout")),
         },

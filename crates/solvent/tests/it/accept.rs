@@ -14,7 +14,7 @@ pub fn day(days: u32) -> String {
     String::from_utf8_lossy(&date.stdout).trim().to_owned()
 }
 
-fn accept(repo: &Repo, who: &str, finding: &str, expires: &str) -> Ran {
+pub fn accept(repo: &Repo, who: &str, finding: &str, expires: &str) -> Ran {
     let args = [
         "accept",
         finding,

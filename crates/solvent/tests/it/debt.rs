@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use crate::accept::{accept, day};
 use crate::harness::Repo;
 use crate::office::{Office, Stage};
 
@@ -381,4 +382,25 @@ fn a_report_that_cannot_be_read_is_named_where_its_findings_are_missed() {
         "the report `none.sarif` holds no finding"
     );
     assert!(why(&[]).contains("`--sarif FILE`"));
+}
+
+#[test]
+fn what_was_accepted_is_open_in_no_figure() {
+    let office = Office::at(Stage::Proven);
+    let figures = || {
+        let ran = office.repo.run(&["debt", "--months", "1", "--json"]);
+        let report: Value = serde_json::from_str(&ran.out).expect("JSON");
+        let month = &report["months"][0]["scan"]["known"];
+        (
+            report["funnel"]["attention"]["count"].as_u64(),
+            month["open"]["count"].as_u64(),
+            month["oldest_open_critical"].is_object(),
+        )
+    };
+    let (attention, open, _) = figures();
+    assert!(attention > Some(0));
+    assert_eq!(attention, open, "all of them are our own");
+    accept(&office.repo, "human:ben", &office.finding, &day(30)).expect(0);
+    let less = attention.map(|n| n - 1);
+    assert_eq!(figures(), (less, less, false));
 }
