@@ -448,11 +448,11 @@ fn process(page: &mut Page, report: &DebtReport) {
                 .iter()
                 .map(|k| format!("{} {}", words::number(k.now.count), k.kind))
                 .collect();
-            let rest = format!(
-                " in {}: {}",
-                words::count(s.lines, "line", "lines"),
-                kinds.join(", ")
-            );
+            let mut rest = format!(" in {}", words::count(s.lines, "line", "lines"));
+            if !kinds.is_empty() {
+                rest.push_str(": ");
+                rest.push_str(&kinds.join(", "));
+            }
             row(
                 page,
                 "told to be silent",
@@ -502,7 +502,10 @@ fn top(page: &mut Page, report: &DebtReport) {
     }
     let left = open.len().saturating_sub(NAMED);
     if left > 0 {
-        let more = format!("and {} more on the page", words::number(left as u64));
+        let more = format!(
+            "and {} more, which the page of `--html FILE` lists",
+            words::number(left as u64)
+        );
         page.paragraph(2, Style::Dim, &more);
     }
 }

@@ -1,3 +1,4 @@
+use solvent_protocol::debt::Measured;
 use solvent_protocol::view::FindingList;
 use solvent_report::text::{Page, debt, findings, log, prove, replay, scan, show, status};
 use solvent_report::visible::{columns, is_hidden};
@@ -150,4 +151,18 @@ fn what_is_closed_or_accepted_stands_apart_from_what_is_proven() {
         page.contains("accepted, until 2027-01-15 08:00: in these words"),
         "{page}"
     );
+}
+
+#[test]
+fn a_debt_without_silencing_comments_or_a_page_promises_neither() {
+    let mut report = debt_sample::debt();
+    let Measured::Known(silent) = &mut report.process.suppressions else {
+        panic!("the sample has suppressions");
+    };
+    silent.now.count = 0;
+    silent.kinds.clear();
+    silent.lines = 1_713;
+    let shown = debt(&report, 80).plain();
+    assert!(shown.contains("0 in 1,713 lines\n"), "{shown}");
+    assert!(shown.contains("more, which the page of `--html FILE` lists"));
 }
