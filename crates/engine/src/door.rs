@@ -92,12 +92,7 @@ impl Engine {
     /// closed with a result that says so, and the projections are brought up to the ledger.
     pub fn open(options: Options) -> Result<Self, EngineError> {
         let repo = Repo::open(&options.path, options.git)?;
-        let host = Host::open(&repo.root).map_err(|e| {
-            EngineError::unfinished(
-                format!("cannot open `{}`: {e}", options.path.display()),
-                "is it readable?",
-            )
-        })?;
+        let host = host_of(&repo, &options)?;
         let folder = repo.root.join(STATE_FOLDER);
         let (ledger, created) = open_ledger(&folder, &host)?;
         let store =
@@ -637,6 +632,16 @@ impl Acted {
             links: Vec::new(),
         }
     }
+}
+
+/// The host at a repository's root.
+pub(crate) fn host_of(repo: &Repo, options: &Options) -> Result<Host, EngineError> {
+    Host::open(&repo.root).map_err(|e| {
+        EngineError::unfinished(
+            format!("cannot open `{}`: {e}", options.path.display()),
+            "is it readable?",
+        )
+    })
 }
 
 /// The link of records that are about a change.

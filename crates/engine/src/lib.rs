@@ -15,6 +15,7 @@ pub mod error;
 pub mod evidence;
 mod gate;
 mod governance;
+pub mod graph;
 mod merge;
 pub mod outside;
 pub mod progress;

@@ -310,6 +310,7 @@ fn choose(scan: &Scan, attack: &Attack) -> Result<Chosen, EngineError> {
             let weaknesses = solvent_models::ModelSet::builtin()
                 .weaknesses()
                 .iter()
+                .filter(|w| !w.oracles.is_empty())
                 .map(|w| WeaknessId(w.id.clone()))
                 .collect();
             Ok(Chosen::Everything {

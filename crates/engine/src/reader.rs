@@ -9,7 +9,7 @@ use solvent_ledger::{History, Ledger, LedgerError};
 use solvent_protocol::view::LedgerHead;
 use solvent_store::{Nothing, SqliteStore, Until};
 
-use crate::door::{Options, ledger_error};
+use crate::door::{Options, host_of, ledger_error};
 use crate::error::EngineError;
 use crate::read::{Moment, View, store_error};
 use crate::repo::{Repo, STATE_FOLDER};
@@ -164,12 +164,7 @@ fn no_record() -> EngineError {
 
 fn parts(options: &Options) -> Result<(Repo, Host, Option<History>), EngineError> {
     let repo = Repo::open(&options.path, options.git)?;
-    let host = Host::open(&repo.root).map_err(|e| {
-        EngineError::unfinished(
-            format!("cannot open `{}`: {e}", options.path.display()),
-            "is it readable?",
-        )
-    })?;
+    let host = host_of(&repo, options)?;
     let folder = repo.root.join(STATE_FOLDER).join("ledger");
     if !Ledger::exists(&folder) {
         return Ok((repo, host, None));

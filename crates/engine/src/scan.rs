@@ -6,6 +6,7 @@ use std::time::Instant;
 use rayon::prelude::*;
 use solvent_base::{Digest, FilePath, Interner, Problem, ProblemKind, ReadError, Span, System};
 use solvent_finding::{EntryPoint, Finding, Verdict};
+use solvent_graph::SystemGraph;
 use solvent_ir::{FunctionKind, Unit};
 use solvent_models::ModelSet;
 use solvent_protocol::view::{
@@ -100,6 +101,17 @@ pub fn scan_after(
     progress: &dyn Progress,
     lowered: &mut Lowered,
 ) -> Scan {
+    scan_looking(repo, system, progress, lowered, &mut |_, _| {})
+}
+
+/// [`scan_after`], with a look at the graph before it is let go.
+pub(crate) fn scan_looking(
+    repo: &Repo,
+    system: &dyn System,
+    progress: &dyn Progress,
+    lowered: &mut Lowered,
+    look: &mut dyn FnMut(&SystemGraph, &Interner),
+) -> Scan {
     let started = Instant::now();
     let started_ms = system.now().0;
     progress.stage("walking the tree");
@@ -175,6 +187,7 @@ pub fn scan_after(
     progress.stage(&format!("linking {files_analysed} files, {lines} lines"));
     let models = ModelSet::builtin();
     let graph = solvent_graph::build(units, models, names);
+    look(&graph, names);
     progress.stage("following inputs to sinks");
     let text = |path: &FilePath| {
         system

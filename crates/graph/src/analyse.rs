@@ -381,11 +381,12 @@ impl Machine<'_> {
                     _ => None,
                 });
                 let Some(f) = f else { continue };
-                out.push(self.root(RootKind::Hook, f, *hook, &Args::default()));
+                out.push(self.root(RootKind::Hook, f, *hook, &Args::default(), None));
             }
             for (i, entry) in entries.iter().enumerate() {
                 let args = self.handler_args(entry);
-                out.push(self.root(RootKind::Entry(i), entry.function, entry.value, &args));
+                let kind = RootKind::Entry(i);
+                out.push(self.root(kind, entry.function, entry.value, &args, Some(entry)));
             }
             if self.w.changed_places == before || round == 1 {
                 break;
@@ -406,9 +407,19 @@ impl Machine<'_> {
         out
     }
 
-    fn root(&mut self, kind: RootKind, f: FnId, value: V, args: &Args) -> Root {
+    fn root(
+        &mut self,
+        kind: RootKind,
+        f: FnId,
+        value: V,
+        args: &Args,
+        entry: Option<&Entry>,
+    ) -> Root {
         let mut frame = self.bare_frame(f);
-        let _ = self.call_value(&mut frame, u32::MAX, value, args);
+        let got = self.call_value(&mut frame, u32::MAX, value, args);
+        if let (Some(entry), Some(answer)) = (entry, got.ret) {
+            self.answered(&mut frame, entry, answer);
+        }
         for (place, site, v) in std::mem::take(&mut frame.effects) {
             // What one request leaves in the program's memory, another may find there; a request's own
             // context (`flask.g`) is filled by its own hooks.

@@ -33,6 +33,9 @@ impl Machine<'_> {
         if member.stops {
             return Out::never();
         }
+        if member.requires_login {
+            return self.login_check(member, args);
+        }
         if member
             .guards
             .iter()
@@ -596,6 +599,25 @@ impl Machine<'_> {
     }
 
     pub(crate) fn transformed(&mut self, v: V, how: How, member: &Member) -> V {
+        // What was harmless encoded need not be so decoded.
+        let decodes = matches!(
+            how,
+            How::UrlDecode
+                | How::Base64Decode
+                | How::HexDecode
+                | How::HtmlUnescape
+                | How::JsonDecode
+                | How::QueryParse
+                | How::QueryPairs
+        );
+        let v = if decodes {
+            self.w.store.map_each(v, &mut |_, mut label| {
+                label.kills = 0;
+                label
+            })
+        } else {
+            v
+        };
         let short = || {
             let mut parts = member.path.rsplit('.');
             parts.next().unwrap_or_default().to_owned()

@@ -92,13 +92,23 @@ impl Machine<'_> {
         if when.test == Test::Absent {
             return v.is_none();
         }
+        if let Test::NamesNone(list) = &when.test {
+            let Some(v) = v else { return true };
+            return self.w.store.atoms(v).any(|a| match a {
+                Atom::Lib(path) => {
+                    let path = self.m.canonical(&self.text(*path)).into_owned();
+                    !list.contains(&path)
+                }
+                _ => true,
+            });
+        }
         let v = match (v, &when.default) {
             (Some(v), _) => v,
             (None, Some(literal)) => self.literal_value(literal),
             (None, None) => return false,
         };
         match &when.test {
-            Test::Absent => false,
+            Test::Absent | Test::NamesNone(_) => false,
             Test::Equals(literal) => {
                 let want = self.literal_value(literal);
                 match self.w.store.constants(v) {

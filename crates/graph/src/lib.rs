@@ -6,6 +6,7 @@
 //! a value), [`machine`] (the interpreter), [`world`] (what an evaluation leaves).
 
 mod analyse;
+mod answer;
 mod apply;
 mod arrive;
 mod attr;

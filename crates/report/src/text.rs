@@ -101,19 +101,19 @@ impl Page {
         out
     }
 
-    fn new(width: usize) -> Self {
+    pub(crate) fn new(width: usize) -> Self {
         Self {
             width: width.max(MIN_WIDTH),
             lines: Vec::new(),
         }
     }
 
-    fn blank(&mut self) {
+    pub(crate) fn blank(&mut self) {
         self.lines.push(Vec::new());
     }
 
     /// One line of styled pieces, wrapped at words; continuation lines start at column `hang`.
-    fn line<const N: usize>(&mut self, hang: usize, pieces: [(Style, &str); N]) {
+    pub(crate) fn line<const N: usize>(&mut self, hang: usize, pieces: [(Style, &str); N]) {
         self.pieces(hang, &pieces);
     }
 
@@ -155,7 +155,7 @@ impl Page {
     }
 
     /// `label   text`, the label in a column of its own.
-    fn field(&mut self, label: &str, text: &[(Style, &str)]) {
+    pub(crate) fn field(&mut self, label: &str, text: &[(Style, &str)]) {
         let label = format!("{label:<LABEL$}");
         let mut pieces = vec![(Style::Dim, label.as_str())];
         pieces.extend_from_slice(text);
@@ -163,7 +163,7 @@ impl Page {
     }
 
     /// Wrapped text between `indent` and the right edge.
-    fn paragraph(&mut self, indent: usize, style: Style, text: &str) {
+    pub(crate) fn paragraph(&mut self, indent: usize, style: Style, text: &str) {
         let gap = " ".repeat(indent);
         self.line(indent, [(Style::Plain, gap.as_str()), (style, text)]);
     }
@@ -188,7 +188,7 @@ impl Page {
     }
 
     /// What is not known, prominently; nothing when everything is.
-    fn unmeasured(&mut self, unmeasured: &[Unmeasured]) {
+    pub(crate) fn unmeasured(&mut self, unmeasured: &[Unmeasured]) {
         if unmeasured.is_empty() {
             return;
         }

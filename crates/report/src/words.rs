@@ -146,11 +146,14 @@ pub fn weakness_name(id: &str) -> &'static str {
         "CWE-78" => "command injection",
         "CWE-79" => "cross-site scripting",
         "CWE-89" => "SQL injection",
+        "CWE-90" => "LDAP injection",
         "CWE-94" => "code injection",
         "CWE-502" => "unsafe deserialisation",
         "CWE-601" => "open redirect",
         "CWE-611" => "XML external entities",
+        "CWE-643" => "XPath injection",
         "CWE-918" => "server-side request forgery",
+        "CWE-1336" => "template injection",
         _ => "",
     }
 }
@@ -166,6 +169,14 @@ pub fn weakness_text(id: &str) -> &'static str {
             "Text that an attacker chooses becomes markup or script in another person's browser."
         }
         "CWE-89" => "Text that an attacker chooses becomes part of an SQL statement.",
+        "CWE-90" => "Text that an attacker chooses becomes part of a directory search.",
+        "CWE-94" => "Text that an attacker chooses is run as code of the application.",
+        "CWE-502" => "Data that an attacker sends says which objects the application makes of it.",
+        "CWE-643" => "Text that an attacker chooses becomes part of an XPath expression.",
+        "CWE-918" => "An attacker chooses which host the application itself sends a request to.",
+        "CWE-1336" => {
+            "Text that an attacker chooses becomes part of a template, which holds expressions."
+        }
         _ => "Input that an attacker controls reaches a place where it does harm.",
     }
 }

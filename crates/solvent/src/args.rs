@@ -74,6 +74,8 @@ pub enum Cmd {
     Doctor,
     /// Work out which inputs reach dangerous places
     Scan(Where),
+    /// What calls what, and where outside control begins
+    Graph(crate::graph::GraphArgs),
     /// The debt of this repository on one page: findings of all tools, what is shown, how it grew
     Debt(crate::debt::DebtArgs),
     /// Attack the running application in a sandbox, and keep what is proven

@@ -36,6 +36,7 @@ pub fn run(cli: Cli, progress: &Terminal) -> Result<Done, EngineError> {
         Cmd::Init(args) => init(&args.place, &common, progress),
         Cmd::Doctor => doctor(),
         Cmd::Scan(place) => scan(&place, &common, progress),
+        Cmd::Graph(args) => crate::graph::graph(&args, progress),
         Cmd::Debt(args) => crate::debt::debt(&args, &common, progress),
         Cmd::Prove(args) => prove(&args, &common, progress),
         Cmd::Replay(args) => replay(args, &common, progress),
@@ -505,7 +506,7 @@ pub fn read(place: &Where, then: &Then) -> Result<Reader, EngineError> {
     }
 }
 
-fn options(path: &Path, git: Git) -> Result<Options, EngineError> {
+pub fn options(path: &Path, git: Git) -> Result<Options, EngineError> {
     Ok(Options {
         path: path.to_owned(),
         git,

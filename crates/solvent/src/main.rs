@@ -9,6 +9,7 @@ mod debt;
 mod demo;
 mod evidence;
 mod exit;
+mod graph;
 mod out;
 mod progress;
 mod remedy;

@@ -329,6 +329,7 @@ impl<'a> View<'a> {
         let info = self.models.kind_info(kind);
         let is_list = info.name == "argv";
         let is_path = info.name.starts_with("file-path");
+        let is_url = matches!(info.name.as_str(), "request-url" | "redirect-target");
         for label in labels {
             let Origin::Input(id) = label.origin else {
                 continue;
@@ -365,6 +366,12 @@ impl<'a> View<'a> {
                 tell(Err(vec![NoPathReason::Guarded {
                     location: self.tracer.location(site),
                     by: "a check for `..`".to_owned(),
+                }]));
+                continue;
+            }
+            if is_url && self.host_is_ours(hit.value, label) {
+                tell(Err(vec![NoPathReason::Position {
+                    what: "the input stands behind the host of the URL".to_owned(),
                 }]));
                 continue;
             }
@@ -462,6 +469,41 @@ impl<'a> View<'a> {
                         Some(0) => return false,
                         Some(_) => found = true,
                         None => {}
+                    }
+                }
+                Atom::Const(_) => {}
+                _ => return false,
+            }
+        }
+        found
+    }
+
+    /// Whether everything before the input fixes the host of a URL: `https://host/`, a path of this site, or a
+    /// base that is not the attacker's and a slash.
+    fn host_is_ours(&self, v: V, label: Label) -> bool {
+        let mut found = false;
+        for atom in self.world.store.atoms(v) {
+            match atom {
+                Atom::Text(pieces) => {
+                    let mut before = String::new();
+                    let at = pieces.iter().position(|piece| match piece {
+                        Piece::Lit(text) => {
+                            before.push_str(&self.tracer.names.text(*text));
+                            false
+                        }
+                        Piece::Data(set) => {
+                            let labels = self.world.store.labels(*set);
+                            // Something else that is not known, and is not nothing.
+                            before.push('x');
+                            labels.iter().any(|l| l.identity() == label.identity())
+                        }
+                    });
+                    if at.is_some() {
+                        before.pop();
+                        if !fixes_host(&before) {
+                            return false;
+                        }
+                        found = true;
                     }
                 }
                 Atom::Const(_) => {}
@@ -666,6 +708,21 @@ impl<'a> View<'a> {
 
 /// Without findings that only ask whether a file is there, unless there is nothing worse about the
 /// path: one root cause, one finding. What nothing reaches is not worth a word either.
+/// Whether a text that begins like this names its host already: RFC 3986, section 3.
+fn fixes_host(before: &str) -> bool {
+    let rest = match before.split_once("://") {
+        Some((_, authority)) => authority,
+        None => before,
+    };
+    let ends = |c| matches!(c, '/' | '?' | '#' | '\\');
+    // `//host` and `/\\host` leave this site, `/path` does not.
+    if rest.len() == before.len() && rest.starts_with(ends) {
+        let mut after = rest.chars();
+        return after.next() == Some('/') && after.next().is_some_and(|c| !ends(c));
+    }
+    rest.find(ends).is_some_and(|at| at > 0)
+}
+
 fn without_presence(mut findings: Vec<Finding>) -> Vec<Finding> {
     const ASKS: [&str; 7] = [
         "exists", "lexists", "isfile", "isdir", "is_file", "is_dir", "stat",

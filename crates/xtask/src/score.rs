@@ -5,10 +5,12 @@
 //! `false`; which case it was goes to standard error, with its capsule, to be published as disputed.
 
 mod benchmark;
+mod categories;
 mod collapse;
 mod fixes;
 mod histories;
 mod ledger;
+mod pycg;
 mod sabotage;
 mod secrets;
 mod targets;
@@ -71,6 +73,16 @@ pub const ALL: &[Measurement] = &[
         name: "xast",
         about: "static verdicts on xAST's pairs of small programs, its own source and sink given",
         run: xast::run,
+    },
+    Measurement {
+        name: "benchmark-python",
+        about: "static verdicts on all fourteen categories of OWASP BenchmarkPython, out of the box",
+        run: categories::run,
+    },
+    Measurement {
+        name: "pycg",
+        about: "call edges of PyCG's micro-benchmark",
+        run: pycg::run,
     },
     Measurement {
         name: "prove-benchmark-python",

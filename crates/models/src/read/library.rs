@@ -304,13 +304,14 @@ fn read_sink(library: &mut Library<'_>, row: &Row<'_>) {
 
 /// `None` when one of them is broken: without it the row would say too much.
 fn conditions(row: &Row<'_>) -> Option<Vec<When>> {
-    const KNOWN: [&str; 9] = [
+    const KNOWN: [&str; 10] = [
         "arg",
         "equals",
         "not_equals",
         "truthy",
         "contains_any",
         "contains_none",
+        "names_none",
         "is",
         "absent",
         "default",
@@ -344,6 +345,9 @@ fn read_when(row: &Row<'_>) -> Option<When> {
     }
     if row.has("contains_none") {
         tests.push(Test::ContainsNone(strings("contains_none")));
+    }
+    if row.has("names_none") {
+        tests.push(Test::NamesNone(strings("names_none")));
     }
     tests.extend(
         choice(row, "is", &[("text", true), ("sequence", false)]).map(|is_text| {

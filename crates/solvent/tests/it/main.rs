@@ -7,6 +7,7 @@ mod bad_target;
 mod debt;
 mod evidence;
 mod gate;
+mod graph;
 mod harness;
 mod kill;
 mod loops;

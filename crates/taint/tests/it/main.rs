@@ -74,6 +74,9 @@ fn line(finding: &Finding) -> String {
     );
     if let Some(entry) = &finding.entry {
         let _ = write!(out, ", {}", entry.label());
+        if !entry.auth.is_empty() {
+            let _ = write!(out, " behind {}", entry.auth.join(", "));
+        }
     }
     match &finding.verdict {
         Verdict::Reachable { assumed } => {

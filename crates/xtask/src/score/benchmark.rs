@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -266,9 +266,10 @@ fn read_labels(csv: &str) -> Cases {
     cases
 }
 
-fn cases(place: &Place) -> Result<Cases, String> {
+/// The corpus's file of labels.
+pub(super) fn labels(place: &Place) -> Result<PathBuf, String> {
     let corpus = place.corpus("BenchmarkPython")?;
-    let labels = fs::read_dir(&corpus)
+    fs::read_dir(&corpus)
         .map_err(|error| format!("cannot list the corpus: {error}"))?
         .filter_map(Result::ok)
         .map(|entry| entry.path())
@@ -276,8 +277,12 @@ fn cases(place: &Place) -> Result<Cases, String> {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             name.starts_with("expectedresults") && name.ends_with(".csv")
         })
-        .ok_or("the corpus has no expectedresults-*.csv")?;
-    let csv = fs::read_to_string(labels).map_err(|error| format!("cannot read labels: {error}"))?;
+        .ok_or_else(|| "the corpus has no expectedresults-*.csv".to_owned())
+}
+
+fn cases(place: &Place) -> Result<Cases, String> {
+    let csv = fs::read_to_string(labels(place)?)
+        .map_err(|error| format!("cannot read labels: {error}"))?;
     let cases = read_labels(&csv);
     if cases.is_empty() {
         Err("the labels name no case in scope".to_owned())
@@ -288,7 +293,7 @@ fn cases(place: &Place) -> Result<Cases, String> {
 
 /// The corpus in the scratch folder: nothing is written into the original. Its labels, metadata and
 /// results are left behind, so that nothing but source is seen.
-fn copy(place: &Place) -> Result<String, String> {
+pub(super) fn copy(place: &Place) -> Result<String, String> {
     let corpus = place.corpus("BenchmarkPython")?;
     let copy = place.scratch.join("BenchmarkPython");
     super::targets::copy_tree(&corpus, &copy, &|path: &Path| {

@@ -1,0 +1,168 @@
+//! The call graph of a tree. It changes nothing and keeps no record.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use solvent_base::{FilePath, Interner, LineIndex, Location, Span, System};
+use solvent_graph::{CallTier, FnId, Program, SystemGraph};
+use solvent_ir::FunctionKind;
+use solvent_protocol::graph::{GRAPH_SCHEMA, GraphCall, GraphEntry, GraphFunction, GraphReport};
+use solvent_protocol::view::Place;
+
+use crate::door::{Options, host_of};
+use crate::error::EngineError;
+use crate::progress::Progress;
+use crate::repo::Repo;
+use crate::scan::{self, Lowered};
+
+/// Functions, calls and entry points of the tree at `options.path`.
+pub fn graph(options: &Options, progress: &dyn Progress) -> Result<GraphReport, EngineError> {
+    let repo = Repo::open(&options.path, options.git)?;
+    let host = host_of(&repo, options)?;
+    let mut drawn: Option<Drawn> = None;
+    let scan = scan::scan_looking(
+        &repo,
+        &host,
+        progress,
+        &mut Lowered::nothing(),
+        &mut |graph, names| drawn = Some(draw(graph, names, &host)),
+    );
+    let drawn = drawn.unwrap_or_default();
+    let by_name: HashMap<(&str, &str, u32), u32> = drawn
+        .functions
+        .iter()
+        .enumerate()
+        .map(|(id, f)| {
+            (
+                (f.name.as_str(), f.place.path.as_str(), f.place.line),
+                id as u32,
+            )
+        })
+        .collect();
+    let entry_points = scan
+        .report
+        .entry_points
+        .iter()
+        .filter_map(|entry| {
+            let key = (
+                entry.handler.as_str(),
+                entry.place.path.as_str(),
+                entry.place.line,
+            );
+            Some(GraphEntry {
+                function: *by_name.get(&key)?,
+                entry: entry.clone(),
+            })
+        })
+        .collect();
+    Ok(GraphReport {
+        schema: GRAPH_SCHEMA.to_owned(),
+        tool: scan.report.tool,
+        subject: scan.report.subject,
+        entry_points,
+        functions: drawn.functions,
+        calls: drawn.calls,
+        unknown_calls: scan.report.coverage.calls_unresolved,
+        unmeasured: scan.report.unmeasured,
+    })
+}
+
+#[derive(Default)]
+struct Drawn {
+    functions: Vec<GraphFunction>,
+    calls: Vec<GraphCall>,
+}
+
+/// Bodies of classes and comprehensions run in the function that they stand in, and are counted to it.
+fn draw(graph: &SystemGraph, names: &Interner, system: &dyn System) -> Drawn {
+    let program = &graph.program;
+    let mut places = Places {
+        system,
+        files: HashMap::new(),
+    };
+    let mut ids: BTreeMap<FnId, u32> = BTreeMap::new();
+    let mut out = Drawn::default();
+    for f in program.functions() {
+        let function = program.function(f);
+        if around(program, f) != f {
+            continue;
+        }
+        let symbol = program.symbol(f, names);
+        ids.insert(f, out.functions.len() as u32);
+        out.functions.push(GraphFunction {
+            name: format!("{}:{}", symbol.module, symbol.qualname),
+            place: places.of(program.path_of(f), function.name_span),
+        });
+    }
+    let mut seen = BTreeSet::new();
+    for edge in &graph.edges {
+        let caller = around(program, edge.caller);
+        let callee = around(program, edge.callee);
+        if callee != edge.callee {
+            // Control enters such a body from the function around it.
+            continue;
+        }
+        let span = program
+            .function(edge.site.function)
+            .insts
+            .get(edge.site.inst as usize)
+            .map_or_else(Span::default, |inst| inst.span);
+        let place = places.of(program.path_of(edge.site.function), span);
+        let (Some(caller), Some(callee)) = (ids.get(&caller), ids.get(&callee)) else {
+            continue;
+        };
+        if seen.insert((*caller, *callee, place.line, place.column)) {
+            out.calls.push(GraphCall {
+                caller: *caller,
+                callee: *callee,
+                tier: word(edge.tier).to_owned(),
+                place,
+            });
+        }
+    }
+    out.calls.sort_by(|a, b| {
+        let key = |c: &GraphCall| (c.caller, c.callee, c.place.line, c.place.column);
+        key(a).cmp(&key(b))
+    });
+    out
+}
+
+fn around(program: &Program, mut f: FnId) -> FnId {
+    loop {
+        let function = program.function(f);
+        match (function.kind, function.parent) {
+            (FunctionKind::ClassBody | FunctionKind::Comprehension, Some(parent)) => {
+                f = program.fn_id(program.unit_of(f), parent);
+            }
+            _ => return f,
+        }
+    }
+}
+
+fn word(tier: CallTier) -> &'static str {
+    match tier {
+        CallTier::Exact => "exact",
+        CallTier::Typed => "typed",
+        CallTier::Value => "value",
+        CallTier::NameOnly => "name",
+    }
+}
+
+/// Lines and columns, each file read once.
+struct Places<'s> {
+    system: &'s dyn System,
+    files: HashMap<FilePath, LineIndex>,
+}
+
+impl Places<'_> {
+    fn of(&mut self, path: &FilePath, span: Span) -> Place {
+        let system = self.system;
+        let lines = self.files.entry(path.clone()).or_insert_with(|| {
+            let bytes = system
+                .read(path, solvent_lang::MAX_SOURCE_BYTES)
+                .unwrap_or_default();
+            LineIndex::new(&String::from_utf8_lossy(&bytes))
+        });
+        let location: Location = lines.location(path, span);
+        (&location).into()
+    }
+}

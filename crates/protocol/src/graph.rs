@@ -1,0 +1,100 @@
+//! The call graph of one tree, for people and programs.
+
+use serde::{Deserialize, Serialize};
+
+use crate::view::{EntryPointView, Place, Subject, Tool, Unmeasured};
+
+pub const GRAPH_SCHEMA: &str = "solvent.graph/v1";
+
+/// Functions, what calls what and why, and where outside control begins.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct GraphReport {
+    /// [`GRAPH_SCHEMA`]
+    pub schema: String,
+    pub tool: Tool,
+    pub subject: Subject,
+    /// Calls name functions by their place in this list.
+    pub functions: Vec<GraphFunction>,
+    /// By caller, callee and place; one for each place and callee.
+    pub calls: Vec<GraphCall>,
+    pub entry_points: Vec<GraphEntry>,
+    /// Calls whose target is not known: what may be missing from `calls`.
+    pub unknown_calls: u64,
+    pub unmeasured: Vec<Unmeasured>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct GraphFunction {
+    /// `shop.products:Catalogue.search`; a module's own code is `shop.products:`.
+    pub name: String,
+    pub place: Place,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct GraphCall {
+    pub caller: u32,
+    pub callee: u32,
+    /// `exact`: by name and import; `typed`: by the receiver's type; `value`: a function value; `name`: by name
+    /// and number of arguments only.
+    pub tier: String,
+    pub place: Place,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct GraphEntry {
+    pub function: u32,
+    pub entry: EntryPointView,
+}
+
+impl GraphReport {
+    /// Functions from which calls lead to one of these, themselves among them, nearest first.
+    pub fn callers_of(&self, functions: &[u32]) -> Vec<u32> {
+        self.closure(functions, |call| (call.callee, call.caller))
+    }
+
+    /// Functions to which calls lead from one of these, themselves among them, nearest first.
+    pub fn called_from(&self, functions: &[u32]) -> Vec<u32> {
+        self.closure(functions, |call| (call.caller, call.callee))
+    }
+
+    fn closure(&self, functions: &[u32], step: impl Fn(&GraphCall) -> (u32, u32)) -> Vec<u32> {
+        let mut next: Vec<Vec<u32>> = vec![Vec::new(); self.functions.len()];
+        for call in &self.calls {
+            let (from, to) = step(call);
+            if let Some(next) = next.get_mut(from as usize) {
+                next.push(to);
+            }
+        }
+        let mut seen = vec![false; self.functions.len()];
+        let mut out: Vec<u32> = Vec::new();
+        let mut reached = functions.to_vec();
+        let mut at = 0;
+        loop {
+            for id in reached.drain(..) {
+                if let Some(seen) = seen.get_mut(id as usize)
+                    && !*seen
+                {
+                    *seen = true;
+                    out.push(id);
+                }
+            }
+            let Some(id) = out.get(at) else { return out };
+            reached.clone_from(&next[*id as usize]);
+            at += 1;
+        }
+    }
+
+    /// Functions of this name: in full, by what follows the module, or by its last segment.
+    pub fn named(&self, name: &str) -> Vec<u32> {
+        let fits = |full: &str| {
+            let qualname = full.rsplit(':').next().unwrap_or_default();
+            full == name || qualname == name || qualname.rsplit('.').next() == Some(name)
+        };
+        self.functions
+            .iter()
+            .enumerate()
+            .filter(|(_, function)| fits(&function.name))
+            .filter_map(|(id, _)| u32::try_from(id).ok())
+            .collect()
+    }
+}

@@ -1,0 +1,277 @@
+//! The call graph for people and for other programs: text, DOT, GraphML.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use solvent_protocol::graph::{GraphFunction, GraphReport};
+
+use crate::text::{Page, Style};
+use crate::visible::visible;
+use crate::words;
+
+/// Lists longer than this are cut in the text; `--json` has all of them.
+const SHOWN: usize = 40;
+
+/// What is asked of the graph.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Question<'q> {
+    /// How large it is, and what is open.
+    Overview,
+    /// What leads to the functions of this name.
+    CallersOf(&'q str),
+    /// What the functions of this name lead to.
+    CalledFrom(&'q str),
+    /// Entry points without a login check that is recognised.
+    WithoutLogin,
+}
+
+/// The functions that answer the question, in the report's order of nearness.
+pub fn answer(report: &GraphReport, question: Question<'_>) -> Vec<u32> {
+    match question {
+        Question::Overview => Vec::new(),
+        Question::CallersOf(name) => report.callers_of(&report.named(name)),
+        Question::CalledFrom(name) => report.called_from(&report.named(name)),
+        Question::WithoutLogin => report
+            .entry_points
+            .iter()
+            .filter(|e| e.entry.auth.is_empty())
+            .map(|e| e.function)
+            .collect(),
+    }
+}
+
+pub fn text(report: &GraphReport, question: Question<'_>, width: usize) -> Page {
+    let mut page = Page::new(width);
+    page.line(0, [(Style::Strong, &words::subject(&report.subject))]);
+    let found = answer(report, question);
+    match question {
+        Question::Overview => overview(&mut page, report),
+        Question::CallersOf(name) | Question::CalledFrom(name) => {
+            let to = matches!(question, Question::CallersOf(_));
+            let starts = report.named(name).len();
+            page.blank();
+            if starts == 0 {
+                page.paragraph(0, Style::Warn, &format!("no function is called `{name}`"));
+            } else {
+                let what = if to { "leads to" } else { "is reached from" };
+                let n = words::count((found.len() - starts) as u64, "function", "functions");
+                let one = words::count(starts as u64, "function", "functions");
+                page.paragraph(
+                    0,
+                    Style::Plain,
+                    &format!("{n} {what} `{name}` ({one} of that name)"),
+                );
+                let reached: BTreeSet<u32> = found.iter().copied().collect();
+                entries(&mut page, report, |f| to && reached.contains(&f));
+                functions(&mut page, report, &found);
+            }
+        }
+        Question::WithoutLogin => {
+            page.blank();
+            let n = words::count(found.len() as u64, "entry point", "entry points");
+            page.paragraph(
+                0,
+                Style::Plain,
+                &format!("{n} without a login check that is recognised"),
+            );
+            let open: BTreeSet<u32> = found.iter().copied().collect();
+            entries(&mut page, report, |f| open.contains(&f));
+        }
+    }
+    page.unmeasured(&report.unmeasured);
+    page
+}
+
+fn overview(page: &mut Page, report: &GraphReport) {
+    page.blank();
+    let tier = |word: &str| report.calls.iter().filter(|c| c.tier == word).count() as u64;
+    let behind = report
+        .entry_points
+        .iter()
+        .filter(|e| !e.entry.auth.is_empty())
+        .count();
+    for (label, n, rest) in [
+        ("functions", report.functions.len() as u64, String::new()),
+        (
+            "calls",
+            report.calls.len() as u64,
+            format!(
+                "{} exact, {} by type, {} through values, {} by name only",
+                words::number(tier("exact")),
+                words::number(tier("typed")),
+                words::number(tier("value")),
+                words::number(tier("name"))
+            ),
+        ),
+        (
+            "unknown",
+            report.unknown_calls,
+            "calls whose target is not known".to_owned(),
+        ),
+        (
+            "entries",
+            report.entry_points.len() as u64,
+            format!("{} behind a login check", words::number(behind as u64)),
+        ),
+    ] {
+        page.field(
+            label,
+            &[
+                (Style::Strong, &words::number(n)),
+                (Style::Dim, &format!("  {rest}")),
+            ],
+        );
+    }
+    entries(page, report, |_| true);
+}
+
+fn entries(page: &mut Page, report: &GraphReport, wanted: impl Fn(u32) -> bool) {
+    let all: Vec<_> = report
+        .entry_points
+        .iter()
+        .filter(|e| wanted(e.function))
+        .collect();
+    if all.is_empty() {
+        return;
+    }
+    page.blank();
+    page.line(0, [(Style::Strong, "entry points")]);
+    for one in all.iter().take(SHOWN) {
+        let entry = &one.entry;
+        let guard = if entry.auth.is_empty() {
+            String::new()
+        } else {
+            format!("  behind {}", entry.auth.join(", "))
+        };
+        page.line(
+            4,
+            [
+                (Style::Plain, "  "),
+                (Style::Key, &entry.label),
+                (Style::Dim, &format!("  {}{guard}", entry.handler)),
+            ],
+        );
+    }
+    more(page, all.len());
+}
+
+fn functions(page: &mut Page, report: &GraphReport, ids: &[u32]) {
+    page.blank();
+    page.line(0, [(Style::Strong, "functions, nearest first")]);
+    let known: Vec<&GraphFunction> = ids
+        .iter()
+        .filter_map(|id| report.functions.get(*id as usize))
+        .collect();
+    for function in known.iter().take(SHOWN) {
+        page.line(
+            4,
+            [
+                (Style::Plain, "  "),
+                (Style::Plain, &function.name),
+                (Style::Dim, &format!("  {}", words::place(&function.place))),
+            ],
+        );
+    }
+    more(page, known.len());
+}
+
+fn more(page: &mut Page, n: usize) {
+    if n > SHOWN {
+        let rest = words::number((n - SHOWN) as u64);
+        page.paragraph(2, Style::Dim, &format!("and {rest} more, with `--json`"));
+    }
+}
+
+/// Which part is drawn: all of it, or what answers a question.
+fn drawn(report: &GraphReport, question: Question<'_>) -> BTreeSet<u32> {
+    match question {
+        Question::Overview => (0..report.functions.len() as u32).collect(),
+        _ => answer(report, question).into_iter().collect(),
+    }
+}
+
+/// Graphviz's language. Entry points are boxes; what is called by name only is dashed.
+pub fn dot(report: &GraphReport, question: Question<'_>) -> String {
+    let drawn = drawn(report, question);
+    let quote = |text: &str| visible(text).replace('\\', "\\\\").replace('"', "\\\"");
+    let mut out = String::from(
+        "digraph calls {\n  rankdir=LR;\n  node [shape=plaintext, fontname=\"monospace\"];\n",
+    );
+    for (id, function) in report.functions.iter().enumerate() {
+        if drawn.contains(&(id as u32)) {
+            let _ = writeln!(out, "  f{id} [label=\"{}\"];", quote(&function.name));
+        }
+    }
+    for (n, one) in report.entry_points.iter().enumerate() {
+        if drawn.contains(&one.function) {
+            let _ = writeln!(
+                out,
+                "  e{n} [shape=box, label=\"{}\"];\n  e{n} -> f{};",
+                quote(&one.entry.label),
+                one.function
+            );
+        }
+    }
+    for call in &report.calls {
+        if drawn.contains(&call.caller) && drawn.contains(&call.callee) {
+            let style = if call.tier == "name" {
+                " [style=dashed]"
+            } else {
+                ""
+            };
+            let _ = writeln!(out, "  f{} -> f{}{style};", call.caller, call.callee);
+        }
+    }
+    out.push_str("}\n");
+    out
+}
+
+/// GraphML 1.0, <http://graphml.graphdrawing.org/specification.html>.
+pub fn graphml(report: &GraphReport, question: Question<'_>) -> String {
+    let drawn = drawn(report, question);
+    let escape = |text: &str| crate::sheet::escape::attribute(text);
+    let mut out = String::from(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<graphml xmlns=\"http://graphml.graphdrawing.org/xmlns\">\n\
+         <key id=\"name\" for=\"node\" attr.name=\"name\" attr.type=\"string\"/>\n\
+         <key id=\"place\" for=\"node\" attr.name=\"place\" attr.type=\"string\"/>\n\
+         <key id=\"entry\" for=\"node\" attr.name=\"entry\" attr.type=\"string\"/>\n\
+         <key id=\"tier\" for=\"edge\" attr.name=\"tier\" attr.type=\"string\"/>\n\
+         <graph id=\"calls\" edgedefault=\"directed\">\n",
+    );
+    for (id, function) in report.functions.iter().enumerate() {
+        if !drawn.contains(&(id as u32)) {
+            continue;
+        }
+        let _ = write!(
+            out,
+            "<node id=\"f{id}\"><data key=\"name\">{}</data><data key=\"place\">{}</data>",
+            escape(&function.name),
+            escape(&words::place(&function.place))
+        );
+        for one in report
+            .entry_points
+            .iter()
+            .filter(|e| e.function == id as u32)
+        {
+            let _ = write!(
+                out,
+                "<data key=\"entry\">{}</data>",
+                escape(&one.entry.label)
+            );
+        }
+        out.push_str("</node>\n");
+    }
+    for (n, call) in report.calls.iter().enumerate() {
+        if drawn.contains(&call.caller) && drawn.contains(&call.callee) {
+            let _ = writeln!(
+                out,
+                "<edge id=\"c{n}\" source=\"f{}\" target=\"f{}\"><data key=\"tier\">{}</data></edge>",
+                call.caller,
+                call.callee,
+                escape(&call.tier)
+            );
+        }
+    }
+    out.push_str("</graph>\n</graphml>\n");
+    out
+}

@@ -1,0 +1,74 @@
+//! `solvent graph`: questions to the call graph, and the graph for other programs.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use solvent_engine::{EngineError, Progress};
+use solvent_protocol::graph::GraphReport;
+use solvent_report::graph::{Question, answer, dot, graphml, text};
+
+use crate::args::Where;
+use crate::commands::{git, options, to_json, write};
+use crate::exit::Exit;
+use crate::out::{Done, width};
+
+#[derive(Args, Debug)]
+pub struct GraphArgs {
+    #[command(flatten)]
+    pub place: Where,
+    /// What leads to this function: its name, `Class.method` or `module:Class.method`
+    #[arg(long, value_name = "FUNCTION", group = "question")]
+    pub callers: Option<String>,
+    /// What this function leads to
+    #[arg(long, value_name = "FUNCTION", group = "question")]
+    pub calls: Option<String>,
+    /// Entry points without a login check that is recognised
+    #[arg(long, group = "question")]
+    pub without_login: bool,
+    /// Draw it, or what answers the question, in Graphviz's language
+    #[arg(long, value_name = "FILE")]
+    pub dot: Option<PathBuf>,
+    /// Write it, or what answers the question, as GraphML
+    #[arg(long, value_name = "FILE")]
+    pub graphml: Option<PathBuf>,
+}
+
+pub fn graph(args: &GraphArgs, progress: &dyn Progress) -> Result<Done, EngineError> {
+    let options = options(&args.place.path, git(args.place.no_git))?;
+    let report = solvent_engine::graph::graph(&options, progress)?;
+    let question = match (&args.callers, &args.calls) {
+        (Some(name), _) => Question::CallersOf(name),
+        (_, Some(name)) => Question::CalledFrom(name),
+        _ if args.without_login => Question::WithoutLogin,
+        _ => Question::Overview,
+    };
+    if let (Some(name), _) | (_, Some(name)) = (&args.callers, &args.calls)
+        && report.named(name).is_empty()
+    {
+        return Err(EngineError::usage(
+            format!("no function is called `{name}`"),
+            "give its name, `Class.method` or `module:Class.method`; `solvent graph --json` lists all",
+        ));
+    }
+    let mut human = text(&report, question, width()).ansi();
+    for (path, content) in [
+        (&args.dot, dot as fn(&GraphReport, Question<'_>) -> String),
+        (&args.graphml, graphml),
+    ] {
+        if let Some(path) = path {
+            write(path, content(&report, question).as_bytes())?;
+            human.push_str(&format!("\nwritten to {}\n", path.display()));
+        }
+    }
+    let mut json = to_json(&report)?;
+    json["answer"] = to_json(&answer(&report, question))?;
+    Ok(Done {
+        exit: if report.unmeasured.is_empty() {
+            Exit::Clean
+        } else {
+            Exit::Unmeasured
+        },
+        human,
+        json,
+    })
+}
