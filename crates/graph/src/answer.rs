@@ -82,7 +82,9 @@ impl Machine<'_> {
                     let other = attrs.iter().any(|(name, v)| {
                         matches!(&*self.text(*name), "mimetype" | "content_type")
                             && self.constant_texts(*v).is_some_and(|texts| {
-                                texts.iter().all(|t| !t.contains("html") && !t.contains("xml"))
+                                texts
+                                    .iter()
+                                    .all(|t| !t.contains("html") && !t.contains("xml"))
                             })
                     });
                     if other || data == V::NEVER {
@@ -99,12 +101,15 @@ impl Machine<'_> {
 
     /// Where a function returns first; its start, where it does not say.
     fn first_return(&self, f: FnId) -> Site {
-        let value = self.p.function(f).blocks.iter().find_map(|block| {
-            match block.terminator {
+        let value = self
+            .p
+            .function(f)
+            .blocks
+            .iter()
+            .find_map(|block| match block.terminator {
                 Terminator::Return(value) => value,
                 _ => None,
-            }
-        });
+            });
         Site {
             function: f,
             inst: value.map_or(0, |value| value.0),

@@ -427,7 +427,12 @@ impl Machine<'_> {
                         }
                     }
                 }
-                if !positive && self.derives(frame, function, right, value, 0).is_some() {
+                let derived = if positive {
+                    None
+                } else {
+                    self.derives(frame, function, right, value, 0)
+                };
+                if let Some((whole, _)) = derived {
                     let part = frame.vals[left.0 as usize];
                     if let Some(texts) = self.constant_texts(part) {
                         let mut marks = 0;
@@ -442,6 +447,20 @@ impl Machine<'_> {
                         }
                         if marks != 0 {
                             out.push(Says::Marked(marks));
+                        }
+                        let mut one = texts.first().map(|t| t.chars()).into_iter().flatten();
+                        if let (true, [_], Some(c), None) =
+                            (whole, &texts[..], one.next(), one.next())
+                        {
+                            let kinds = self.excluded(&[c]);
+                            if kinds != 0 {
+                                let by = self.name("a check for one character");
+                                out.push(Says::Harmless {
+                                    kinds,
+                                    by,
+                                    normal: None,
+                                });
+                            }
                         }
                     }
                 }

@@ -361,6 +361,12 @@ impl<'a> View<'a> {
                 tell(Err(self.cures(label, check)));
                 continue;
             }
+            if let Some(quoted) = self.in_quotes(hit.value, label, &info.name)
+                && label.kills & (1 << quoted.index()) != 0
+            {
+                tell(Err(self.cures(label, quoted)));
+                continue;
+            }
             if is_path && self.stays_below(hit.value, label) {
                 let site = hit.sink.site;
                 tell(Err(vec![NoPathReason::Guarded {
@@ -476,6 +482,51 @@ impl<'a> View<'a> {
             }
         }
         found
+    }
+
+    /// The kind of harm between quotes, where the input stands between quotes everywhere in the text.
+    fn in_quotes(&self, v: V, label: Label, kind: &str) -> Option<Kind> {
+        let single = self.models.kind(&format!("{kind}-in-single-quotes"))?;
+        let double = self.models.kind(&format!("{kind}-in-double-quotes"))?;
+        let mut found: Option<char> = None;
+        for atom in self.world.store.atoms(v) {
+            let pieces = match atom {
+                Atom::Text(pieces) => pieces,
+                Atom::Const(_) => continue,
+                _ => return None,
+            };
+            let mut open: Option<char> = None;
+            for piece in pieces {
+                match piece {
+                    Piece::Lit(text) => {
+                        for c in self.tracer.names.text(*text).chars() {
+                            match open {
+                                None if matches!(c, '\'' | '"') => open = Some(c),
+                                Some(quote) if c == quote => open = None,
+                                _ => {}
+                            }
+                        }
+                    }
+                    Piece::Data(set) => {
+                        let labels = self.world.store.labels(*set);
+                        if labels.iter().any(|l| l.identity() == label.identity()) {
+                            // Outside quotes, or between others than before.
+                            if open.is_none() || found.is_some_and(|other| Some(other) != open) {
+                                return None;
+                            }
+                            found = open;
+                        } else if !labels.is_empty() {
+                            // Another input may close the quotes.
+                            return None;
+                        }
+                    }
+                }
+            }
+        }
+        match found? {
+            '"' => Some(double),
+            _ => Some(single),
+        }
     }
 
     /// Whether everything before the input fixes the host of a URL: `https://host/`, a path of this site, or a

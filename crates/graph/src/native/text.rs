@@ -4,7 +4,7 @@ use solvent_finding::Transform;
 use solvent_ir::Const;
 
 use crate::call::Args;
-use crate::label::Link;
+use crate::label::{Link, Note};
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, CollKind, Ls, MAX_TEXT, Piece, V};
 
@@ -223,6 +223,18 @@ impl Machine<'_> {
                     _ => Transform::Opaque("replace".to_owned()),
                 };
                 let mut out = self.with_context(v, &transform);
+                if let Transform::Replace { from, to } = &transform {
+                    let mut one = from.chars();
+                    if let (Some(gone), None) = (one.next(), one.next())
+                        && !to.contains(gone)
+                    {
+                        let kinds = self.excluded(&[gone]);
+                        let site = self.site(frame, index);
+                        let by = self.name("replace");
+                        let note = Note::Sanitized { site, by, kinds };
+                        out = self.w.store.clear(out, kinds, note);
+                    }
+                }
                 if let Some(to) = args.get(1, None)
                     && self.w.store.deep(to) != Ls::NONE
                 {
