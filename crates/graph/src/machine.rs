@@ -370,6 +370,7 @@ impl<'a> Machine<'a> {
             }
             Terminator::Raise(Some(value)) => {
                 let v = frame.vals[value.0 as usize];
+                let v = self.made_to_raise(frame, value.0, v);
                 self.raise(frame, function, v);
             }
             Terminator::Raise(None) => self.raise_again(frame, function),

@@ -31,6 +31,26 @@ impl Machine<'_> {
         }
     }
 
+    /// `raise Class` makes an instance.
+    pub(crate) fn made_to_raise(&mut self, frame: &mut Frame, index: u32, v: V) -> V {
+        let is_class = |a: &Atom| matches!(a, Atom::Class { .. });
+        if !self.w.store.atoms(v).any(is_class) {
+            return v;
+        }
+        let mut out = V::NEVER;
+        for atom in self.w.store.atoms_of(v) {
+            let one = match atom {
+                Atom::Class { class, env } => {
+                    let made = self.instantiate(frame, index, class, env, &Args::default());
+                    made.ret.unwrap_or(V::NEVER)
+                }
+                other => self.w.store.one(other),
+            };
+            out = self.w.store.join(out, one);
+        }
+        out
+    }
+
     /// What the handler that runs has caught, of exceptions of type `type_`. Libraries raise what is not seen.
     pub(crate) fn caught(&mut self, frame: &Frame, type_: Option<V>) -> V {
         let all = frame.caught.get(&frame.block).copied().unwrap_or(V::NEVER);

@@ -93,9 +93,21 @@ fn wanted(case: &Path) -> Result<Edges, String> {
 
 /// Our edges, in the authors' names.
 fn edges(report: &Value) -> Edges {
+    let mut lambdas: BTreeMap<String, u32> = BTreeMap::new();
     let names: Vec<String> = items(report, "/functions")
         .iter()
-        .map(|function| theirs(text(function, "/name")))
+        .map(|function| {
+            let name = theirs(text(function, "/name"));
+            // The authors number them in their scope, from one.
+            match name.strip_suffix("<lambda>") {
+                Some(scope) => {
+                    let n = lambdas.entry(scope.to_owned()).or_default();
+                    *n += 1;
+                    format!("{scope}<lambda{n}>")
+                }
+                None => name,
+            }
+        })
         .collect();
     let name = |call: &Value, end: &str| names.get(number(call, end) as usize).cloned();
     items(report, "/calls")
