@@ -112,7 +112,8 @@ fn other_programs_read_what_is_drawn() {
         "calls.graphml",
     ])
     .expect(0)
-    .says("4 ");
+    .says("functions 8")
+    .says("5 by type");
     let dot = std::fs::read_to_string(repo.path().join("calls.dot")).expect("written");
     assert!(dot.contains("[label=\"store:Store.find\"]"), "{dot}");
     assert!(dot.contains("GET /find"), "{dot}");
