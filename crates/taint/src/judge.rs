@@ -1,5 +1,7 @@
 //! What was seen at a sink, and what it means.
 
+mod context;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use solvent_base::{Interner, Name, ProblemKind};
@@ -484,86 +486,6 @@ impl<'a> View<'a> {
         found
     }
 
-    /// The kind of harm between quotes, where the input stands between quotes everywhere in the text.
-    fn in_quotes(&self, v: V, label: Label, kind: &str) -> Option<Kind> {
-        let single = self.models.kind(&format!("{kind}-in-single-quotes"))?;
-        let double = self.models.kind(&format!("{kind}-in-double-quotes"))?;
-        let mut found: Option<char> = None;
-        for atom in self.world.store.atoms(v) {
-            let pieces = match atom {
-                Atom::Text(pieces) => pieces,
-                Atom::Const(_) => continue,
-                _ => return None,
-            };
-            let mut open: Option<char> = None;
-            for piece in pieces {
-                match piece {
-                    Piece::Lit(text) => {
-                        for c in self.tracer.names.text(*text).chars() {
-                            match open {
-                                None if matches!(c, '\'' | '"') => open = Some(c),
-                                Some(quote) if c == quote => open = None,
-                                _ => {}
-                            }
-                        }
-                    }
-                    Piece::Data(set) => {
-                        let labels = self.world.store.labels(*set);
-                        if labels.iter().any(|l| l.identity() == label.identity()) {
-                            // Outside quotes, or between others than before.
-                            if open.is_none() || found.is_some_and(|other| Some(other) != open) {
-                                return None;
-                            }
-                            found = open;
-                        } else if !labels.is_empty() {
-                            // Another input may close the quotes.
-                            return None;
-                        }
-                    }
-                }
-            }
-        }
-        match found? {
-            '"' => Some(double),
-            _ => Some(single),
-        }
-    }
-
-    /// Whether everything before the input fixes the host of a URL: `https://host/`, a path of this site, or a
-    /// base that is not the attacker's and a slash.
-    fn host_is_ours(&self, v: V, label: Label) -> bool {
-        let mut found = false;
-        for atom in self.world.store.atoms(v) {
-            match atom {
-                Atom::Text(pieces) => {
-                    let mut before = String::new();
-                    let at = pieces.iter().position(|piece| match piece {
-                        Piece::Lit(text) => {
-                            before.push_str(&self.tracer.names.text(*text));
-                            false
-                        }
-                        Piece::Data(set) => {
-                            let labels = self.world.store.labels(*set);
-                            // Something else that is not known, and is not nothing.
-                            before.push('x');
-                            labels.iter().any(|l| l.identity() == label.identity())
-                        }
-                    });
-                    if at.is_some() {
-                        before.pop();
-                        if !fixes_host(&before) {
-                            return false;
-                        }
-                        found = true;
-                    }
-                }
-                Atom::Const(_) => {}
-                _ => return false,
-            }
-        }
-        found
-    }
-
     fn argument(&self, v: V, label: Label, weakness: &Weakness) -> Argument {
         let mut out = Argument::Plain;
         for atom in self.world.store.atoms(v) {
@@ -759,21 +681,6 @@ impl<'a> View<'a> {
 
 /// Without findings that only ask whether a file is there, unless there is nothing worse about the
 /// path: one root cause, one finding. What nothing reaches is not worth a word either.
-/// Whether a text that begins like this names its host already: RFC 3986, section 3.
-fn fixes_host(before: &str) -> bool {
-    let rest = match before.split_once("://") {
-        Some((_, authority)) => authority,
-        None => before,
-    };
-    let ends = |c| matches!(c, '/' | '?' | '#' | '\\');
-    // `//host` and `/\\host` leave this site, `/path` does not.
-    if rest.len() == before.len() && rest.starts_with(ends) {
-        let mut after = rest.chars();
-        return after.next() == Some('/') && after.next().is_some_and(|c| !ends(c));
-    }
-    rest.find(ends).is_some_and(|at| at > 0)
-}
-
 fn without_presence(mut findings: Vec<Finding>) -> Vec<Finding> {
     const ASKS: [&str; 7] = [
         "exists", "lexists", "isfile", "isdir", "is_file", "is_dir", "stat",

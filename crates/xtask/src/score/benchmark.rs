@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use super::targets::note;
 use crate::figures::{Figures, Place, rounded};
 use crate::program::{items, json, number, released, text};
 
@@ -341,11 +342,6 @@ fn has_python(minor: u32) -> bool {
             let folder = version.file_name().to_string_lossy().into_owned();
             folder.starts_with(&format!("3.{minor}")) && runs(&version.path().join("bin/python"))
         })
-}
-
-#[expect(clippy::print_stderr, reason = "names of cases go beside the figures")]
-fn note(line: &str) {
-    eprintln!("{line}");
 }
 
 #[cfg(test)]
