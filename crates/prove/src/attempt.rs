@@ -75,14 +75,7 @@ pub(crate) fn attempt(
     if plan.oracle.is_bits() {
         return predict(running, plan, session, timeout);
     }
-    let before = fire(
-        running,
-        plan,
-        Variant::Twin,
-        Plant::Present,
-        session,
-        timeout,
-    );
+    let before = twin(running, plan, Plant::Present, session, timeout);
     let twin_status = before.last().map(|a| a.status);
     if let Some(failure) = &before.failure {
         let reason = format!("the benign twin got no answer: {failure}");
@@ -108,14 +101,7 @@ pub(crate) fn attempt(
     }
     let mut seen = judge(plan, &before, &attack);
     if matches!(seen, Seen::Effect(_)) {
-        let after = fire(
-            running,
-            plan,
-            Variant::Twin,
-            Plant::Present,
-            session,
-            timeout,
-        );
+        let after = twin(running, plan, Plant::Present, session, timeout);
         if let Seen::Unknown(reason) = judge(plan, &after, &attack)
             && after.failure.is_none()
         {
@@ -127,6 +113,16 @@ pub(crate) fn attempt(
         shots: vec![(Variant::Twin, before), (Variant::Attack, attack)],
         twin_status,
     }
+}
+
+fn twin(
+    running: &mut Running,
+    plan: &Plan,
+    plant: Plant,
+    session: &Session,
+    timeout: Duration,
+) -> Shot {
+    fire(running, plan, Variant::Twin, plant, session, timeout)
 }
 
 /// Bit prediction: four shots to learn which answers tell the two kinds apart, then fresh random bits that
@@ -153,22 +149,8 @@ fn predict(running: &mut Running, plan: &Plan, session: &Session, timeout: Durat
         fire(running, plan, variant, plant, session, timeout)
     };
     // The twin must not tell the kinds apart, or something else than the payload does.
-    let twin_present = fire(
-        running,
-        plan,
-        Variant::Twin,
-        Plant::Present,
-        session,
-        timeout,
-    );
-    let twin_absent = fire(
-        running,
-        plan,
-        Variant::Twin,
-        Plant::Absent,
-        session,
-        timeout,
-    );
+    let twin_present = twin(running, plan, Plant::Present, session, timeout);
+    let twin_absent = twin(running, plan, Plant::Absent, session, timeout);
     let twin_status = twin_present.last().map(|a| a.status);
     if let Some(failure) = twin_present.failure.clone().or(twin_absent.failure.clone()) {
         return done(
