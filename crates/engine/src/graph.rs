@@ -18,15 +18,14 @@ use crate::scan::{self, Lowered};
 pub fn graph(options: &Options, progress: &dyn Progress) -> Result<GraphReport, EngineError> {
     let repo = Repo::open(&options.path, options.git)?;
     let host = host_of(&repo, options)?;
-    let mut drawn: Option<Drawn> = None;
+    let mut drawn = Drawn::default();
     let scan = scan::scan_looking(
         &repo,
         &host,
         progress,
         &mut Lowered::nothing(),
-        &mut |graph, names| drawn = Some(draw(graph, names, &host)),
+        &mut |graph, names| drawn.add(draw(graph, names, &host)),
     );
-    let drawn = drawn.unwrap_or_default();
     let by_name: HashMap<(&str, &str, u32), u32> = drawn
         .functions
         .iter()
@@ -70,6 +69,19 @@ pub fn graph(options: &Options, progress: &dyn Progress) -> Result<GraphReport, 
 struct Drawn {
     functions: Vec<GraphFunction>,
     calls: Vec<GraphCall>,
+}
+
+impl Drawn {
+    /// Programs of several languages stand beside each other.
+    fn add(&mut self, other: Self) {
+        let first = self.functions.len() as u32;
+        self.functions.extend(other.functions);
+        self.calls.extend(other.calls.into_iter().map(|mut call| {
+            call.caller += first;
+            call.callee += first;
+            call
+        }));
+    }
 }
 
 /// Bodies of classes and comprehensions run in the function that they stand in, and are counted to it.

@@ -13,7 +13,7 @@ use solvent_protocol::view::{
     Coverage, EntryPointView, FindingView, SCAN_SCHEMA, ScanReport, Subject, Tool, Unmeasured,
 };
 
-use solvent_taint::FixedSink;
+use solvent_taint::{FixedSink, Reach};
 
 use crate::progress::Progress;
 use crate::repo::Repo;
@@ -50,12 +50,6 @@ impl Lowered {
 /// Extensions of languages that carry code but have no front end yet: a repository of only these must
 /// not look clean.
 const NOT_MODELLED: &[(&str, &str)] = &[
-    ("js", "JavaScript"),
-    ("mjs", "JavaScript"),
-    ("cjs", "JavaScript"),
-    ("jsx", "JavaScript"),
-    ("ts", "TypeScript"),
-    ("tsx", "TypeScript"),
     ("java", "Java"),
     ("kt", "Kotlin"),
     ("go", "Go"),
@@ -185,32 +179,31 @@ pub(crate) fn scan_looking(
     let files_analysed = units.len() as u64;
 
     progress.stage(&format!("linking {files_analysed} files, {lines} lines"));
-    let models = ModelSet::builtin();
-    let graph = solvent_graph::build(units, models, names);
-    look(&graph, names);
-    progress.stage("following inputs to sinks");
     let text = |path: &FilePath| {
         system
             .read(path, solvent_lang::MAX_SOURCE_BYTES)
             .ok()
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     };
-    let reach = solvent_taint::reach(
-        &graph,
-        models,
-        names,
-        &text,
-        &solvent_taint::Limits::STANDARD,
-    );
-    lowered.units = graph
-        .program
-        .units
-        .into_iter()
-        .filter_map(|unit| {
-            let digest = digests.remove(&unit.path)?;
-            Some((unit.path.clone(), (digest, unit)))
-        })
-        .collect();
+    let mut reach: Option<Reach> = None;
+    for (language, units) in solvent_graph::by_language(units) {
+        let models = ModelSet::of(language);
+        let graph = solvent_graph::build(units, models, names);
+        look(&graph, names);
+        progress.stage("following inputs to sinks");
+        let limits = solvent_taint::Limits::STANDARD;
+        let one = solvent_taint::reach(&graph, models, names, &text, &limits);
+        reach = Some(match reach {
+            Some(before) => before.and(one),
+            None => one,
+        });
+        for unit in graph.program.units {
+            if let Some(digest) = digests.remove(&unit.path) {
+                lowered.units.insert(unit.path.clone(), (digest, unit));
+            }
+        }
+    }
+    let reach = reach.unwrap_or_default();
     problems.extend(reach.problems);
 
     let mut findings = reach.findings;
@@ -332,12 +325,13 @@ fn unmeasured(
     if files_analysed == 0 {
         out.push(Unmeasured {
             what: NO_FILES.to_owned(),
-            why: "no file in a modelled language (Python) could be read".to_owned(),
+            why: "no file in a modelled language (Python, JavaScript, TypeScript) could be read"
+                .to_owned(),
         });
     } else if entry_points == 0 {
         out.push(Unmeasured {
             what: NO_ENTRY_POINTS.to_owned(),
-            why: "no entry point was found: routes of Flask and of http.server are modelled; a library \
+            why: "no entry point was found: routes of Flask, http.server and Express are modelled; a library \
                   has none, an application on another framework is not measured"
                 .to_owned(),
         });

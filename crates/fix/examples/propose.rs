@@ -50,7 +50,7 @@ fn main() {
             Some(solvent_lang::lower(p, &bytes, &names))
         })
         .collect();
-    let models = ModelSet::builtin();
+    let models = ModelSet::of(solvent_ir::Language::Python);
     let graph = solvent_graph::build(units, models, &names);
     let reach = solvent_taint::reach(
         &graph,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use solvent_base::Interner;
-use solvent_ir::{FunctionKind, ParamKind, Unit};
+use solvent_ir::{FunctionKind, Language, ParamKind, Unit};
 use solvent_models::ModelSet;
 
 use crate::call::Args;
@@ -60,7 +60,19 @@ const STACK: usize = 512 << 20;
 /// Evaluations of one instruction, on average over the program, before the search is cut.
 const STEPS_EACH: u64 = 20;
 
-/// Links units and finds entry points and calls, within the standard limits.
+/// Units by language: each is a program of its own. Without any there is one empty program.
+pub fn by_language(units: Vec<Unit>) -> Vec<(Language, Vec<Unit>)> {
+    let mut out: BTreeMap<Language, Vec<Unit>> = BTreeMap::new();
+    for unit in units {
+        out.entry(unit.language).or_default().push(unit);
+    }
+    if out.is_empty() {
+        out.insert(Language::Python, Vec::new());
+    }
+    out.into_iter().collect()
+}
+
+/// Links units of one language and finds entry points and calls, within the standard limits.
 pub fn build(units: Vec<Unit>, models: &ModelSet, names: &Interner) -> SystemGraph {
     build_within(units, models, names, Limits::STANDARD)
 }
@@ -261,6 +273,7 @@ impl Machine<'_> {
                 let set = self.w.store.single(label);
                 let data = self.w.store.data(set);
                 match param.kind {
+                    ParamKind::Receiver => self.w.store.unknown(),
                     ParamKind::Rest => self.w.store.many(crate::value::CollKind::Tuple, data),
                     ParamKind::KeywordRest => self.w.store.many(crate::value::CollKind::Dict, data),
                     _ => self.annotated(f, i as u32, data),

@@ -200,9 +200,36 @@ impl Machine<'_> {
             (None, None) if ret == V::NEVER => self.w.store.unknown(),
             (None, None) => ret,
         };
+        let ret = self.as_part(ret, member, receiver);
         out.ret = Some(ret);
         out.receiver = new_receiver;
         out
+    }
+
+    /// A part of a holder of routes was made where the holder was.
+    fn as_part(&mut self, v: V, member: &Member, receiver: Option<V>) -> V {
+        let is_part =
+            |row: &solvent_models::EntryRow| row.shape == solvent_models::EntryShape::Part;
+        if !member.entry_points.iter().any(is_part) {
+            return v;
+        }
+        let made = receiver.and_then(|receiver| {
+            self.w.store.atoms(receiver).find_map(|a| match a {
+                Atom::LibObject { attrs, .. } => {
+                    attrs.iter().find(|(n, _)| *n == self.n.site).copied()
+                }
+                _ => None,
+            })
+        });
+        match (made, self.w.store.only(v).cloned()) {
+            (Some(made), Some(Atom::LibObject { class, attrs, data })) => {
+                let mut attrs = attrs.to_vec();
+                attrs.push(made);
+                let attrs = attrs.into();
+                self.w.store.one(Atom::LibObject { class, attrs, data })
+            }
+            _ => v,
+        }
     }
 
     /// The data as an instance of what another value is an instance of.
@@ -233,7 +260,11 @@ impl Machine<'_> {
         let Some(Atom::LibObject { class, attrs, data }) = self.w.store.only(v).cloned() else {
             return v;
         };
-        if member.entry_points.is_empty() {
+        let holds = |row: &solvent_models::EntryRow| {
+            use solvent_models::EntryShape::{Application, Collection};
+            matches!(row.shape, Application | Collection)
+        };
+        if !member.entry_points.iter().any(holds) {
             return v;
         }
         let mut attrs = attrs.to_vec();

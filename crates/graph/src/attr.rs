@@ -225,6 +225,11 @@ impl Machine<'_> {
     }
 
     pub(crate) fn attr_of(&mut self, frame: &mut Frame, atom: Atom, name: Name, site: Site) -> V {
+        if self.is_javascript()
+            && let Some(v) = self.property(frame, &atom, name, site)
+        {
+            return v;
+        }
         match atom {
             Atom::Lib(path) => {
                 let full = format!("{}.{}", self.text(path), self.text(name));
@@ -447,6 +452,12 @@ impl Machine<'_> {
         let mut all = Vec::new();
         let single = self.w.store.only(base).is_some();
         for atom in self.w.store.atoms_of(base) {
+            if self.is_javascript()
+                && let Some(v) = self.set_property(frame, site, &atom, name, value, single)
+            {
+                all.extend(self.w.store.atoms_of(v));
+                continue;
+            }
             all.push(match atom {
                 Atom::Object { class, attrs, open } => {
                     frame.effects.push((Place::Field(class, name), site, value));

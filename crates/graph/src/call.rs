@@ -95,7 +95,13 @@ impl Machine<'_> {
         callee: ir::Value,
         args: &[Arg],
     ) -> V {
-        let callee_value = frame.vals[callee.0 as usize];
+        let callee_value = match function.op(callee) {
+            Op::Attr { base, name } if self.is_javascript() => {
+                let (base, site) = (frame.vals[base.0 as usize], self.site(frame, callee.0));
+                self.callee_of(frame, base, *name, site)
+            }
+            _ => frame.vals[callee.0 as usize],
+        };
         if let [Arg::Positional(inner)] = args
             && self.is_decoration(frame, function, callee, *inner)
         {
@@ -173,11 +179,39 @@ impl Machine<'_> {
         for (source, v) in changed {
             frame.afters.insert((index, source), v);
         }
+        if let (Some(base), Some(v)) = (receiver, out.receiver) {
+            self.after_super(frame, function, index, base, v);
+        }
         match out.ret {
             Some(v) => v,
             None => {
                 frame.diverged = true;
                 V::NEVER
+            }
+        }
+    }
+
+    /// What `super().m()` is called on is the function's own receiver, of which a version follows.
+    fn after_super(
+        &mut self,
+        frame: &mut Frame,
+        function: &ir::Function,
+        index: u32,
+        base: u32,
+        after: V,
+    ) {
+        let is_super = |a: &Atom| matches!(a, Atom::Super { .. });
+        if !self.w.store.atoms(frame.vals[base as usize]).any(is_super) {
+            return;
+        }
+        let following = function.insts.iter().skip(index as usize + 1);
+        for inst in following {
+            let Op::After { call, object } = inst.op else {
+                break;
+            };
+            if call.0 == index && !frame.afters.contains_key(&(index, object.0)) {
+                frame.afters.insert((index, object.0), after);
+                break;
             }
         }
     }
@@ -375,6 +409,15 @@ impl Machine<'_> {
                 class, ref data, ..
             } => {
                 let data = *data;
+                if self.is_javascript() && &*self.text(class) == "<resolve>" {
+                    let key = match &atom {
+                        Atom::LibObject { attrs, .. } => self.path_of(attrs),
+                        _ => None,
+                    };
+                    if let Some(key) = key {
+                        return self.resolve(frame, index, key, args);
+                    }
+                }
                 if class == self.n.decorator {
                     let handler = args.get(0, None).unwrap_or_else(|| self.w.store.unknown());
                     let plan = self.w.store.one(atom);
@@ -620,6 +663,7 @@ impl Machine<'_> {
             }
         }
         if receiver.is_some()
+            && (!self.is_javascript() || self.takes_receiver(f))
             && let Some(Some(after)) = afters.first()
         {
             out.receiver = Some(self.w.store.fill(*after, &holes, None));

@@ -17,7 +17,12 @@ impl Machine<'_> {
         args: &Args,
     ) -> Out {
         let text = self.text(path);
-        if let Some(out) = self.native(frame, index, &text, args) {
+        let native = if self.is_javascript() {
+            self.native_javascript(frame, index, &text, args)
+        } else {
+            self.native(frame, index, &text, args)
+        };
+        if let Some(out) = native {
             return out;
         }
         if let Some(id) = self.path_member(path) {
@@ -94,6 +99,14 @@ impl Machine<'_> {
     ) -> Out {
         let receiver = self.w.store.one(atom.clone());
         let class = match &atom {
+            Atom::Fn { .. } | Atom::Method { .. } if self.is_javascript() => Some("Function"),
+            Atom::Const(Const::Str(_)) | Atom::Text(_) if self.is_javascript() => Some("String"),
+            Atom::Const(Const::Int(_) | Const::Bool(_)) if self.is_javascript() => Some("Number"),
+            Atom::Coll { kind, .. } if self.is_javascript() => Some(match kind {
+                CollKind::List | CollKind::Iter | CollKind::Tuple => "Array",
+                CollKind::Set => "Set",
+                CollKind::Dict => "Object",
+            }),
             Atom::Const(Const::Str(_)) | Atom::Text(_) => Some("builtins.str"),
             Atom::Const(Const::Bytes(_)) => Some("builtins.bytes"),
             Atom::Const(Const::Int(_) | Const::Bool(_)) => Some("builtins.int"),
@@ -105,7 +118,12 @@ impl Machine<'_> {
             }),
             _ => None,
         };
-        if let Some(out) = self.native_method(frame, index, &atom, name, args) {
+        let native = if self.is_javascript() {
+            self.method_javascript(frame, index, &atom, name, args)
+        } else {
+            self.native_method(frame, index, &atom, name, args)
+        };
+        if let Some(out) = native {
             return out;
         }
         if let Some(class) = class {

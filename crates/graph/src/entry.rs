@@ -31,6 +31,8 @@ pub struct Entry {
     pub assumed: Option<String>,
     /// What each route parameter's text cannot harm, and why.
     pub converters: Vec<(String, u64)>,
+    /// Classes of what the handler is called with, by position.
+    pub params: Vec<String>,
 }
 
 /// A registration waits for these until all modules have been evaluated.
@@ -53,6 +55,7 @@ impl Machine<'_> {
     ) -> Option<V> {
         let models = self.m;
         let member = models.get(id);
+        let mut registered = false;
         for (i, row) in member.entry_points.iter().enumerate() {
             let first = args.get(0, None);
             match row.shape {
@@ -84,7 +87,7 @@ impl Machine<'_> {
                     if let Some(handler) = handler {
                         self.register(frame, index, id, i as u32, receiver, args, handler, None);
                     }
-                    return Some(self.w.store.none());
+                    registered = true;
                 }
                 EntryShape::Mount => {
                     let ports = Ports { receiver, args };
@@ -95,12 +98,17 @@ impl Machine<'_> {
                     if let Some(mounted) = mounted {
                         self.register(frame, index, id, i as u32, receiver, args, mounted, None);
                     }
-                    return Some(self.w.store.none());
+                    registered = true;
                 }
-                EntryShape::BaseClass | EntryShape::Application | EntryShape::Collection => {}
+                EntryShape::BaseClass
+                | EntryShape::Application
+                | EntryShape::Collection
+                | EntryShape::Part => {}
             }
         }
-        None
+        // What registers in JavaScript gives what it is called on, so that calls chain.
+        let chained = receiver.filter(|_| self.is_javascript());
+        registered.then(|| chained.unwrap_or_else(|| self.w.store.none()))
     }
 
     pub(crate) fn is_function(&self, v: V) -> bool {
@@ -224,12 +232,17 @@ impl Machine<'_> {
             return;
         };
         let ports = Ports { receiver, args };
-        let routes = entry
+        let route = entry
             .route
             .as_ref()
-            .and_then(|p| self.port_plain(p, &ports))
-            .and_then(|v| self.constant_texts(v));
-        let known_route = routes.is_some() || entry.route.is_none();
+            .and_then(|p| self.port_plain(p, &ports));
+        let routes = route.and_then(|v| {
+            let v = self.object_data(v);
+            self.constant_texts(v)
+        });
+        // `use(handler)`: what stands at the route's place is the handler already.
+        let everywhere = route.is_some_and(|v| self.is_function(v));
+        let known_route = routes.is_some() || entry.route.is_none() || everywhere;
         let methods = entry
             .methods
             .as_ref()

@@ -12,6 +12,11 @@ use solvent_ir::{Const, FnIndex};
 
 impl Machine<'_> {
     pub(crate) fn index(&mut self, frame: &mut Frame, index: u32, base: V, key: V) -> V {
+        if self.is_javascript()
+            && let Some(v) = self.keyed(frame, index, base, key)
+        {
+            return v;
+        }
         let atoms = self.w.store.atoms_of(base);
         let several = atoms.len() > 1;
         let mut out = V::NEVER;
@@ -255,6 +260,11 @@ impl Machine<'_> {
         key: V,
         value: V,
     ) -> V {
+        if self.is_javascript()
+            && let Some(v) = self.set_keyed(frame, index, base, key, value)
+        {
+            return v;
+        }
         let site = self.site(frame, index);
         let single = self.w.store.only(base).is_some();
         let mut all = Vec::new();
@@ -533,6 +543,16 @@ impl Machine<'_> {
                     let what = self.name("iterates");
                     let labels = self.hop_set(labels, TraceKind::Source, site, what);
                     self.w.store.data(labels)
+                }
+                Atom::LibObject { class, data, .. }
+                    if data != V::NEVER && &*self.text(class) == "Map" =>
+                {
+                    let path = "Object.entries";
+                    let pairs = self.native_javascript(frame, index, path, &Args::of(&[data]));
+                    match pairs.and_then(|out| out.ret) {
+                        Some(pairs) => self.element(frame, index, pairs),
+                        None => self.w.store.unknown(),
+                    }
                 }
                 Atom::LibObject { class, data, .. } => {
                     let receiver = self.w.store.one(atom);

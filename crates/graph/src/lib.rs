@@ -15,6 +15,7 @@ mod dispatch;
 pub mod entry;
 mod fact;
 mod hash;
+mod javascript;
 mod join;
 mod key;
 pub mod label;
@@ -35,7 +36,7 @@ pub mod value;
 pub mod world;
 
 pub use analyse::{
-    CallEdge, Root, RootKind, SystemGraph, build, build_within, edges_of, on_big_stack,
+    CallEdge, Root, RootKind, SystemGraph, build, build_within, by_language, edges_of, on_big_stack,
 };
 pub use entry::Entry;
 pub use link::{ClassId, FnId, Program, Site, UnitId};

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use rayon::prelude::*;
 use solvent_base::{FilePath, Interner, Name, Span};
 use solvent_finding::Symbol;
-use solvent_ir::{Class, ClassIndex, FnIndex, Function, FunctionKind, Inst, Op, Terminator, Unit};
+use solvent_ir::{
+    Class, ClassIndex, FnIndex, Function, FunctionKind, Inst, Language, Op, Terminator, Unit,
+};
 
 /// A unit of one [`Program`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -52,9 +54,10 @@ pub struct Shape {
     pub has_cells: bool,
 }
 
-/// Every unit of the tree, linked.
+/// Every unit of one language in the tree, linked.
 #[derive(Debug)]
 pub struct Program {
+    pub language: Language,
     pub units: Vec<Unit>,
     fn_base: Vec<u32>,
     class_base: Vec<u32>,
@@ -63,14 +66,16 @@ pub struct Program {
     by_module: BTreeMap<String, UnitId>,
     namespaces: BTreeSet<String>,
     by_last: HashMap<String, Vec<UnitId>>,
+    by_path: HashMap<String, UnitId>,
     shapes: Vec<Shape>,
 }
 
 impl Program {
-    /// Links units; order of the input does not matter.
+    /// Links units, all of one language; order of the input does not matter.
     pub fn new(mut units: Vec<Unit>, names: &Interner) -> Self {
         units.sort_by(|a, b| a.path.cmp(&b.path));
         let mut program = Self {
+            language: units.first().map_or(Language::Python, |unit| unit.language),
             fn_base: Vec::new(),
             class_base: Vec::new(),
             fn_owner: Vec::new(),
@@ -78,6 +83,7 @@ impl Program {
             by_module: BTreeMap::new(),
             namespaces: BTreeSet::new(),
             by_last: HashMap::new(),
+            by_path: HashMap::new(),
             shapes: Vec::new(),
             units,
         };
@@ -96,6 +102,7 @@ impl Program {
             let last = module.rsplit('.').next().unwrap_or_default().to_owned();
             program.by_last.entry(last).or_default().push(id);
             program.by_module.insert(module, id);
+            program.by_path.insert(unit.path.as_str().to_owned(), id);
         }
         program.shapes = program
             .units
@@ -254,6 +261,73 @@ impl Program {
         }
     }
 
+    /// Resolves the text of an `import` or `require` as Node and the bundlers do: relative to the file, or from
+    /// a folder above it (`@/x`, `~/x` and paths from a base folder), with the extension left out, or to the
+    /// folder's `index`. Packages are libraries, by name without `node:`.
+    pub fn resolve_path(&self, from: UnitId, wanted: &str) -> Target {
+        let own = self.unit(from).path.as_str();
+        let folder = own.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let wanted = wanted.split(['?', '!']).next().unwrap_or_default();
+        let relative =
+            wanted.starts_with("./") || wanted.starts_with("../") || matches!(wanted, "." | "..");
+        if relative {
+            let found = joined_path(folder, wanted).and_then(|path| self.file_at(&path));
+            return match found {
+                Some(unit) => Target::Unit(unit),
+                None => Target::Library(wanted.to_owned()),
+            };
+        }
+        let bare = wanted
+            .strip_prefix("@/")
+            .or_else(|| wanted.strip_prefix("~/"))
+            .or_else(|| wanted.strip_prefix('/'));
+        let rooted = bare.is_some();
+        let bare = bare.unwrap_or(wanted);
+        if rooted || (bare.contains('/') && !bare.starts_with('@')) {
+            let mut above = Some(folder);
+            while let Some(folder) = above {
+                for inner in ["", "src", "app", "lib"] {
+                    let base = joined_path(folder, inner).unwrap_or_default();
+                    let found = joined_path(&base, bare).and_then(|path| self.file_at(&path));
+                    if let Some(unit) = found {
+                        return Target::Unit(unit);
+                    }
+                }
+                above = (!folder.is_empty())
+                    .then(|| folder.rsplit_once('/').map_or("", |(above, _)| above));
+            }
+        }
+        Target::Library(wanted.strip_prefix("node:").unwrap_or(wanted).to_owned())
+    }
+
+    /// The unit that a path without extension names.
+    fn file_at(&self, path: &str) -> Option<UnitId> {
+        const ENDINGS: [&str; 9] = [
+            "", ".ts", ".tsx", ".js", ".jsx", ".mjs", ".cjs", ".mts", ".cts",
+        ];
+        for ending in ENDINGS {
+            if let Some(&unit) = self.by_path.get(&format!("{path}{ending}")) {
+                return Some(unit);
+            }
+        }
+        // `./x.js` in a source file stands for what becomes `x.js`.
+        if let Some((stem, "js" | "jsx" | "mjs" | "cjs")) = path.rsplit_once('.') {
+            for ending in [".ts", ".tsx", ".mts", ".cts"] {
+                if let Some(&unit) = self.by_path.get(&format!("{stem}{ending}")) {
+                    return Some(unit);
+                }
+            }
+        }
+        let index = if path.is_empty() {
+            "index".to_owned()
+        } else {
+            format!("{path}/index")
+        };
+        ENDINGS[1..]
+            .iter()
+            .find_map(|ending| self.by_path.get(&format!("{index}{ending}")).copied())
+    }
+
     /// A module or namespace of exactly this dotted name.
     pub fn find(&self, full: &str) -> Option<Target> {
         if let Some(unit) = self.by_module.get(full) {
@@ -263,6 +337,21 @@ impl Program {
             .contains(full)
             .then(|| Target::Namespace(full.to_owned()))
     }
+}
+
+/// `wanted` seen from `folder`; `None` above the root.
+fn joined_path(folder: &str, wanted: &str) -> Option<String> {
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in wanted.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
 }
 
 fn parent(dotted: &str) -> &str {

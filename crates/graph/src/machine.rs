@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use solvent_base::{Interner, Name};
-use solvent_ir::{self as ir, Const, Entry, FormatPart, Item, Op, Terminator};
+use solvent_ir::{self as ir, Const, Entry, FormatPart, Item, Language, Op, Terminator};
 use solvent_models::{MemberId, ModelSet};
 
 use crate::hash::IdMap;
@@ -85,12 +85,18 @@ pub(crate) struct Known {
     pub all: Name,
     /// The class of an object whose class was made by a function and brings what it captured.
     pub own_class: Name,
+    /// What a CommonJS module exports.
+    pub exports: Name,
 }
 
 impl Known {
-    fn new(names: &Interner) -> Self {
+    fn new(names: &Interner, language: Language) -> Self {
+        let init = match language {
+            Language::Python => "__init__",
+            Language::JavaScript => "constructor",
+        };
         Self {
-            init: names.name("__init__"),
+            init: names.name(init),
             call: names.name("__call__"),
             path: names.name("<path>"),
             site: names.name("<site>"),
@@ -106,6 +112,7 @@ impl Known {
             method: names.name("method"),
             all: names.name("__all__"),
             own_class: names.name("<class>"),
+            exports: names.name("<exports>"),
         }
     }
 }
@@ -155,12 +162,13 @@ const FLATTEN_AFTER: u32 = 6;
 
 impl<'a> Machine<'a> {
     pub fn new(p: &'a Program, m: &'a ModelSet, names: &'a Interner, limits: Limits) -> Self {
-        let w = World::new(
+        let mut w = World::new(
             p.units.len(),
             p.function_count() as usize,
             p.class_count() as usize,
             names,
         );
+        w.store.language = p.language;
         Self::resume(p, m, names, w, limits)
     }
 
@@ -180,7 +188,7 @@ impl<'a> Machine<'a> {
             limits,
             paths: IdMap::default(),
             members: IdMap::default(),
-            n: Known::new(names),
+            n: Known::new(names, p.language),
             follow: Follow::Flows,
             look_everywhere: None,
             bound: std::collections::BTreeMap::new(),

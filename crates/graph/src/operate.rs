@@ -59,6 +59,8 @@ impl Machine<'_> {
         Some(match c {
             Const::Str(name) => *name,
             Const::Int(i) => self.name(&i.to_string()),
+            Const::None if self.is_javascript() => self.name("undefined"),
+            Const::Bool(b) if self.is_javascript() => self.name(&b.to_string()),
             Const::None => self.name("None"),
             Const::Bool(true) => self.name("True"),
             Const::Bool(false) => self.name("False"),
@@ -193,7 +195,20 @@ impl Machine<'_> {
                 return out;
             }
         }
+        // All of these make numbers, which harm nobody.
+        if self.is_javascript() && op != BinaryOp::Add {
+            return self.w.store.unknown();
+        }
         match op {
+            BinaryOp::Add if self.is_javascript() => {
+                let (left, right) = (
+                    self.stringify(frame, site.inst, left),
+                    self.stringify(frame, site.inst, right),
+                );
+                let (a, b) = (self.pieces(left), self.pieces(right));
+                let all = self.cross(a, b);
+                self.texts(all, site)
+            }
             BinaryOp::Add => {
                 let colls =
                     |m: &Self, v: V| m.w.store.atoms(v).any(|a| matches!(a, Atom::Coll { .. }));
@@ -313,6 +328,27 @@ impl Machine<'_> {
     }
 
     fn fold(&mut self, op: BinaryOp, a: &Const, b: &Const) -> Option<Const> {
+        if self.is_javascript() {
+            match (op, a, b) {
+                (BinaryOp::Add, Const::Str(_), _) | (BinaryOp::Add, _, Const::Str(_)) => {
+                    let (x, y) = (self.const_text(a)?, self.const_text(b)?);
+                    let joined = format!("{}{}", self.text(x), self.text(y));
+                    let fits = joined.len() <= MAX_TEXT;
+                    return fits.then(|| Const::Str(self.name(&joined)));
+                }
+                // The sign of what is divided stays (ECMA-262, 6.1.6.1.6).
+                (BinaryOp::Mod, Const::Int(x), Const::Int(y)) => {
+                    return Some(Const::Int(x.checked_rem(*y)?));
+                }
+                (BinaryOp::Div, Const::Int(x), Const::Int(y))
+                    if *y != 0 && x.checked_rem(*y) == Some(0) =>
+                {
+                    return Some(Const::Int(x.checked_div(*y)?));
+                }
+                (BinaryOp::Mul, Const::Str(_), _) => return None,
+                _ => {}
+            }
+        }
         let int = |c: &Const| match c {
             Const::Int(i) => Some(*i),
             Const::Bool(b) => Some(i64::from(*b)),
@@ -484,6 +520,10 @@ impl Machine<'_> {
                     let bits = (-f64::from_bits(*bits)).to_bits();
                     self.w.store.konst(Const::Float(bits))
                 }
+                _ => self.w.store.unknown(),
+            },
+            UnaryOp::Plus if self.is_javascript() => match self.w.store.constant(v) {
+                Some(Const::Int(_) | Const::Float(_)) => v,
                 _ => self.w.store.unknown(),
             },
             UnaryOp::Plus => v,

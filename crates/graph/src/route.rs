@@ -176,6 +176,7 @@ impl Machine<'_> {
             auth: Vec::new(),
             assumed: assumed.cloned(),
             converters: converters.to_vec(),
+            params: row.params.clone(),
         };
         match atom {
             Atom::Fn { function, env } | Atom::Method { function, env, .. } => {
@@ -436,6 +437,7 @@ impl Machine<'_> {
                     auth,
                     assumed: None,
                     converters: Vec::new(),
+                    params: Vec::new(),
                 });
             }
         }
@@ -506,6 +508,24 @@ impl Machine<'_> {
     /// What the handler's parameters get from the route.
     pub(crate) fn handler_args(&mut self, entry: &Entry) -> Args {
         let mut args = Args::default();
+        for class in &entry.params {
+            let kind = solvent_models::TypeRef::Named {
+                path: class.clone(),
+                element: None,
+            };
+            let v = self.typed(V::NEVER, &kind);
+            args.pos.push((v, None));
+        }
+        if !entry.params.is_empty() {
+            let function = self.p.function(entry.function);
+            let ordinary = |p: &&solvent_ir::Param| p.kind == solvent_ir::ParamKind::Ordinary;
+            let unknown = self.w.store.unknown();
+            if function.params.iter().filter(ordinary).count() > entry.params.len() {
+                args.pos.insert(0, (unknown, None));
+            }
+            // The route's parameters are read from the request.
+            return args;
+        }
         let site = Site {
             function: entry.function,
             inst: u32::MAX,
@@ -560,9 +580,12 @@ fn joined(prefix: &str, route: &str) -> String {
 
 /// A route's text as segments, and its parameters with their converters.
 fn segments(route: &str, syntax: RouteSyntax) -> (Vec<RouteSegment>, Vec<(String, String)>) {
+    if syntax == RouteSyntax::Colon {
+        return colon_segments(route);
+    }
     let (open, close) = match syntax {
         RouteSyntax::Angle => ('<', '>'),
-        RouteSyntax::Brace => ('{', '}'),
+        RouteSyntax::Brace | RouteSyntax::Colon => ('{', '}'),
     };
     let mut out = Vec::new();
     let mut names = Vec::new();
@@ -577,7 +600,7 @@ fn segments(route: &str, syntax: RouteSyntax) -> (Vec<RouteSegment>, Vec<(String
         let inside = &rest[at + 1..at + end];
         let (converter, name) = match (syntax, inside.rsplit_once(':')) {
             (RouteSyntax::Angle, Some((converter, name))) => (converter, name),
-            (RouteSyntax::Brace, Some((name, converter))) => (converter, name),
+            (_, Some((name, converter))) => (converter, name),
             (_, None) => ("string", inside),
         };
         let converter = converter.split('(').next().unwrap_or_default().trim();
@@ -588,6 +611,49 @@ fn segments(route: &str, syntax: RouteSyntax) -> (Vec<RouteSegment>, Vec<(String
         });
         names.push((name, converter.to_owned()));
         rest = &rest[at + end + 1..];
+    }
+    if !rest.is_empty() {
+        out.push(RouteSegment::Literal(rest.to_owned()));
+    }
+    (out, names)
+}
+
+/// `/user/:id(\\d+)?`: a name after each colon, with a pattern and a sign of repetition that are left out.
+fn colon_segments(route: &str) -> (Vec<RouteSegment>, Vec<(String, String)>) {
+    let mut out = Vec::new();
+    let mut names = Vec::new();
+    let mut rest = route;
+    while let Some(at) = rest.find(':') {
+        let name: String = rest[at + 1..]
+            .chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect();
+        if name.is_empty() {
+            break;
+        }
+        if at > 0 {
+            out.push(RouteSegment::Literal(rest[..at].to_owned()));
+        }
+        rest = &rest[at + 1 + name.len()..];
+        if rest.starts_with('(') {
+            let mut depth = 0_usize;
+            let end = rest.char_indices().find_map(|(i, c)| {
+                match c {
+                    '(' => depth += 1,
+                    ')' => depth -= 1,
+                    _ => {}
+                }
+                (depth == 0).then_some(i + 1)
+            });
+            rest = &rest[end.unwrap_or(rest.len())..];
+        }
+        rest = rest.trim_start_matches(['?', '*', '+']);
+        let converter = "string".to_owned();
+        out.push(RouteSegment::Param {
+            name: name.clone(),
+            converter: converter.clone(),
+        });
+        names.push((name, converter));
     }
     if !rest.is_empty() {
         out.push(RouteSegment::Literal(rest.to_owned()));

@@ -224,6 +224,14 @@ impl Machine<'_> {
             return self.shared(v);
         }
         let text = self.text(name);
+        if self.is_javascript() {
+            return if &*text == "super" {
+                let path = self.name("builtins.super");
+                self.w.store.lib(path)
+            } else {
+                self.w.store.unknown()
+            };
+        }
         if &*text == "__name__" {
             let main = self.w.store.konst(Const::Str(self.n.main));
             let unknown = self.w.store.unknown();
@@ -292,6 +300,9 @@ impl Machine<'_> {
         level: u32,
     ) -> V {
         let text = self.text(module);
+        if self.is_javascript() {
+            return self.import_javascript(frame, &text, member);
+        }
         match (self.p.resolve(frame.unit, &text, level, self.names), member) {
             (Target::Unit(unit), None) => {
                 self.ensure_module(unit);
@@ -330,7 +341,12 @@ impl Machine<'_> {
         let text = self.text(module);
         let place = Place::Global(frame.unit, self.n.all);
         let site = self.site(frame, index);
-        let v = match self.p.resolve(frame.unit, &text, level, self.names) {
+        let target = if self.is_javascript() {
+            self.p.resolve_path(frame.unit, &text)
+        } else {
+            self.p.resolve(frame.unit, &text, level, self.names)
+        };
+        let v = match target {
             Target::Unit(unit) => {
                 self.ensure_module(unit);
                 self.w.store.one(Atom::Module(unit))

@@ -6,7 +6,7 @@
 mod labels;
 
 use solvent_base::{Interner, Name};
-use solvent_ir::{Const, SequenceKind};
+use solvent_ir::{Const, Language, SequenceKind};
 
 use crate::hash::IdMap;
 use crate::label::{ChainId, Hop, InputId, InputKey, Label, Link, Note, NoteSet, TraceId};
@@ -195,6 +195,8 @@ pub struct Store {
     pub(crate) envs: Vec<Cells>,
     pub(crate) env_ids: IdMap<Cells, u32>,
     pub empty: Name,
+    /// Whose notion of truth holds.
+    pub language: Language,
     /// Whether labels keep their history. Without it there are few different labels, and looking for
     /// calls and routes is fast.
     pub history: History,
@@ -239,6 +241,7 @@ impl Store {
             envs: vec![Box::default(), Box::default()],
             env_ids: IdMap::default(),
             empty,
+            language: Language::Python,
             history: History::Kept,
             none: V::NEVER,
             unknown: V::NEVER,
@@ -361,7 +364,11 @@ impl Store {
                 Const::None => false,
                 Const::Bool(b) => *b,
                 Const::Int(i) => *i != 0,
-                Const::Float(bits) => f64::from_bits(*bits) != 0.0,
+                Const::Float(bits) => {
+                    let float = f64::from_bits(*bits);
+                    // Only Python takes what is not a number for true.
+                    float != 0.0 && !(float.is_nan() && self.language == Language::JavaScript)
+                }
                 Const::Str(name) => *name != self.empty,
                 Const::Bytes(bytes) => !bytes.is_empty(),
                 Const::Ellipsis => true,
@@ -374,6 +381,10 @@ impl Store {
                 kind: CollKind::Iter,
                 ..
             } => Some(true),
+            // Every object is true (ECMA-262, 7.1.2).
+            Atom::Coll { .. } | Atom::Object { .. } if self.language == Language::JavaScript => {
+                Some(true)
+            }
             Atom::Coll {
                 kids, rest, keys, ..
             } => {

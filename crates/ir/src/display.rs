@@ -111,6 +111,7 @@ impl Printer<'_> {
                 function.params.iter().map(|param| {
                     let mut text = match param.kind {
                         ParamKind::Ordinary => String::new(),
+                        ParamKind::Receiver => "receiver ".into(),
                         ParamKind::PositionalOnly => "/".into(),
                         ParamKind::KeywordOnly => "kw ".into(),
                         ParamKind::Rest => "*".into(),

@@ -56,6 +56,8 @@ pub struct ClassIndex(pub u32);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Language {
     Python,
+    /// TypeScript too.
+    JavaScript,
 }
 
 /// One lowered file. Lowering never fails: what could not be read is a problem.
@@ -113,6 +115,9 @@ pub struct Function {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ParamKind {
+    /// `this`: what the function is called on. Always the first one, and never passed as an argument; a
+    /// function without it does not use what it is called on.
+    Receiver,
     /// May be passed by position or by name.
     Ordinary,
     PositionalOnly,

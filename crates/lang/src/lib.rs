@@ -5,10 +5,15 @@
 //! builds the static single assignment form for all of them. [`syntax`] is the tree itself, for whoever edits
 //! source text.
 
+mod javascript;
+mod lower;
 mod python;
+mod scope;
 mod source;
 mod ssa;
+mod state;
 pub mod syntax;
+mod ways;
 
 use solvent_base::{FilePath, Interner};
 use solvent_ir::{Language, Unit};
@@ -18,10 +23,16 @@ use solvent_ir::{Language, Unit};
 /// modules on PyPI have 5 MiB.
 pub const MAX_SOURCE_BYTES: u64 = 8 << 20;
 
+/// Syntax errors that are listed one by one; the rest are counted.
+const LISTED_ERRORS: usize = 16;
+
 /// The language of a file by its name, if it is one that can be lowered.
 pub fn language_of(path: &FilePath) -> Option<Language> {
     match path.extension()? {
         "py" | "pyw" => Some(Language::Python),
+        "js" | "mjs" | "cjs" | "jsx" | "tsx" | "mts" | "cts" => Some(Language::JavaScript),
+        // Declarations carry no code.
+        "ts" if !path.as_str().ends_with(".d.ts") => Some(Language::JavaScript),
         _ => None,
     }
 }
@@ -29,5 +40,8 @@ pub fn language_of(path: &FilePath) -> Option<Language> {
 /// Lowers one file. What could not be read is in the unit's problems; a file larger than
 /// [`MAX_SOURCE_BYTES`] or nested too deeply gives a unit with an empty module body.
 pub fn lower(path: &FilePath, bytes: &[u8], names: &Interner) -> Unit {
-    python::lower(path, bytes, names)
+    match language_of(path) {
+        Some(Language::JavaScript) => javascript::lower(path, bytes, names),
+        _ => python::lower(path, bytes, names),
+    }
 }

@@ -51,6 +51,29 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// Decodes `bytes` as UTF-8, whatever they are.
+    pub fn utf8(bytes: &'a [u8]) -> Self {
+        let (body, skipped) = match bytes.strip_prefix(b"\xef\xbb\xbf") {
+            Some(rest) => (rest, 3),
+            None => (bytes, 0),
+        };
+        match std::str::from_utf8(body) {
+            Ok(text) => Self {
+                text: Cow::Borrowed(text),
+                anchors: vec![(0, skipped)],
+                problem: None,
+            },
+            Err(error) => {
+                let mut source = Self::lossy(body, skipped);
+                source.problem = Some(format!(
+                    "not valid utf-8 at byte {}; save the file as utf-8",
+                    error.valid_up_to() as u64 + u64::from(skipped)
+                ));
+                source
+            }
+        }
+    }
+
     fn single_byte(body: &[u8], skipped: u32, encoding: Encoding) -> Self {
         let mut text = String::with_capacity(body.len() + body.len() / 8);
         let mut anchors = vec![(0, skipped)];

@@ -202,14 +202,19 @@ fn required_port(row: &Row<'_>, key: &str) -> Option<Port> {
 }
 
 fn dotted_path(row: &Row<'_>, text: &Spanned<&str>) -> Option<String> {
-    let part =
-        |part: &str| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '_');
-    if text.get_ref().split('.').all(part) {
+    if text.get_ref().split('.').all(is_part) {
         Some((*text.get_ref()).to_owned())
     } else {
         row.complain(text.span(), format!("`{text}` is not a dotted path"));
         None
     }
+}
+
+/// A part of a dotted path. Packages of npm have slashes and hyphens in their names (`@nestjs/common`); what the
+/// language itself does has angle brackets.
+fn is_part(part: &str) -> bool {
+    let fits = |c: char| c.is_alphanumeric() || "_-/@<>$#".contains(c);
+    !part.is_empty() && part.chars().all(fits)
 }
 
 fn type_ref(row: &Row<'_>, key: &str) -> Option<TypeRef> {
@@ -232,10 +237,7 @@ fn parse_type(text: &str) -> Option<TypeRef> {
         Some((path, rest)) => (path, Some(Box::new(parse_type(rest.strip_suffix(']')?)?))),
         None => (text, None),
     };
-    let good = path
-        .split('.')
-        .all(|part| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '_'));
-    good.then(|| TypeRef::Named {
+    path.split('.').all(is_part).then(|| TypeRef::Named {
         path: path.to_owned(),
         element,
     })

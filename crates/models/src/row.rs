@@ -337,6 +337,8 @@ pub enum EntryShape {
     Application,
     /// A class whose instance holds routes that are served once it is mounted: `Blueprint`.
     Collection,
+    /// A call that gives a part of its receiver: the routes of the part are the receiver's.
+    Part,
     /// A call that mounts a collection, on its receiver: `register_blueprint`.
     Mount,
     /// Code that runs before or after every request: `before_request`, error handlers.
@@ -372,6 +374,9 @@ pub struct EntryRow {
     pub syntax: RouteSyntax,
     /// Parameters that the handler gets from the route, by name; what each converter lets through.
     pub converters: BTreeMap<String, Converter>,
+    /// Classes of what the handler is called with, by position; a handler with one parameter more gets an
+    /// error first.
+    pub params: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -380,6 +385,8 @@ pub enum RouteSyntax {
     Angle,
     /// `/user/{id}`: FastAPI, Falcon, Starlette.
     Brace,
+    /// `/user/:id`, `/file/:name(\\d+)?`: Express, Koa, gin.
+    Colon,
 }
 
 /// What a route parameter of one converter may contain.

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::OnceLock;
 
 use solvent_base::{Digest, Problem};
+use solvent_ir::Language;
 
 use crate::kind::{Kind, KindSet};
 use crate::read;
@@ -42,6 +43,24 @@ impl ModelSet {
     pub fn builtin() -> &'static Self {
         static SET: OnceLock<ModelSet> = OnceLock::new();
         SET.get_or_init(|| Self::parse(embedded::FILES).0)
+    }
+
+    /// The models of one language's libraries, with all weaknesses and kinds. Paths of different languages may
+    /// be the same: whoever asks for a path asks the set of its language.
+    pub fn of(language: Language) -> &'static Self {
+        static SETS: [OnceLock<ModelSet>; 2] = [const { OnceLock::new() }; 2];
+        let (slot, folder) = match language {
+            Language::Python => (0, "models/python/"),
+            Language::JavaScript => (1, "models/javascript/"),
+        };
+        SETS[slot].get_or_init(|| {
+            let files: Vec<(&str, &str)> = embedded::FILES
+                .iter()
+                .filter(|(name, _)| !name.starts_with("models/") || name.starts_with(folder))
+                .copied()
+                .collect();
+            Self::parse(&files).0
+        })
     }
 
     /// Names and texts of the embedded files, in name order, to be passed to [`ModelSet::parse`]

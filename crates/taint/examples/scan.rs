@@ -10,6 +10,11 @@ use solvent_base::{Digest, FilePath, Interner};
 use solvent_finding::{Part, Verdict};
 use solvent_models::ModelSet;
 
+fn is_read(path: &Path) -> bool {
+    let name = FilePath::new(&path.file_name().unwrap_or_default().to_string_lossy());
+    name.is_some_and(|name| solvent_lang::language_of(&name).is_some())
+}
+
 fn walk(below: &Path, out: &mut Vec<PathBuf>) {
     let Ok(read) = std::fs::read_dir(below) else {
         return;
@@ -23,7 +28,7 @@ fn walk(below: &Path, out: &mut Vec<PathBuf>) {
         };
         if kind.is_dir() {
             walk(&path, out);
-        } else if kind.is_file() && path.extension().is_some_and(|e| e == "py") {
+        } else if kind.is_file() && is_read(&path) {
             out.push(path);
         }
     }
@@ -60,7 +65,10 @@ fn main() {
         })
         .collect();
     let t1 = Instant::now();
-    let models = ModelSet::builtin();
+    let (language, units) = solvent_graph::by_language(units)
+        .pop()
+        .expect("at least one");
+    let models = ModelSet::of(language);
     let graph = solvent_graph::build(units, models, &names);
     let t2 = Instant::now();
     let text = |path: &FilePath| {

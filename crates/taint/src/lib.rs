@@ -22,7 +22,7 @@ use solvent_models::ModelSet;
 pub use solvent_graph::Limits;
 
 /// The answer for one program.
-#[derive(Clone, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Reach {
     /// By path and position of the sink, then weakness, then entry point.
     pub findings: Vec<Finding>,
@@ -34,6 +34,31 @@ pub struct Reach {
     /// findings.
     pub fixed_sinks: Vec<FixedSink>,
     pub stats: Stats,
+}
+
+impl Reach {
+    /// Both answers as one, for programs of different languages in one tree.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.findings.extend(other.findings);
+        self.entry_points.extend(other.entry_points);
+        self.problems.extend(other.problems);
+        self.problems.sort();
+        self.fixed_sinks.extend(other.fixed_sinks);
+        let (a, b) = (self.stats, other.stats);
+        self.stats = Stats {
+            units: a.units + b.units,
+            lines: a.lines + b.lines,
+            functions: a.functions + b.functions,
+            call_edges: a.call_edges + b.call_edges,
+            boundaries: a.boundaries + b.boundaries,
+            entry_points: a.entry_points + b.entry_points,
+            sinks: a.sinks + b.sinks,
+            constant_sinks: a.constant_sinks + b.constant_sinks,
+            steps: a.steps + b.steps,
+        };
+        self
+    }
 }
 
 /// A sink that only ever gets constants, for one weakness.

@@ -15,7 +15,7 @@ fn root() -> PathBuf {
 /// The whole static pipeline over a few files.
 fn analyse(files: &[(&str, &str)]) -> Reach {
     let names = Interner::new();
-    let models = ModelSet::builtin();
+    let models = ModelSet::of(solvent_ir::Language::Python);
     let path = |name: &str| FilePath::new(name).expect("a path below the root");
     let units = files
         .iter()

@@ -24,7 +24,7 @@ pub fn scan(files: &Files) -> Reach {
             Some(solvent_lang::lower(&path, text.as_bytes(), &names))
         })
         .collect();
-    let models = ModelSet::builtin();
+    let models = ModelSet::of(solvent_ir::Language::Python);
     let graph = solvent_graph::build(units, models, &names);
     let text = |path: &FilePath| files.get(path.as_str()).cloned();
     solvent_taint::reach(&graph, models, &names, &text, &Limits::STANDARD)

@@ -54,7 +54,9 @@ impl Machine<'_> {
         let p = self.p;
         let function = p.function(f);
         let mut positional: Vec<(V, Option<u32>)> = Vec::new();
-        positional.extend(receiver.map(|v| (v, None)));
+        if !self.is_javascript() {
+            positional.extend(receiver.map(|v| (v, None)));
+        }
         positional.extend(args.pos.iter().copied());
         let mut next = 0;
         let mut used = vec![false; args.named.len()];
@@ -67,6 +69,10 @@ impl Machine<'_> {
                 Some((args.named[at].1, args.named[at].2))
             };
             let got = match param.kind {
+                ParamKind::Receiver => {
+                    let this = receiver.unwrap_or_else(|| self.w.store.unknown());
+                    Some((this, None))
+                }
                 ParamKind::Ordinary | ParamKind::PositionalOnly => {
                     if next < positional.len() {
                         next += 1;
@@ -124,10 +130,12 @@ impl Machine<'_> {
                     if let Some(default) = self.default_of(f, i as u32, env) {
                         v = self.w.store.join(v, default);
                     }
-                    if v == V::NEVER {
-                        self.w.store.unknown()
-                    } else {
+                    if v != V::NEVER {
                         v
+                    } else if self.is_javascript() {
+                        self.w.store.none()
+                    } else {
+                        self.w.store.unknown()
                     }
                 }
             };
@@ -162,7 +170,7 @@ impl Machine<'_> {
         if function.kind != FunctionKind::Def {
             return false;
         }
-        let given = args.pos.len() + usize::from(has_receiver);
+        let given = args.pos.len() + usize::from(has_receiver && !self.is_javascript());
         let mut most = 0;
         let mut least = 0;
         let mut any = false;
@@ -177,8 +185,12 @@ impl Machine<'_> {
                     }
                 }
                 ParamKind::Rest => any = true,
-                ParamKind::KeywordOnly | ParamKind::KeywordRest => {}
+                ParamKind::KeywordOnly | ParamKind::KeywordRest | ParamKind::Receiver => {}
             }
+        }
+        // JavaScript takes any number of arguments; one that passes none may mean another method.
+        if self.is_javascript() {
+            return given > 0 || least == 0;
         }
         let spread = args.spread.is_some() || args.keywords.is_some();
         (given <= most || any) && (given >= least || spread)

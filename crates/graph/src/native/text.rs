@@ -9,7 +9,7 @@ use crate::machine::{Frame, Machine};
 use crate::value::{Atom, CollKind, Ls, MAX_TEXT, Piece, V};
 
 impl Machine<'_> {
-    pub(super) fn text_method(
+    pub(crate) fn text_method(
         &mut self,
         frame: &mut Frame,
         index: u32,
@@ -172,7 +172,7 @@ impl Machine<'_> {
     }
 
     /// Methods of texts that are partly the attacker's.
-    pub(super) fn parts_method(
+    pub(crate) fn parts_method(
         &mut self,
         frame: &mut Frame,
         index: u32,
@@ -322,7 +322,7 @@ impl Machine<'_> {
         }
     }
 
-    fn join_text(
+    pub(crate) fn join_text(
         &mut self,
         frame: &mut Frame,
         index: u32,

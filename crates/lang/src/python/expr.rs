@@ -11,14 +11,15 @@ use solvent_ir::{
     Terminator, UnaryOp, Value,
 };
 
-use super::function::Lower;
-use super::scope::address;
 use super::target::binary_op;
-use super::{Body, Comprehension, ComprehensionKind, Outside, Pending};
+use super::{Body, Code, Comprehension, ComprehensionKind, Lower, Pending};
+use crate::lower::{Outside, with_stack};
+use crate::scope::address;
+use crate::state::Decides;
 
 impl<'a> Lower<'_, 'a, '_> {
     pub fn expr(&mut self, expr: &'a Expr) -> Value {
-        super::with_stack(|| self.expr_here(expr))
+        with_stack(|| self.expr_here(expr))
     }
 
     fn expr_here(&mut self, expr: &'a Expr) -> Value {
@@ -275,7 +276,7 @@ impl<'a> Lower<'_, 'a, '_> {
 
     /// Evaluates `expr` for its truth and goes on in `then` or `otherwise`.
     pub fn condition(&mut self, expr: &'a Expr, then: Block, otherwise: Block) {
-        super::with_stack(|| self.condition_here(expr, then, otherwise));
+        with_stack(|| self.condition_here(expr, then, otherwise));
     }
 
     fn condition_here(&mut self, expr: &'a Expr, then: Block, otherwise: Block) {
@@ -357,47 +358,6 @@ impl<'a> Lower<'_, 'a, '_> {
         self.b.merge(results, span)
     }
 
-    /// Branches on `condition`; the deciding way leads to `join` with `result`, the other goes on here.
-    fn short_circuit(
-        &mut self,
-        condition: Value,
-        result: Value,
-        decides: Decides,
-        join: Block,
-        span: Span,
-    ) -> (Block, Value) {
-        let condition = self.b.resolve(condition);
-        let variables = self.refined_by(condition);
-        let (on_true, on_false) = (self.b.block(), self.b.block());
-        self.b.terminate(Terminator::Branch {
-            condition,
-            then: on_true,
-            otherwise: on_false,
-        });
-        self.b.seal(on_true);
-        self.b.seal(on_false);
-        let (decided, other, holds) = match decides {
-            Decides::WhenTrue => (on_true, on_false, true),
-            Decides::WhenFalse => (on_false, on_true, false),
-        };
-        self.b.start(decided);
-        self.refine(&variables, condition, holds, span);
-        // A variable that is its own condition is known better on this way.
-        let result = self.b.resolve(result);
-        let refined = variables.iter().find_map(|&variable| {
-            let value = self.b.read(variable)?;
-            match *self.b.op(value) {
-                Op::Refine { value: inner, .. } if self.b.resolve(inner) == result => Some(value),
-                _ => None,
-            }
-        });
-        let outcome = (self.b.here(), refined.unwrap_or(result));
-        self.b.jump(join);
-        self.b.start(other);
-        self.refine(&variables, condition, !holds, span);
-        outcome
-    }
-
     fn comparison(&mut self, node: &'a ast::ExprCompare, span: Span) -> Value {
         if let ([op], [comparator]) = (&*node.ops, &*node.comparators) {
             let left = self.expr(&node.left);
@@ -475,8 +435,10 @@ impl<'a> Lower<'_, 'a, '_> {
                 start: span.start,
                 end: span.start,
             },
-            body: Body::Expression(&node.body),
-            parameters: node.parameters.as_deref(),
+            body: Code {
+                body: Body::Expression(&node.body),
+                parameters: node.parameters.as_deref(),
+            },
         };
         let index = self.reserve(pending);
         self.file.functions[index.0 as usize].outside = Outside {
@@ -514,13 +476,15 @@ impl<'a> Lower<'_, 'a, '_> {
                 start: span.start,
                 end: span.start,
             },
-            body: Body::Comprehension(Comprehension {
-                generators,
-                kind,
-                key,
-                element,
-            }),
-            parameters: None,
+            body: Code {
+                body: Body::Comprehension(Comprehension {
+                    generators,
+                    kind,
+                    key,
+                    element,
+                }),
+                parameters: None,
+            },
         };
         let index = self.reserve(pending);
         let callee = self.b.emit(Op::Function(index), span);
@@ -600,7 +564,7 @@ impl<'a> Lower<'_, 'a, '_> {
             self.b.seal(holds);
             self.b.start(holds);
         }
-        super::with_stack(|| self.turns(comprehension, depth + 1));
+        with_stack(|| self.turns(comprehension, depth + 1));
         self.b.jump(header);
         self.close(header, fork);
         self.join(exit, fork);
@@ -649,7 +613,7 @@ impl<'a> Lower<'_, 'a, '_> {
             match element {
                 InterpolatedStringElement::Literal(literal) => parts.text.push_str(&literal.value),
                 InterpolatedStringElement::Interpolation(node) => {
-                    super::with_stack(|| self.interpolation(node, parts));
+                    with_stack(|| self.interpolation(node, parts));
                 }
             }
         }
@@ -716,12 +680,6 @@ impl<'a> Lower<'_, 'a, '_> {
 struct Parts {
     done: Vec<FormatPart>,
     text: String,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Decides {
-    WhenTrue,
-    WhenFalse,
 }
 
 fn compare_op(op: CmpOp) -> CompareOp {

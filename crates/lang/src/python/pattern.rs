@@ -4,7 +4,8 @@ use ruff_python_ast::{self as ast, Expr, Pattern, Singleton};
 use solvent_base::Span;
 use solvent_ir::{Arg, Block, CompareOp, Const, Op, Value};
 
-use super::function::Lower;
+use super::Lower;
+use crate::lower::with_stack;
 
 impl<'a> Lower<'_, 'a, '_> {
     pub fn match_cases(&mut self, node: &'a ast::StmtMatch) {
@@ -37,7 +38,7 @@ impl<'a> Lower<'_, 'a, '_> {
 
     /// Goes on here if `value` matches, else in `fail`.
     fn pattern(&mut self, pattern: &'a Pattern, value: Value, fail: Block) {
-        super::with_stack(|| self.pattern_here(pattern, value, fail));
+        with_stack(|| self.pattern_here(pattern, value, fail));
     }
 
     fn pattern_here(&mut self, pattern: &'a Pattern, value: Value, fail: Block) {

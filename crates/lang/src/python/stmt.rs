@@ -1,30 +1,23 @@
 //! Statements.
 
 use ruff_python_ast::{self as ast, Expr, Stmt};
-use solvent_ir::{Arg, Class, ClassIndex, Const, FnIndex, FunctionKind, Op, Terminator, Value};
+use solvent_ir::{Arg, Class, ClassIndex, Const, FunctionKind, Op, Terminator, Value};
 
-use super::function::{Context, Lower, each_default, each_parameter};
-use super::scope::address;
-use super::{Body, Outside, Pending};
+use super::function::{each_default, each_parameter};
+use super::{Body, Code, Lower, Pending};
+use crate::lower::{Context, Outside, with_stack};
+use crate::scope::address;
 
 impl<'a> Lower<'_, 'a, '_> {
     pub fn statements(&mut self, body: &'a [Stmt]) {
         for stmt in body {
             let before = self.b.clock();
-            super::with_stack(|| self.stmt(stmt));
+            with_stack(|| self.stmt(stmt));
             // What a handler sees is the state between statements.
             if !self.b.handlers().is_empty() && self.b.is_live() && self.b.clock() != before {
                 self.border();
             }
         }
-    }
-
-    /// Ends the block so that a handler may see this state.
-    pub fn border(&mut self) {
-        let block = self.b.block();
-        self.b.jump(block);
-        self.b.seal(block);
-        self.b.start(block);
     }
 
     fn stmt(&mut self, stmt: &'a Stmt) {
@@ -133,7 +126,11 @@ impl<'a> Lower<'_, 'a, '_> {
         self.condition(&node.test, body, orelse);
         self.b.seal(body);
         self.b.start(body);
-        self.contexts.push(Context::Loop { exit, next: header });
+        self.contexts.push(Context::Loop {
+            exit,
+            next: header,
+            label: None,
+        });
         self.statements(&node.body);
         self.contexts.pop();
         self.b.jump(header);
@@ -165,7 +162,11 @@ impl<'a> Lower<'_, 'a, '_> {
         if !self.b.handlers().is_empty() {
             self.border();
         }
-        self.contexts.push(Context::Loop { exit, next: header });
+        self.contexts.push(Context::Loop {
+            exit,
+            next: header,
+            label: None,
+        });
         self.statements(&node.body);
         self.contexts.pop();
         self.b.jump(header);
@@ -277,8 +278,10 @@ impl<'a> Lower<'_, 'a, '_> {
             is_async: def.is_async,
             span: self.span(def),
             name_span: self.span(&def.name),
-            body: Body::Statements(&def.body),
-            parameters: Some(&def.parameters),
+            body: Code {
+                body: Body::Statements(&def.body),
+                parameters: Some(&def.parameters),
+            },
         };
         let span = pending.span;
         let name_span = pending.name_span;
@@ -317,12 +320,6 @@ impl<'a> Lower<'_, 'a, '_> {
         defaults.into_iter().zip(annotations).collect()
     }
 
-    pub fn reserve(&mut self, pending: Pending<'a>) -> FnIndex {
-        let index = self.file.reserve(pending);
-        self.children.push(index);
-        index
-    }
-
     fn class_def(&mut self, def: &'a ast::StmtClassDef) {
         let decorators: Vec<Value> = def
             .decorator_list
@@ -358,8 +355,10 @@ impl<'a> Lower<'_, 'a, '_> {
             is_async: false,
             span,
             name_span,
-            body: Body::Statements(&def.body),
-            parameters: None,
+            body: Code {
+                body: Body::Statements(&def.body),
+                parameters: None,
+            },
         });
         self.file.classes.push(Class {
             name,

@@ -4,8 +4,9 @@ use ruff_python_ast::{self as ast, Expr};
 use solvent_base::Span;
 use solvent_ir::{BinaryOp, Const, Op, Scope, Value};
 
-use super::function::Lower;
-use super::scope::Home;
+use super::Lower;
+use crate::lower::with_stack;
+use crate::scope::Home;
 
 impl<'a> Lower<'_, 'a, '_> {
     pub fn assign(&mut self, target: &'a Expr, value: Value) {
@@ -68,20 +69,7 @@ impl<'a> Lower<'_, 'a, '_> {
     }
 
     fn assign_deep(&mut self, target: &'a Expr, value: Value) {
-        super::with_stack(|| self.assign(target, value));
-    }
-
-    fn set_attr(&mut self, base: Value, attr: &str, value: Value, span: Span) {
-        let base = self.b.resolve(base);
-        let name = self.name(attr);
-        let new = self.b.emit(Op::SetAttr { base, name, value }, span);
-        self.rebind(base, new, span);
-    }
-
-    fn set_index(&mut self, base: Value, key: Value, value: Value, span: Span) {
-        let base = self.b.resolve(base);
-        let new = self.b.emit(Op::SetIndex { base, key, value }, span);
-        self.rebind(base, new, span);
+        with_stack(|| self.assign(target, value));
     }
 
     pub fn augmented(&mut self, node: &'a ast::StmtAugAssign) {
@@ -153,7 +141,7 @@ impl<'a> Lower<'_, 'a, '_> {
 
     fn delete_all(&mut self, targets: &'a [Expr]) {
         for target in targets {
-            super::with_stack(|| self.delete(target));
+            with_stack(|| self.delete(target));
         }
     }
 

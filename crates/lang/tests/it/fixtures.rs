@@ -1,4 +1,4 @@
-//! Pages in `fixtures/python/lowering`: source text and the IR it becomes.
+//! Pages in `fixtures/<language>/lowering`: source text and the IR it becomes.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -7,11 +7,21 @@ use solvent_base::{FilePath, Interner};
 
 #[test]
 fn pages_show_what_each_construct_becomes() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/python/lowering");
+    show("python", "case.py");
+}
+
+#[test]
+fn pages_show_what_each_construct_of_javascript_becomes() {
+    show("javascript", "case.ts");
+}
+
+fn show(language: &str, unnamed: &str) {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
+    let folder = fixtures.join(language).join("lowering");
     solvent_testkit::run(&folder, "ir", |case| {
         let mut out = String::new();
-        for file in case.files("python") {
-            let name = file.path.as_deref().unwrap_or("case.py");
+        for file in case.files(language) {
+            let name = file.path.as_deref().unwrap_or(unnamed);
             let path = FilePath::new(name).expect("a path in the info string");
             let names = Interner::new();
             let unit = solvent_lang::lower(&path, file.text.as_bytes(), &names);

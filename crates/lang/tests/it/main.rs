@@ -4,6 +4,7 @@ mod fixtures;
 mod generated;
 mod hostile;
 mod library;
+mod mutated;
 
 use solvent_base::{FilePath, Interner};
 use solvent_ir::Unit;

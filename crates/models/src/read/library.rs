@@ -105,7 +105,7 @@ fn by_name(row: &Row<'_>) -> Option<ByName> {
 
 pub(super) fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<'_>) {
     let top = Row::new(table, 0..0, file, &LIBRARY_KEYS);
-    choice(&top, "language", &[("python", ())]);
+    choice(&top, "language", &[("python", ()), ("javascript", ())]);
     if !top.has("language") {
         top.missing("language");
     }
@@ -579,7 +579,7 @@ fn read_callback(library: &mut Library<'_>, row: &Row<'_>) {
     library.edit(row, |member| member.callbacks.push(callback.clone()));
 }
 
-const ENTRY_KEYS: [&str; 11] = [
+const ENTRY_KEYS: [&str; 12] = [
     "shape",
     "framework",
     "route",
@@ -591,6 +591,7 @@ const ENTRY_KEYS: [&str; 11] = [
     "method_functions",
     "bound_by",
     "syntax",
+    "params",
 ];
 
 fn read_converters(words: &Words<'_>, row: &Row<'_>) -> BTreeMap<String, Converter> {
@@ -619,6 +620,7 @@ fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
         ("application", EntryShape::Application),
         ("collection", EntryShape::Collection),
         ("mount", EntryShape::Mount),
+        ("part", EntryShape::Part),
         ("hook", EntryShape::Hook),
     ];
     let shape = choice(row, "shape", &shapes);
@@ -652,7 +654,11 @@ fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
         };
         method_functions.insert(name.to_owned(), methods);
     }
-    let syntaxes = [("angle", RouteSyntax::Angle), ("brace", RouteSyntax::Brace)];
+    let syntaxes = [
+        ("angle", RouteSyntax::Angle),
+        ("brace", RouteSyntax::Brace),
+        ("colon", RouteSyntax::Colon),
+    ];
     let entry = EntryRow {
         shape,
         framework: row
@@ -674,6 +680,11 @@ fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
             .and_then(|text| dotted_path(row, &text)),
         syntax: choice(row, "syntax", &syntaxes).unwrap_or(RouteSyntax::Angle),
         converters: library.converters.clone(),
+        params: row
+            .texts("params")
+            .iter()
+            .filter_map(|text| dotted_path(row, text))
+            .collect(),
     };
     library.edit(row, |member| member.entry_points.push(entry.clone()));
 }

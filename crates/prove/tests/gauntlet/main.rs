@@ -188,7 +188,7 @@ fn scan(tree: &Path) -> (Vec<Finding>, Vec<EntryPoint>) {
         .filter(|file| solvent_lang::language_of(&file.path).is_some())
         .filter_map(|file| Some(solvent_lang::lower(&file.path, &read(&file.path)?, &names)))
         .collect();
-    let models = ModelSet::builtin();
+    let models = ModelSet::of(solvent_ir::Language::Python);
     let graph = solvent_graph::build(units, models, &names);
     let text =
         |path: &FilePath| read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());

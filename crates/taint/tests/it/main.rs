@@ -23,20 +23,28 @@ pub fn scan(files: &BTreeMap<String, String>) -> Reach {
             Some(solvent_lang::lower(&path, text.as_bytes(), &names))
         })
         .collect();
-    let models = ModelSet::builtin();
-    let graph = solvent_graph::build(units, models, &names);
     let text = |path: &FilePath| files.get(path.as_str()).cloned();
-    solvent_taint::reach(&graph, models, &names, &text, &Limits::STANDARD)
+    solvent_graph::by_language(units)
+        .into_iter()
+        .map(|(language, units)| {
+            let models = ModelSet::of(language);
+            let graph = solvent_graph::build(units, models, &names);
+            solvent_taint::reach(&graph, models, &names, &text, &Limits::STANDARD)
+        })
+        .reduce(Reach::and)
+        .unwrap_or_default()
 }
 
 fn files_of(case: &Case) -> BTreeMap<String, String> {
-    case.files("python")
-        .map(|b| {
-            (
-                b.path.clone().unwrap_or_else(|| "app.py".to_owned()),
-                b.text.clone(),
-            )
+    let named = |language: &'static str, unnamed: &'static str| {
+        case.files(language).map(move |b| {
+            let path = b.path.clone().unwrap_or_else(|| unnamed.to_owned());
+            (path, b.text.clone())
         })
+    };
+    named("python", "app.py")
+        .chain(named("javascript", "app.js"))
+        .chain(named("typescript", "app.ts"))
         .collect()
 }
 
@@ -144,7 +152,17 @@ fn root() -> &'static Path {
 
 #[test]
 fn small_programs_get_their_verdicts() {
-    solvent_testkit::run(&root().join("flows"), "flow", |case| {
+    verdicts("python");
+}
+
+#[test]
+fn small_programs_in_javascript_get_their_verdicts() {
+    verdicts("javascript");
+}
+
+fn verdicts(language: &str) {
+    let folder = root().with_file_name(language).join("flows");
+    solvent_testkit::run(&folder, "flow", |case| {
         let reach = scan(&files_of(case));
         let lines: Vec<String> = reach.findings.iter().map(line).collect();
         if lines.is_empty() {

@@ -23,12 +23,20 @@ struct Language {
     splice: fn(&str) -> String,
 }
 
-const LANGUAGES: [Language; 1] = [Language {
-    name: "python",
-    folder: "sast-python3/case",
-    extension: "py",
-    splice: python,
-}];
+const LANGUAGES: [Language; 2] = [
+    Language {
+        name: "python",
+        folder: "sast-python3/case",
+        extension: "py",
+        splice: python,
+    },
+    Language {
+        name: "javascript",
+        folder: "sast-js/case",
+        extension: "js",
+        splice: javascript,
+    },
+];
 
 pub fn run(place: &Place) -> Result<Figures, String> {
     let corpus = place.corpus("xast")?;
@@ -213,9 +221,74 @@ fn python(source: &str) -> String {
     out
 }
 
+/// What a case does when it is started becomes a route: from the line on that makes `taint_src` up, or the last
+/// call. A source that a module exports is the request of the framework itself, which is no one's in particular.
+fn javascript(source: &str) -> String {
+    let is_source = |line: &str| {
+        let name = ["const ", "let ", "var "]
+            .iter()
+            .find_map(|word| line.strip_prefix(word));
+        name.is_some_and(|rest| {
+            rest.strip_prefix("taint_src")
+                .is_some_and(|rest| rest.trim_start().starts_with('='))
+        })
+    };
+    let is_call = |line: &str| {
+        let name = line.split('(').next().unwrap_or_default();
+        let word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '$');
+        line.contains('(') && !name.is_empty() && name.chars().all(word)
+    };
+    let lines: Vec<&str> = source.lines().collect();
+    let made_up = lines.iter().position(|line| is_source(line));
+    let exported = made_up.is_some_and(|at| {
+        let exports = |line: &&str| line.starts_with("export ") || line.contains("module.exports");
+        lines[at..].iter().any(exports)
+    });
+    let route = if exported {
+        None
+    } else {
+        made_up.or_else(|| lines.iter().rposition(|line| is_call(line)))
+    };
+    let mut out = String::from("const suite_web = require(\"express\");\n");
+    for (i, line) in lines.iter().enumerate() {
+        if route == Some(i) {
+            out.push_str("suite_web().get(\"/case\", (suite_request, suite_response) => {\n");
+        }
+        if made_up == Some(i) {
+            let name = line.split('=').next().unwrap_or_default().trim_end();
+            let from = if exported {
+                "suite_web.request"
+            } else {
+                "suite_request"
+            };
+            out.push_str(&format!("{name} = {from}.query.taint_src;\n"));
+        } else {
+            out.push_str(line);
+            out.push('\n');
+        }
+    }
+    if route.is_some() {
+        out.push_str("suite_response.end();\n});\n");
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{python, said, suffix};
+    use super::{javascript, python, said, suffix};
+
+    #[test]
+    fn what_a_script_does_last_becomes_a_route() {
+        let case = "function f(a) {\n  sink(a);\n}\n\nconst taint_src = \"taint_src_value\";\n\nf(taint_src);\n";
+        assert_eq!(
+            javascript(case),
+            "const suite_web = require(\"express\");\nfunction f(a) {\n  sink(a);\n}\n\nsuite_web().get(\"/case\", (suite_request, suite_response) => {\nconst taint_src = suite_request.query.taint_src;\n\nf(taint_src);\nsuite_response.end();\n});\n"
+        );
+        let other = javascript("let taint_src = \"x\";\nexport const a = taint_src;\n");
+        assert!(other.ends_with(
+            "let taint_src = suite_web.request.query.taint_src;\nexport const a = taint_src;\n"
+        ));
+    }
 
     #[test]
     fn a_main_block_becomes_a_route_with_the_source_as_its_parameter() {

@@ -3,8 +3,8 @@
 use solvent_base::{Name, Span};
 use solvent_ir::{Arg, Block, Const, FunctionKind, Item, Op, Scope, Terminator, Value};
 
-use super::function::Lower;
-use super::scope::{Home, bind};
+use crate::lower::{Code, Lower};
+use crate::scope::{Home, bind};
 
 /// How many versions, places or operands are followed from one value. Chains of this length do not
 /// occur outside generated code; cutting one loses an alias, nothing else.
@@ -13,7 +13,14 @@ const REACH: usize = 16;
 /// Values looked at for one condition.
 const OPERANDS: usize = 64;
 
-impl Lower<'_, '_, '_> {
+/// Which truth of an operand of a short-circuit operator is its result.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Decides {
+    WhenTrue,
+    WhenFalse,
+}
+
+impl<B: Code> Lower<'_, '_, '_, B> {
     /// `new` is what has become of the object `old`: rebinds every variable that holds it and writes
     /// it back to where it was read from.
     pub fn rebind(&mut self, old: Value, new: Value, span: Span) {
@@ -57,6 +64,11 @@ impl Lower<'_, '_, '_> {
             Op::Attr { base, name } => {
                 let base = self.b.resolve(base);
                 if !self.is_rooted(base) {
+                    if name == self.file.well_known.prototype {
+                        // What a function object keeps is not in a version of it.
+                        let value = new;
+                        self.b.emit(Op::SetAttr { base, name, value }, span);
+                    }
                     return;
                 }
                 let Some(base) = self.current_version(base, moved) else {
@@ -557,5 +569,61 @@ impl Lower<'_, '_, '_> {
             }
         }
         variables
+    }
+
+    /// Branches on `condition`; the deciding way leads to `join` with `result`, the other goes on here.
+    pub fn short_circuit(
+        &mut self,
+        condition: Value,
+        result: Value,
+        decides: Decides,
+        join: Block,
+        span: Span,
+    ) -> (Block, Value) {
+        let condition = self.b.resolve(condition);
+        let variables = self.refined_by(condition);
+        let (on_true, on_false) = (self.b.block(), self.b.block());
+        self.b.terminate(Terminator::Branch {
+            condition,
+            then: on_true,
+            otherwise: on_false,
+        });
+        self.b.seal(on_true);
+        self.b.seal(on_false);
+        let (decided, other, holds) = match decides {
+            Decides::WhenTrue => (on_true, on_false, true),
+            Decides::WhenFalse => (on_false, on_true, false),
+        };
+        self.b.start(decided);
+        self.refine(&variables, condition, holds, span);
+        // A variable that is its own condition is known better on this way.
+        let result = self.b.resolve(result);
+        let refined = variables.iter().find_map(|&variable| {
+            let value = self.b.read(variable)?;
+            match *self.b.op(value) {
+                Op::Refine { value: inner, .. } if self.b.resolve(inner) == result => Some(value),
+                _ => None,
+            }
+        });
+        let outcome = (self.b.here(), refined.unwrap_or(result));
+        self.b.jump(join);
+        self.b.start(other);
+        self.refine(&variables, condition, !holds, span);
+        outcome
+    }
+
+    // Writing into objects.
+
+    pub fn set_attr(&mut self, base: Value, attr: &str, value: Value, span: Span) {
+        let base = self.b.resolve(base);
+        let name = self.name(attr);
+        let new = self.b.emit(Op::SetAttr { base, name, value }, span);
+        self.rebind(base, new, span);
+    }
+
+    pub fn set_index(&mut self, base: Value, key: Value, value: Value, span: Span) {
+        let base = self.b.resolve(base);
+        let new = self.b.emit(Op::SetIndex { base, key, value }, span);
+        self.rebind(base, new, span);
     }
 }

@@ -1,0 +1,225 @@
+//! Methods of texts: known ones, and those that are partly the attacker's.
+
+use solvent_finding::Transform;
+use solvent_ir::Const;
+
+use crate::call::Args;
+use crate::machine::{Frame, Machine};
+use crate::value::{Ls, MAX_TEXT, V};
+
+impl Machine<'_> {
+    /// A method of a known text with known arguments; positions count units of UTF-16, which for the texts
+    /// that are computed here are characters.
+    pub(super) fn text_javascript(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        text: &str,
+        method: &str,
+        args: &Args,
+    ) -> Option<V> {
+        let arg = |m: &Self, i: usize| {
+            args.get(i, None)
+                .and_then(|v| m.w.store.constant_str(v))
+                .map(|n| m.text(n).to_string())
+        };
+        let int = |m: &Self, i: usize| args.get(i, None).and_then(|v| m.small_int(v));
+        let chars: Vec<char> = text.chars().collect();
+        let length = chars.len() as i64;
+        let cut = |from: i64, to: i64| -> String {
+            let clamp = |at: i64| usize::try_from(at.clamp(0, length)).unwrap_or(0);
+            let (from, to) = (clamp(from), clamp(to));
+            chars[from..to.max(from)].iter().collect()
+        };
+        let absent = |i: usize| args.pos.len() <= i;
+        let out = match method {
+            "charAt" | "at" => {
+                let at = int(self, 0)?;
+                let at = if at < 0 && method == "at" {
+                    length + at
+                } else {
+                    at
+                };
+                cut(at, at + 1)
+            }
+            "slice" => {
+                let from = if absent(0) { 0 } else { int(self, 0)? };
+                let to = if absent(1) { length } else { int(self, 1)? };
+                let place = |at: i64| if at < 0 { length + at } else { at };
+                cut(place(from), place(to))
+            }
+            "substring" => {
+                let from = int(self, 0)?;
+                let to = if absent(1) { length } else { int(self, 1)? };
+                cut(from.min(to), from.max(to))
+            }
+            "substr" => {
+                let from = int(self, 0)?;
+                let from = if from < 0 { length + from } else { from };
+                let count = if absent(1) { length } else { int(self, 1)? };
+                cut(from, from.max(0).saturating_add(count))
+            }
+            "replaceAll" | "replace" => {
+                let (from, to) = (arg(self, 0)?, arg(self, 1)?);
+                if to.contains('$') {
+                    return None;
+                }
+                if method == "replaceAll" {
+                    text.replace(&from, &to)
+                } else {
+                    text.replacen(&from, &to, 1)
+                }
+            }
+            "concat" => {
+                let mut out = text.to_owned();
+                for i in 0..args.pos.len() {
+                    out.push_str(&arg(self, i)?);
+                }
+                out
+            }
+            "repeat" => {
+                let times = usize::try_from(int(self, 0)?).ok()?;
+                if text.len().checked_mul(times)? > MAX_TEXT {
+                    return None;
+                }
+                text.repeat(times)
+            }
+            "toString" | "valueOf" | "normalize" => text.to_owned(),
+            "split" => {
+                if args.pos.len() > 1 {
+                    return None;
+                }
+                let parts: Vec<String> = match args.pos.first() {
+                    None => vec![text.to_owned()],
+                    Some(_) => {
+                        let by = arg(self, 0)?;
+                        if by.is_empty() {
+                            chars.iter().map(char::to_string).collect()
+                        } else {
+                            text.split(&by).map(str::to_owned).collect()
+                        }
+                    }
+                };
+                let parts = parts
+                    .iter()
+                    .map(|part| {
+                        let name = self.name(part);
+                        self.w.store.konst(Const::Str(name))
+                    })
+                    .collect();
+                return Some(self.list_of(parts, V::NEVER));
+            }
+            "includes" => {
+                let yes = text.contains(&arg(self, 0)?);
+                return Some(self.w.store.boolean(Some(yes)));
+            }
+            "charCodeAt" | "codePointAt" => {
+                let at = usize::try_from(int(self, 0).unwrap_or(0)).ok()?;
+                let code = i64::from(u32::from(*chars.get(at)?));
+                return Some(self.w.store.konst(Const::Int(code)));
+            }
+            other => {
+                // The same method by its name in Python.
+                let name = match other {
+                    "trim" => "strip",
+                    "trimStart" | "trimLeft" => "lstrip",
+                    "trimEnd" | "trimRight" => "rstrip",
+                    "toLowerCase" | "toLocaleLowerCase" => "lower",
+                    "toUpperCase" | "toLocaleUpperCase" => "upper",
+                    "startsWith" => "startswith",
+                    "endsWith" => "endswith",
+                    "indexOf" | "search" => "find",
+                    _ => return self.parts_of_constant(frame, index, text, method, args),
+                };
+                if args.pos.len() > 1 {
+                    return None;
+                }
+                return self.text_method(frame, index, text, name, args);
+            }
+        };
+        let name = self.name(&out);
+        Some(self.w.store.konst(Const::Str(name)))
+    }
+
+    /// A method of a known text whose arguments are partly the attacker's.
+    fn parts_of_constant(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        text: &str,
+        method: &str,
+        args: &Args,
+    ) -> Option<V> {
+        let name = self.name(text);
+        let v = self.w.store.konst(Const::Str(name));
+        self.parts_javascript(frame, index, v, method, args)
+    }
+
+    /// Methods of texts that are partly the attacker's.
+    pub(super) fn parts_javascript(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        v: V,
+        method: &str,
+        args: &Args,
+    ) -> Option<V> {
+        match method {
+            "toString" | "valueOf" | "normalize" | "toLocaleString" if args.pos.is_empty() => {
+                Some(v)
+            }
+            "concat" => {
+                let site = self.site(frame, index);
+                let mut all = self.pieces(v);
+                for (arg, _) in args.pos.clone() {
+                    let text = self.stringify(frame, index, arg);
+                    let more = self.pieces(text);
+                    all = self.cross(all, more);
+                }
+                Some(self.texts(all, site))
+            }
+            "slice" | "substring" => {
+                let bounds = [args.get(0, None), args.get(1, None), None];
+                Some(self.slice(v, bounds))
+            }
+            "charAt" | "at" | "substr" | "padStart" | "padEnd" | "repeat" => {
+                let labels = self.w.store.deep(v);
+                let opaque = Transform::Opaque(method.to_owned());
+                let mut out = self.with_context(v, &opaque);
+                for arg in args.all() {
+                    let more = self.w.store.deep(arg);
+                    if more != Ls::NONE && method.starts_with("pad") {
+                        let more = self.w.store.data(more);
+                        out = self.w.store.join(out, more);
+                    }
+                }
+                let _ = labels;
+                Some(out)
+            }
+            // Numbers and truths.
+            "indexOf" | "lastIndexOf" | "search" | "charCodeAt" | "codePointAt"
+            | "localeCompare" => Some(self.w.store.unknown()),
+            "split" => {
+                if args.pos.len() > 1 {
+                    let mut first = args.clone();
+                    first.pos.truncate(1);
+                    return self.parts_method(frame, index, v, "split", &first);
+                }
+                self.parts_method(frame, index, v, "split", args)
+            }
+            "replace" | "replaceAll" => {
+                let callback = args.get(1, None)?;
+                if self.is_callable(callback) {
+                    let whole = self.with_context(v, &Transform::Opaque("match".to_owned()));
+                    let got = self.call_value(frame, index, callback, &Args::of(&[whole]));
+                    let rest = self.with_context(v, &Transform::Opaque("replace".to_owned()));
+                    let new = got.ret.unwrap_or(rest);
+                    let new = self.derive(new, &crate::label::Link::Value);
+                    return Some(self.w.store.join(rest, new));
+                }
+                self.parts_method(frame, index, v, "replace", args)
+            }
+            _ => None,
+        }
+    }
+}

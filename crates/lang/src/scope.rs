@@ -1,0 +1,165 @@
+//! Which scope a name belongs to, as each language decides it before any code is lowered.
+
+use solvent_base::Name;
+
+use crate::ssa::IntMap;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct ScopeId(pub u32);
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ScopeKind {
+    Module,
+    Function,
+    Class,
+    Comprehension,
+}
+
+/// How a name is bound in its scope, as flags.
+pub(crate) mod bind {
+    /// Assigned, in whatever way.
+    pub const VARIABLE: u16 = 1;
+    /// By `import`, `def` or `class`.
+    pub const DEFINITION: u16 = 2;
+    /// Declared `global`.
+    pub const GLOBAL: u16 = 4;
+    /// Declared `nonlocal`.
+    pub const NONLOCAL: u16 = 8;
+    /// Read by a scope inside this one.
+    pub const CAPTURED: u16 = 16;
+    /// Assigned by a scope inside this one, so that only the cell knows its value.
+    pub const CELL: u16 = 32;
+    /// Read here.
+    pub const USED: u16 = 64;
+    /// Assigned other than by a definition.
+    pub const STORED: u16 = 128;
+    /// Assigned in more than one place, so that it may be different objects at different times.
+    pub const REASSIGNED: u16 = 256;
+}
+
+pub(crate) struct Scope {
+    pub kind: ScopeKind,
+    pub parent: Option<ScopeId>,
+    pub names: IntMap<Name, u16>,
+    pub is_generator: bool,
+    /// A comprehension that contains `await`, or an asynchronous `for`.
+    pub awaits: bool,
+}
+
+pub(crate) struct Scopes {
+    scopes: Vec<Scope>,
+    /// By the address of the node that opens the scope.
+    by_node: IntMap<usize, ScopeId>,
+}
+
+/// Where a name read or written in some scope lives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Home {
+    /// In the scope itself, tracked as an SSA variable.
+    Local,
+    /// In the scope itself, but assigned by an inner one too.
+    Cell,
+    /// In an enclosing function.
+    Enclosing(ScopeId),
+    Module,
+}
+
+pub(crate) fn address<T>(node: &T) -> usize {
+    std::ptr::from_ref(node) as usize
+}
+
+impl Scopes {
+    /// `scopes[0]` is the module's; `by_node` tells a scope by the address of the node that opens it.
+    pub fn new(scopes: Vec<Scope>, by_node: IntMap<usize, ScopeId>) -> Self {
+        let mut scopes = Self { scopes, by_node };
+        scopes.resolve();
+        scopes
+    }
+
+    pub fn get(&self, id: ScopeId) -> &Scope {
+        &self.scopes[id.0 as usize]
+    }
+
+    /// The scope opened by the node at `address`.
+    pub fn at(&self, address: usize) -> ScopeId {
+        self.by_node.get(&address).copied().unwrap_or(ScopeId(0))
+    }
+
+    pub fn flags(&self, id: ScopeId, name: Name) -> u16 {
+        self.get(id).names.get(&name).copied().unwrap_or(0)
+    }
+
+    /// Where `name`, as written in scope `id`, lives.
+    pub fn home(&self, id: ScopeId, name: Name) -> Home {
+        let scope = self.get(id);
+        let flags = self.flags(id, name);
+        if flags & bind::GLOBAL != 0 {
+            return Home::Module;
+        }
+        if flags & bind::NONLOCAL == 0 && flags & bind::VARIABLE != 0 {
+            let cell = flags & bind::CELL != 0 && scope.kind != ScopeKind::Module;
+            return if cell { Home::Cell } else { Home::Local };
+        }
+        match self.enclosing(scope.parent, name) {
+            Some(outer) => Home::Enclosing(outer),
+            None => Home::Module,
+        }
+    }
+
+    /// The function scope around that binds `name`.
+    fn enclosing(&self, mut at: Option<ScopeId>, name: Name) -> Option<ScopeId> {
+        while let Some(id) = at {
+            let scope = self.get(id);
+            if matches!(scope.kind, ScopeKind::Function | ScopeKind::Comprehension) {
+                let flags = self.flags(id, name);
+                if flags & bind::GLOBAL != 0 {
+                    return None;
+                }
+                if flags & bind::VARIABLE != 0 && flags & bind::NONLOCAL == 0 {
+                    return Some(id);
+                }
+            }
+            at = scope.parent;
+        }
+        None
+    }
+
+    fn resolve(&mut self) {
+        for index in 0..self.scopes.len() {
+            let scope = &self.scopes[index];
+            if scope.kind == ScopeKind::Module {
+                continue;
+            }
+            let parent = scope.parent;
+            let mut captured = Vec::new();
+            for (&name, &flags) in &scope.names {
+                let own = flags & bind::VARIABLE != 0 && flags & bind::NONLOCAL == 0;
+                if own || flags & bind::GLOBAL != 0 {
+                    continue;
+                }
+                if let Some(outer) = self.enclosing(parent, name) {
+                    let mut mark = bind::CAPTURED;
+                    if flags & (bind::NONLOCAL | bind::CELL) != 0 {
+                        mark |= bind::CELL;
+                    }
+                    captured.push((outer, name, mark));
+                }
+            }
+            for (outer, name, mark) in captured {
+                *self.scopes[outer.0 as usize].names.entry(name).or_default() |= mark;
+            }
+        }
+    }
+}
+
+impl Scope {
+    pub fn new(kind: ScopeKind, parent: Option<ScopeId>) -> Self {
+        Self {
+            kind,
+            parent,
+            names: IntMap::default(),
+            is_generator: false,
+            awaits: false,
+        }
+    }
+}
