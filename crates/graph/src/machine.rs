@@ -94,6 +94,7 @@ impl Known {
         let init = match language {
             Language::Python => "__init__",
             Language::JavaScript => "constructor",
+            Language::Go | Language::Java => "<init>",
         };
         Self {
             init: names.name(init),

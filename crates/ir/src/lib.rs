@@ -58,6 +58,8 @@ pub enum Language {
     Python,
     /// TypeScript too.
     JavaScript,
+    Go,
+    Java,
 }
 
 /// One lowered file. Lowering never fails: what could not be read is a problem.

@@ -5,6 +5,7 @@
 //! builds the static single assignment form for all of them. [`syntax`] is the tree itself, for whoever edits
 //! source text.
 
+mod blocks;
 mod javascript;
 mod lower;
 mod python;

@@ -48,10 +48,12 @@ impl ModelSet {
     /// The models of one language's libraries, with all weaknesses and kinds. Paths of different languages may
     /// be the same: whoever asks for a path asks the set of its language.
     pub fn of(language: Language) -> &'static Self {
-        static SETS: [OnceLock<ModelSet>; 2] = [const { OnceLock::new() }; 2];
+        static SETS: [OnceLock<ModelSet>; 4] = [const { OnceLock::new() }; 4];
         let (slot, folder) = match language {
             Language::Python => (0, "models/python/"),
             Language::JavaScript => (1, "models/javascript/"),
+            Language::Go => (2, "models/go/"),
+            Language::Java => (3, "models/java/"),
         };
         SETS[slot].get_or_init(|| {
             let files: Vec<(&str, &str)> = embedded::FILES

@@ -105,7 +105,8 @@ fn by_name(row: &Row<'_>) -> Option<ByName> {
 
 pub(super) fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<'_>) {
     let top = Row::new(table, 0..0, file, &LIBRARY_KEYS);
-    choice(&top, "language", &[("python", ()), ("javascript", ())]);
+    let languages = ["python", "javascript", "go", "java"].map(|word| (word, ()));
+    choice(&top, "language", &languages);
     if !top.has("language") {
         top.missing("language");
     }
