@@ -52,7 +52,6 @@ impl Lowered {
 const NOT_MODELLED: &[(&str, &str)] = &[
     ("java", "Java"),
     ("kt", "Kotlin"),
-    ("go", "Go"),
     ("rb", "Ruby"),
     ("php", "PHP"),
     ("cs", "C#"),

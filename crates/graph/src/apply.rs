@@ -201,6 +201,10 @@ impl Machine<'_> {
             (None, None) => ret,
         };
         let ret = self.as_part(ret, member, receiver);
+        let group = |row: &solvent_models::EntryRow| row.shape == solvent_models::EntryShape::Group;
+        if let Some(row) = member.entry_points.iter().position(group) {
+            self.register(frame, index, id, row as u32, receiver, args, ret, None);
+        }
         out.ret = Some(ret);
         out.receiver = new_receiver;
         out
@@ -261,8 +265,8 @@ impl Machine<'_> {
             return v;
         };
         let holds = |row: &solvent_models::EntryRow| {
-            use solvent_models::EntryShape::{Application, Collection};
-            matches!(row.shape, Application | Collection)
+            use solvent_models::EntryShape::{Application, Collection, Group};
+            matches!(row.shape, Application | Collection | Group)
         };
         if !member.entry_points.iter().any(holds) {
             return v;

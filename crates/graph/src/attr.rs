@@ -230,6 +230,11 @@ impl Machine<'_> {
         {
             return v;
         }
+        if self.is_go()
+            && let Some(v) = self.member_go(frame, &atom, name, site)
+        {
+            return v;
+        }
         match atom {
             Atom::Lib(path) => {
                 let full = format!("{}.{}", self.text(path), self.text(name));
@@ -452,7 +457,7 @@ impl Machine<'_> {
         let mut all = Vec::new();
         let single = self.w.store.only(base).is_some();
         for atom in self.w.store.atoms_of(base) {
-            if self.is_javascript()
+            if self.has_receivers()
                 && let Some(v) = self.set_property(frame, site, &atom, name, value, single)
             {
                 all.extend(self.w.store.atoms_of(v));

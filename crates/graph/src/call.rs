@@ -663,7 +663,7 @@ impl Machine<'_> {
             }
         }
         if receiver.is_some()
-            && (!self.is_javascript() || self.takes_receiver(f))
+            && (!self.has_receivers() || self.takes_receiver(f))
             && let Some(Some(after)) = afters.first()
         {
             out.receiver = Some(self.w.store.fill(*after, &holes, None));

@@ -19,6 +19,8 @@ impl Machine<'_> {
         let text = self.text(path);
         let native = if self.is_javascript() {
             self.native_javascript(frame, index, &text, args)
+        } else if self.is_go() {
+            self.native_go(frame, index, &text, args)
         } else {
             self.native(frame, index, &text, args)
         };
@@ -120,6 +122,8 @@ impl Machine<'_> {
         };
         let native = if self.is_javascript() {
             self.method_javascript(frame, index, &atom, name, args)
+        } else if self.is_go() {
+            self.method_go(frame, index, &atom, name, args)
         } else {
             self.native_method(frame, index, &atom, name, args)
         };

@@ -103,7 +103,8 @@ impl Machine<'_> {
                 EntryShape::BaseClass
                 | EntryShape::Application
                 | EntryShape::Collection
-                | EntryShape::Part => {}
+                | EntryShape::Part
+                | EntryShape::Group => {}
             }
         }
         // What registers in JavaScript gives what it is called on, so that calls chain.
@@ -260,12 +261,13 @@ impl Machine<'_> {
             .and_then(|v| self.constant_texts(v))
             .and_then(|t| t.into_iter().next());
         let (receivers, receiver_known) = self.origins(receiver);
-        let mounted = if entry.shape == EntryShape::Mount {
+        let mounts = matches!(entry.shape, EntryShape::Mount | EntryShape::Group);
+        let mounted = if mounts {
             self.origins(Some(handler)).0
         } else {
             Vec::new()
         };
-        if entry.shape != EntryShape::Mount && !self.has_handler(handler) {
+        if !mounts && !self.has_handler(handler) {
             return;
         }
         let registration = Registration {

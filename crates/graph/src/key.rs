@@ -265,6 +265,16 @@ impl Machine<'_> {
         {
             return v;
         }
+        // `*p = v` of Go.
+        if self.is_go()
+            && self
+                .w
+                .store
+                .constant_str(key)
+                .is_some_and(|key| &*self.text(key) == "<whole>")
+        {
+            return value;
+        }
         let site = self.site(frame, index);
         let single = self.w.store.only(base).is_some();
         let mut all = Vec::new();

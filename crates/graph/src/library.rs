@@ -81,6 +81,10 @@ impl Machine<'_> {
             || !member.sinks.is_empty()
             || !member.entry_points.is_empty()
             || member.stops
+            || member
+                .sources
+                .iter()
+                .any(|s| matches!(s.shape, SourceShape::Named { .. }))
             || (member.is.is_none() && !is_source);
         if is_method {
             return self.w.store.one(Atom::Member { receiver, name });

@@ -67,6 +67,12 @@ pub struct Program {
     namespaces: BTreeSet<String>,
     by_last: HashMap<String, Vec<UnitId>>,
     by_path: HashMap<String, UnitId>,
+    /// Files by their folder, which in Go is a package.
+    by_folder: BTreeMap<String, Vec<UnitId>>,
+    classes_by_name: HashMap<(String, Name), ClassId>,
+    class_names: BTreeSet<String>,
+    /// Folders by the name of the package that their files say they are.
+    packages: HashMap<Name, String>,
     shapes: Vec<Shape>,
 }
 
@@ -84,6 +90,10 @@ impl Program {
             namespaces: BTreeSet::new(),
             by_last: HashMap::new(),
             by_path: HashMap::new(),
+            by_folder: BTreeMap::new(),
+            classes_by_name: HashMap::new(),
+            class_names: BTreeSet::new(),
+            packages: HashMap::new(),
             shapes: Vec::new(),
             units,
         };
@@ -103,6 +113,22 @@ impl Program {
             program.by_last.entry(last).or_default().push(id);
             program.by_module.insert(module, id);
             program.by_path.insert(unit.path.as_str().to_owned(), id);
+            let folder = folder_of(&unit.path).to_owned();
+            if let Some(package) = declared_package(unit, names) {
+                program
+                    .packages
+                    .entry(package)
+                    .or_insert_with(|| folder.clone());
+            }
+            let first = program.class_base[index];
+            for (i, class) in unit.classes.iter().enumerate() {
+                let key = (folder.clone(), class.name);
+                let class_id = ClassId(first + i as u32);
+                program.classes_by_name.entry(key).or_insert(class_id);
+                let text = names.text(class.name).to_string();
+                program.class_names.insert(text);
+            }
+            program.by_folder.entry(folder).or_default().push(id);
         }
         program.shapes = program
             .units
@@ -300,6 +326,77 @@ impl Program {
         Target::Library(wanted.strip_prefix("node:").unwrap_or(wanted).to_owned())
     }
 
+    /// Resolves an import path of Go: to the folder that the end of the path names, the longest such end first.
+    /// The standard library's paths are libraries.
+    pub fn resolve_package(&self, path: &str) -> Target {
+        const STANDARD: [&str; 24] = [
+            "archive",
+            "bufio",
+            "bytes",
+            "compress",
+            "container",
+            "context",
+            "crypto",
+            "database",
+            "encoding",
+            "errors",
+            "fmt",
+            "hash",
+            "html",
+            "io",
+            "log",
+            "math",
+            "net",
+            "os",
+            "path",
+            "reflect",
+            "regexp",
+            "runtime",
+            "text",
+            "time",
+        ];
+        let first = path.split('/').next().unwrap_or_default();
+        if path.contains('/') && !STANDARD.contains(&first) || !is_standard_package(path) {
+            let mut rest = path;
+            loop {
+                if self.by_folder.contains_key(rest) {
+                    return Target::Namespace(rest.to_owned());
+                }
+                match rest.split_once('/') {
+                    Some((_, after)) => rest = after,
+                    None => break,
+                }
+            }
+        }
+        Target::Library(path.to_owned())
+    }
+
+    /// The files of a package.
+    pub fn package(&self, folder: &str) -> &[UnitId] {
+        self.by_folder.get(folder).map_or(&[], Vec::as_slice)
+    }
+
+    /// The folder of a package by the name in its files.
+    pub fn package_named(&self, name: Name) -> Option<&str> {
+        self.packages.get(&name).map(String::as_str)
+    }
+
+    /// The files of the package that a file belongs to.
+    pub fn package_of(&self, unit: UnitId) -> &[UnitId] {
+        self.package(folder_of(&self.unit(unit).path))
+    }
+
+    /// A type of the package that a file belongs to.
+    pub fn class_in_package(&self, unit: UnitId, name: Name) -> Option<ClassId> {
+        let folder = folder_of(&self.unit(unit).path).to_owned();
+        self.classes_by_name.get(&(folder, name)).copied()
+    }
+
+    /// Whether some class of the program has this name.
+    pub fn knows_class(&self, name: &str) -> bool {
+        self.class_names.contains(name)
+    }
+
     /// The unit that a path without extension names.
     fn file_at(&self, path: &str) -> Option<UnitId> {
         const ENDINGS: [&str; 9] = [
@@ -337,6 +434,42 @@ impl Program {
             .contains(full)
             .then(|| Target::Namespace(full.to_owned()))
     }
+}
+
+/// The name in the package clause of a file of Go.
+fn declared_package(unit: &Unit, names: &Interner) -> Option<Name> {
+    if unit.language != Language::Go {
+        return None;
+    }
+    let wanted = names.name("<package>");
+    let body = unit.functions.first()?;
+    let stored = body.insts.iter().find_map(|inst| match inst.op {
+        Op::StoreName { name, value, .. } if name == wanted => Some(value),
+        _ => None,
+    })?;
+    match body.op(stored) {
+        Op::Const(solvent_ir::Const::Str(name)) => Some(*name),
+        _ => None,
+    }
+}
+
+fn folder_of(path: &FilePath) -> &str {
+    path.as_str()
+        .rsplit_once('/')
+        .map_or("", |(folder, _)| folder)
+}
+
+/// Packages of Go's standard library that have one word.
+fn is_standard_package(path: &str) -> bool {
+    const NAMES: [&str; 20] = [
+        "bufio", "bytes", "cmp", "context", "embed", "errors", "expvar", "flag", "fmt", "html",
+        "io", "iter", "log", "maps", "math", "mime", "net", "os", "path", "plugin",
+    ];
+    const MORE: [&str; 12] = [
+        "reflect", "regexp", "runtime", "slices", "sort", "strconv", "strings", "sync", "syscall",
+        "testing", "time", "unicode",
+    ];
+    NAMES.contains(&path) || MORE.contains(&path)
 }
 
 /// `wanted` seen from `folder`; `None` above the root.

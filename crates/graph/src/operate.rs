@@ -421,7 +421,7 @@ impl Machine<'_> {
     }
 
     /// `format % values`.
-    fn percent(&mut self, frame: &mut Frame, format: V, values: V, site: Site) -> V {
+    pub(crate) fn percent(&mut self, frame: &mut Frame, format: V, values: V, site: Site) -> V {
         let mut out: Vec<Vec<Piece>> = Vec::new();
         for pieces in self.pieces(format) {
             let mut all: Vec<Vec<Piece>> = vec![Vec::new()];

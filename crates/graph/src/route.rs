@@ -42,7 +42,11 @@ impl Machine<'_> {
         let mut hooks = Vec::new();
         let mounts: Vec<Registration> = bounds
             .iter()
-            .filter(|b| self.row(b).is_some_and(|r| r.shape == EntryShape::Mount))
+            .filter(|b| {
+                let mounts =
+                    |r: &EntryRow| matches!(r.shape, EntryShape::Mount | EntryShape::Group);
+                self.row(b).is_some_and(mounts)
+            })
             .map(|b| b.registration.clone())
             .collect();
         for bound in &bounds {
@@ -497,7 +501,7 @@ impl Machine<'_> {
                 EntryShape::Application => {
                     self.made.insert(site, (true, None));
                 }
-                EntryShape::Collection => {
+                EntryShape::Collection | EntryShape::Group => {
                     self.made.insert(site, (false, prefix.clone()));
                 }
                 _ => {}

@@ -161,6 +161,9 @@ impl Machine<'_> {
             Scope::Module => {
                 let place = Place::Global(frame.unit, name);
                 if self.p.is_body(frame.f) {
+                    if self.is_go() {
+                        self.store_method(frame, site, name, v);
+                    }
                     self.w.write(place, site, v);
                 } else {
                     frame.effects.push((place, site, v));
@@ -224,6 +227,9 @@ impl Machine<'_> {
             return self.shared(v);
         }
         let text = self.text(name);
+        if self.is_go() {
+            return self.global_go(unit, name);
+        }
         if self.is_javascript() {
             return if &*text == "super" {
                 let path = self.name("builtins.super");
@@ -302,6 +308,9 @@ impl Machine<'_> {
         let text = self.text(module);
         if self.is_javascript() {
             return self.import_javascript(frame, &text, member);
+        }
+        if self.is_go() {
+            return self.import_go(&text, member);
         }
         match (self.p.resolve(frame.unit, &text, level, self.names), member) {
             (Target::Unit(unit), None) => {

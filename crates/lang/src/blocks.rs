@@ -60,8 +60,8 @@ impl<'n, 'i> Blocks<'n, 'i> {
         self.open.last().map_or(ScopeId(0), |block| block.scope)
     }
 
-    /// What stands in the function or class body that `node` opens.
-    pub fn within(&mut self, node: usize, kind: ScopeKind, visit: impl FnOnce(&mut Self)) {
+    /// Opens the function or class body of `node`, until [`Self::leave`].
+    pub fn enter(&mut self, node: usize, kind: ScopeKind) {
         let id = ScopeId(self.scopes.len() as u32);
         self.scopes.push(Scope::new(kind, Some(self.current())));
         self.by_node.insert(node, id);
@@ -69,45 +69,29 @@ impl<'n, 'i> Blocks<'n, 'i> {
             scope: id,
             declared: HashMap::new(),
         });
-        visit(self);
-        self.open.pop();
     }
 
-    /// What stands in a block of the function.
-    pub fn block(&mut self, visit: impl FnOnce(&mut Self)) {
+    /// Opens a block of the function, until [`Self::leave`].
+    pub fn enter_block(&mut self) {
         let scope = self.current();
         self.open.push(Block {
             scope,
             declared: HashMap::new(),
         });
-        visit(self);
+    }
+
+    /// Closes what was opened last.
+    pub fn leave(&mut self) {
         self.open.pop();
     }
 
-    /// Flags of a name in the function that is open here: `this`, what a loop gives.
-    pub fn mark_here(&mut self, name: Name, flags: u16) {
-        let scope = self.current();
-        self.mark(scope, name, flags);
+    /// Whether a function or class body is open.
+    pub fn is_inside(&self) -> bool {
+        self.current().0 != 0
     }
 
     fn mark(&mut self, scope: ScopeId, name: Name, flags: u16) {
         *self.scopes[scope.0 as usize].names.entry(name).or_default() |= flags;
-    }
-
-    /// Functions around here, innermost first, with their kinds.
-    pub fn around(&self) -> Vec<(ScopeId, ScopeKind)> {
-        let mut out: Vec<(ScopeId, ScopeKind)> = Vec::new();
-        for block in self.open.iter().rev() {
-            if out.last().is_none_or(|(scope, _)| *scope != block.scope) {
-                out.push((block.scope, self.scopes[block.scope.0 as usize].kind));
-            }
-        }
-        out
-    }
-
-    /// Flags of a name in a function around.
-    pub fn mark_in(&mut self, scope: ScopeId, name: Name, flags: u16) {
-        self.mark(scope, name, flags);
     }
 
     /// A new variable of the innermost block, declared at `node`; `flags` as in [`bind`], beside
@@ -146,7 +130,8 @@ impl<'n, 'i> Blocks<'n, 'i> {
     pub fn read(&mut self, text: &str, node: usize) -> Option<Name> {
         let (_, name) = self.find(text)?;
         self.variables.of_node.insert(node, name);
-        self.mark_here(name, bind::USED);
+        let here = self.current();
+        self.mark(here, name, bind::USED);
         Some(name)
     }
 
@@ -165,6 +150,18 @@ impl<'n, 'i> Blocks<'n, 'i> {
             self.mark(here, name, bind::NONLOCAL);
         }
         Some(name)
+    }
+
+    /// Something of the object at `node` is written, or a method of it is called: what an inner function does
+    /// to an object, the outer one must see.
+    pub fn change(&mut self, text: &str) {
+        let here = self.current();
+        if let Some((owner, name)) = self.find(text)
+            && owner != here
+            && owner.0 != 0
+        {
+            self.mark(here, name, bind::NONLOCAL);
+        }
     }
 
     pub fn finish(self) -> (Scopes, Variables) {

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use solvent_base::{FilePath, Interner, Name, Problem, ProblemKind, Span};
 use solvent_ir::{
-    Block, BlockData, Class, ClassIndex, Const, FnIndex, Function, FunctionKind, Language, Op,
+    Arg, Block, BlockData, Class, ClassIndex, Const, FnIndex, Function, FunctionKind, Language, Op,
     Param, Scope, Terminator, Unit, Value,
 };
 
@@ -206,6 +206,8 @@ pub(crate) struct Lower<'f, 'a, 'i, B: Code> {
     pub discarded: Option<Value>,
     /// How many copies of `finally` bodies this code is in.
     pub copies: u32,
+    /// Calls that are made when the function ends.
+    pub deferred: Vec<(Value, Vec<Arg>, Span)>,
 }
 
 impl<'a, 'i, B: Code> File<'a, 'i, B> {
@@ -324,6 +326,7 @@ impl<'f, 'a, 'i, B: Code> Lower<'f, 'a, 'i, B> {
             statement: None,
             discarded: None,
             copies: 0,
+            deferred: Vec::new(),
         };
         (lower, pending)
     }

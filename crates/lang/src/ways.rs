@@ -1,6 +1,6 @@
 //! The ways out of functions, loops and protected code.
 
-use solvent_base::Span;
+use solvent_base::{Name, Span};
 use solvent_ir::{Block, Terminator, Value};
 
 use crate::lower::{Code, Context, Exits, Fork, Lower};
@@ -49,6 +49,59 @@ impl<B: Code> Lower<'_, '_, '_, B> {
         self.b.set_handlers(around.to_vec());
         if self.b.is_live() {
             self.border();
+        }
+    }
+
+    /// `break`: out of the innermost loop, `switch` or `finally`.
+    pub fn leave_innermost(&mut self) {
+        let target = match self.contexts.last() {
+            Some(Context::Finally(exits)) => exits.exit,
+            Some(Context::Loop { exit, .. } | Context::Breakable { exit, .. }) => *exit,
+            None => return,
+        };
+        self.b.here();
+        self.b.jump(target);
+    }
+
+    /// `continue`: a `switch` around it is left.
+    pub fn go_on_with_loop(&mut self) {
+        let target = self
+            .contexts
+            .iter()
+            .rev()
+            .find_map(|context| match context {
+                Context::Finally(exits) => Some(exits.next),
+                Context::Loop { next, .. } => Some(*next),
+                Context::Breakable { .. } => None,
+            });
+        if let Some(target) = target {
+            self.b.here();
+            self.b.jump(target);
+        }
+    }
+
+    /// `break` or `continue` with a label.
+    pub fn leave_to(
+        &mut self,
+        wanted: Name,
+        by_finally: impl Fn(&Exits) -> Block,
+        by_loop: impl Fn(Block, Block) -> Block,
+    ) {
+        let target = self
+            .contexts
+            .iter()
+            .rev()
+            .find_map(|context| match context {
+                Context::Finally(exits) => Some(by_finally(exits)),
+                Context::Loop { exit, next, label } if *label == Some(wanted) => {
+                    Some(by_loop(*exit, *next))
+                }
+                Context::Breakable { exit, label } if *label == Some(wanted) => Some(*exit),
+                _ => None,
+            });
+        if let Some(target) = target {
+            self.b.here();
+            self.b.jump(target);
         }
     }
 

@@ -339,6 +339,8 @@ pub enum EntryShape {
     Collection,
     /// A call that gives a part of its receiver: the routes of the part are the receiver's.
     Part,
+    /// A call that makes a collection and mounts it on its receiver: `r.Group("/api")`.
+    Group,
     /// A call that mounts a collection, on its receiver: `register_blueprint`.
     Mount,
     /// Code that runs before or after every request: `before_request`, error handlers.

@@ -54,7 +54,7 @@ impl Machine<'_> {
         let p = self.p;
         let function = p.function(f);
         let mut positional: Vec<(V, Option<u32>)> = Vec::new();
-        if !self.is_javascript() {
+        if !self.has_receivers() {
             positional.extend(receiver.map(|v| (v, None)));
         }
         positional.extend(args.pos.iter().copied());
@@ -170,7 +170,7 @@ impl Machine<'_> {
         if function.kind != FunctionKind::Def {
             return false;
         }
-        let given = args.pos.len() + usize::from(has_receiver && !self.is_javascript());
+        let given = args.pos.len() + usize::from(has_receiver && !self.has_receivers());
         let mut most = 0;
         let mut least = 0;
         let mut any = false;

@@ -399,7 +399,7 @@ impl Machine<'_> {
     }
 
     /// The elements as texts with the separator between them.
-    pub(super) fn joined_text(
+    pub(crate) fn joined_text(
         &mut self,
         frame: &mut Frame,
         index: u32,

@@ -412,7 +412,7 @@ impl Machine<'_> {
     }
 
     /// The names of the properties, as a list.
-    pub(super) fn keys_of(&mut self, v: V) -> V {
+    pub(crate) fn keys_of(&mut self, v: V) -> V {
         let mut out = V::NEVER;
         for atom in self.w.store.atoms_of(v) {
             let one = match atom {
@@ -633,7 +633,7 @@ impl Machine<'_> {
         }
     }
 
-    pub(super) fn list_of(&mut self, values: Vec<V>, rest: V) -> V {
+    pub(crate) fn list_of(&mut self, values: Vec<V>, rest: V) -> V {
         let kids = values
             .into_iter()
             .enumerate()

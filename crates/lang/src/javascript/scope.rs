@@ -120,6 +120,8 @@ struct Collector<'s> {
 enum Access {
     Read,
     Write,
+    /// Something of the object is written, or a method of it is called.
+    Change,
 }
 
 impl Collector<'_> {
@@ -151,6 +153,20 @@ impl Collector<'_> {
                 return Some(at);
             }
             at = parent;
+        }
+    }
+
+    /// The object at the root of a member is changed.
+    fn change(&mut self, object: &ast::Expression<'_>) {
+        let mut root = object;
+        while let Some(member) = root.get_member_expr() {
+            root = member.object();
+        }
+        if let ast::Expression::Identifier(id) = root
+            && let Some(reference) = id.reference_id.get()
+            && let Some(symbol) = self.scoping.get_reference(reference).symbol_id()
+        {
+            self.used.push((self.current, symbol, Access::Change));
         }
     }
 
@@ -215,6 +231,11 @@ impl Collector<'_> {
             }
             match (scope == owner, access) {
                 (true, _) | (false, Access::Read) => self.mark(scope, name, bind::USED),
+                // What an inner function does to an object, the outer one must see: it reads the cell.
+                (false, Access::Change) if owner.0 != 0 => {
+                    self.mark(scope, name, bind::NONLOCAL);
+                }
+                (false, Access::Change) => self.mark(scope, name, bind::USED),
                 (false, Access::Write) if owner.0 == 0 => {
                     self.mark(scope, name, bind::GLOBAL);
                     self.mark(owner, name, bind::CELL | bind::STORED);
@@ -355,6 +376,20 @@ impl<'a> Visit<'a> for Collector<'_> {
             self.this();
         }
         walk::walk_formal_parameter(self, it);
+    }
+
+    fn visit_call_expression(&mut self, it: &ast::CallExpression<'a>) {
+        if let Some(member) = it.callee.get_member_expr() {
+            self.change(member.object());
+        }
+        walk::walk_call_expression(self, it);
+    }
+
+    fn visit_simple_assignment_target(&mut self, it: &ast::SimpleAssignmentTarget<'a>) {
+        if let Some(member) = it.as_member_expression() {
+            self.change(member.object());
+        }
+        walk::walk_simple_assignment_target(self, it);
     }
 
     fn visit_this_expression(&mut self, _: &ast::ThisExpression) {

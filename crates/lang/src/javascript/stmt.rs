@@ -382,57 +382,6 @@ impl<'a> Lower<'_, 'a, '_> {
         self.join(exit, fork);
     }
 
-    fn leave_innermost(&mut self) {
-        let target = match self.contexts.last() {
-            Some(Context::Finally(exits)) => exits.exit,
-            Some(Context::Loop { exit, .. } | Context::Breakable { exit, .. }) => *exit,
-            None => return,
-        };
-        self.b.here();
-        self.b.jump(target);
-    }
-
-    /// `continue`: a `switch` around it is left.
-    fn go_on_with_loop(&mut self) {
-        let target = self
-            .contexts
-            .iter()
-            .rev()
-            .find_map(|context| match context {
-                Context::Finally(exits) => Some(exits.next),
-                Context::Loop { next, .. } => Some(*next),
-                Context::Breakable { .. } => None,
-            });
-        if let Some(target) = target {
-            self.b.here();
-            self.b.jump(target);
-        }
-    }
-
-    fn leave_to(
-        &mut self,
-        wanted: Name,
-        by_finally: impl Fn(&Exits) -> Block,
-        by_loop: impl Fn(Block, Block) -> Block,
-    ) {
-        let target = self
-            .contexts
-            .iter()
-            .rev()
-            .find_map(|context| match context {
-                Context::Finally(exits) => Some(by_finally(exits)),
-                Context::Loop { exit, next, label } if *label == Some(wanted) => {
-                    Some(by_loop(*exit, *next))
-                }
-                Context::Breakable { exit, label } if *label == Some(wanted) => Some(*exit),
-                _ => None,
-            });
-        if let Some(target) = target {
-            self.b.here();
-            self.b.jump(target);
-        }
-    }
-
     fn try_catch(&mut self, node: &'a ast::TryStatement<'a>) {
         let fork = self.fork();
         let outer = self.b.handlers().to_vec();

@@ -115,6 +115,36 @@ fn broken_javascript_becomes_well_formed_ir() {
 }
 
 #[test]
+fn broken_go_becomes_well_formed_ir() {
+    survives("go", "app/module.go");
+}
+
+#[test]
+fn deeply_nested_go_is_survived() {
+    let n = 30_000;
+    let texts = [
+        format!("package a; var x = {}1{}", "(".repeat(n), ")".repeat(n)),
+        format!("package a; func f() {}", "{".repeat(n)),
+        format!("package a; func f() {{ {}", "if a {".repeat(n)),
+        format!("package a; func f() {{ {}", "if a {} else ".repeat(n)),
+        format!("package a; var x = 1{}", "+1".repeat(n)),
+        format!("package a; var x = a{}", ".b".repeat(n)),
+        format!("package a; var x = a{}", "()".repeat(n)),
+        format!("package a; var x = {}1", "!".repeat(n)),
+        format!("package a; var x = {}", "func(){".repeat(n)),
+        format!("package a; var x = {}", "[]T{{".repeat(n)),
+        format!("package a; type T {}int", "*".repeat(n)),
+        format!("package a; type T {}", "struct{a ".repeat(n)),
+    ];
+    let path = FilePath::new("app/module.go").expect("a path");
+    for text in texts {
+        let names = Interner::new();
+        let unit = solvent_lang::lower(&path, text.as_bytes(), &names);
+        assert!(!unit.functions.is_empty(), "{}", &text[..20]);
+    }
+}
+
+#[test]
 fn deeply_nested_javascript_is_refused_or_survived() {
     let n = 30_000;
     let texts = [
@@ -141,8 +171,8 @@ fn deeply_nested_javascript_is_refused_or_survived() {
         format!("{}x", "if(a)".repeat(n)),
         format!("{}x", "if(a){}else ".repeat(n)),
         format!("{}x", "a:".repeat(n)),
-        format!("{}", "function f(){".repeat(n)),
-        format!("{}", "class A{m(){".repeat(n)),
+        "function f(){".repeat(n),
+        "class A{m(){".repeat(n),
         format!("x{};", "=x".repeat(n)),
         format!("let {}a{} = b;", "[".repeat(n), "]".repeat(n)),
         format!("x = {}", "<a>".repeat(n)),

@@ -622,6 +622,7 @@ fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
         ("collection", EntryShape::Collection),
         ("mount", EntryShape::Mount),
         ("part", EntryShape::Part),
+        ("group", EntryShape::Group),
         ("hook", EntryShape::Hook),
     ];
     let shape = choice(row, "shape", &shapes);

@@ -23,7 +23,7 @@ struct Language {
     splice: fn(&str) -> String,
 }
 
-const LANGUAGES: [Language; 2] = [
+const LANGUAGES: [Language; 3] = [
     Language {
         name: "python",
         folder: "sast-python3/case",
@@ -35,6 +35,12 @@ const LANGUAGES: [Language; 2] = [
         folder: "sast-js/case",
         extension: "js",
         splice: javascript,
+    },
+    Language {
+        name: "go",
+        folder: "sast-go/cases",
+        extension: "go",
+        splice: go,
     },
 ];
 
@@ -273,9 +279,55 @@ fn javascript(source: &str) -> String {
     out
 }
 
+/// What `main` does becomes a handler; what it makes up as `__taint_src` is a query parameter.
+fn go(source: &str) -> String {
+    let asked = "suite_request.URL.Query().Get(\"taint_src\")";
+    let mut out = String::new();
+    let mut inside = false;
+    for line in source.lines() {
+        let trimmed = line.trim_start();
+        let assigned = ["__taint_src :=", "__taint_src ="]
+            .iter()
+            .any(|start| trimmed.starts_with(start) && !trimmed.starts_with("__taint_src =="));
+        if line.starts_with("func main()") {
+            inside = true;
+            out.push_str("func main() {\n\tsuite_http.HandleFunc(\"/case\", suite_case)\n}\n\n");
+            out.push_str(
+                "func suite_case(suite_answer suite_http.ResponseWriter, suite_request *suite_http.Request) {\n",
+            );
+            // The rest of a body that stands on one line.
+            if let Some((_, rest)) = line.split_once('{') {
+                out.push_str(rest);
+                out.push('\n');
+            }
+        } else if inside && assigned {
+            let sign = if trimmed.contains(":=") { ":=" } else { "=" };
+            out.push_str(&format!("\t__taint_src {sign} {asked}\n"));
+        } else {
+            inside &= !line.starts_with('}');
+            out.push_str(line);
+            out.push('\n');
+            if line.starts_with("package ") {
+                out.push_str("import suite_http \"net/http\"\n");
+            }
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{javascript, python, said, suffix};
+    use super::{go, javascript, python, said, suffix};
+
+    #[test]
+    fn what_main_does_becomes_a_handler() {
+        let case = "package main\n\nfunc main() {\n    __taint_src := \"taint_src_value\"\n    f(__taint_src)\n}\n";
+        let spliced = go(case);
+        assert!(spliced.contains(
+            "\t__taint_src := suite_request.URL.Query().Get(\"taint_src\")\n    f(__taint_src)\n}\n"
+        ));
+        assert!(spliced.contains("\nfunc suite_case(suite_answer suite_http.ResponseWriter,"));
+    }
 
     #[test]
     fn what_a_script_does_last_becomes_a_route() {
