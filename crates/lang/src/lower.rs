@@ -208,6 +208,8 @@ pub(crate) struct Lower<'f, 'a, 'i, B: Code> {
     pub copies: u32,
     /// Calls that are made when the function ends.
     pub deferred: Vec<(Value, Vec<Arg>, Span)>,
+    /// Variables that a function which exists already captures, with the value that it was last shown and where.
+    pub shown: IntMap<Name, (Value, Block)>,
 }
 
 impl<'a, 'i, B: Code> File<'a, 'i, B> {
@@ -327,6 +329,7 @@ impl<'f, 'a, 'i, B: Code> Lower<'f, 'a, 'i, B> {
             discarded: None,
             copies: 0,
             deferred: Vec::new(),
+            shown: IntMap::default(),
         };
         (lower, pending)
     }
@@ -411,9 +414,49 @@ impl<B: Code> Lower<'_, '_, '_, B> {
 
     /// Gives a function inside this one its number and puts it in the queue.
     pub fn reserve(&mut self, pending: Pending<B>) -> FnIndex {
+        self.show_captured(pending.scope, pending.name_span);
         let index = self.file.reserve(pending);
         self.children.push(index);
         index
+    }
+
+    /// What an inner function captures has the value that it has here, and whatever it is given later.
+    fn show_captured(&mut self, inner: ScopeId, span: Span) {
+        if matches!(self.kind, FunctionKind::Module | FunctionKind::ClassBody) {
+            return;
+        }
+        let mut names: Vec<Name> = self
+            .file
+            .scopes
+            .captured(inner)
+            .iter()
+            .filter(|(owner, _)| *owner == self.scope)
+            .map(|(_, name)| *name)
+            .collect();
+        // Numbers of names differ from run to run.
+        names.sort_by_cached_key(|name| self.file.names.text(*name));
+        for name in names {
+            if self.flags(name) & bind::CELL != 0 {
+                continue;
+            }
+            let here = self.b.here();
+            let Some(value) = self.b.read(name) else {
+                // Bound later: then it is shown.
+                self.shown.entry(name).or_insert((Value(u32::MAX), here));
+                continue;
+            };
+            if self.shown.insert(name, (value, here)) != Some((value, here)) {
+                let scope = Scope::Own;
+                self.b.emit(Op::StoreName { scope, name, value }, span);
+            }
+        }
+    }
+
+    /// Whether a function that exists, or may exist when control gets here again, sees what the variable is
+    /// given here.
+    fn is_seen(&self, name: Name) -> bool {
+        let in_loop = |context: &Context| matches!(context, Context::Loop { .. });
+        self.shown.contains_key(&name) || self.contexts.iter().any(in_loop)
     }
 
     // Names.
@@ -453,7 +496,7 @@ impl<B: Code> Lower<'_, '_, '_, B> {
                 match self.kind {
                     FunctionKind::Module => Scope::Module,
                     FunctionKind::ClassBody => Scope::Class,
-                    _ if self.flags(name) & bind::CAPTURED != 0 => Scope::Own,
+                    _ if self.flags(name) & bind::CAPTURED != 0 && self.is_seen(name) => Scope::Own,
                     _ => return,
                 }
             }

@@ -48,6 +48,8 @@ pub(crate) struct Scope {
 
 pub(crate) struct Scopes {
     scopes: Vec<Scope>,
+    /// Of each scope, the variables of scopes around it that it or one inside it uses.
+    captured: Vec<Vec<(ScopeId, Name)>>,
     /// By the address of the node that opens the scope.
     by_node: IntMap<usize, ScopeId>,
 }
@@ -71,7 +73,12 @@ pub(crate) fn address<T>(node: &T) -> usize {
 impl Scopes {
     /// `scopes[0]` is the module's; `by_node` tells a scope by the address of the node that opens it.
     pub fn new(scopes: Vec<Scope>, by_node: IntMap<usize, ScopeId>) -> Self {
-        let mut scopes = Self { scopes, by_node };
+        let captured = vec![Vec::new(); scopes.len()];
+        let mut scopes = Self {
+            scopes,
+            captured,
+            by_node,
+        };
         scopes.resolve();
         scopes
     }
@@ -87,6 +94,11 @@ impl Scopes {
 
     pub fn flags(&self, id: ScopeId, name: Name) -> u16 {
         self.get(id).names.get(&name).copied().unwrap_or(0)
+    }
+
+    /// Variables of scopes around `id` that it or a scope inside it uses, each with its owner.
+    pub fn captured(&self, id: ScopeId) -> &[(ScopeId, Name)] {
+        &self.captured[id.0 as usize]
     }
 
     /// Where `name`, as written in scope `id`, lives.
@@ -143,6 +155,16 @@ impl Scopes {
                         mark |= bind::CELL;
                     }
                     captured.push((outer, name, mark));
+                }
+            }
+            for &(outer, name, _) in &captured {
+                let mut at = Some(ScopeId(index as u32));
+                while let Some(id) = at.filter(|&id| id != outer) {
+                    let known = &mut self.captured[id.0 as usize];
+                    if !known.contains(&(outer, name)) {
+                        known.push((outer, name));
+                    }
+                    at = self.scopes[id.0 as usize].parent;
                 }
             }
             for (outer, name, mark) in captured {
