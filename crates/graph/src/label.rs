@@ -82,6 +82,15 @@ impl Marks {
     /// Stands alone as an element of an argument list.
     pub const OWN_ARGUMENT: u16 = 8;
 
+    /// Begins with a slash.
+    pub const FROM_ROOT: u16 = 32;
+    /// Does not begin with two slashes.
+    pub const NO_AUTHORITY: u16 = 64;
+    /// Contains no backslash.
+    pub const NO_BACKSLASH: u16 = 128;
+    /// What a browser takes for a path of the same site (WHATWG URL, "relative slash state").
+    pub const SAME_SITE: u16 = Self::FROM_ROOT | Self::NO_AUTHORITY | Self::NO_BACKSLASH;
+
     pub fn has(self, mark: u16) -> bool {
         self.0 & mark == mark
     }

@@ -378,6 +378,9 @@ impl Machine<'_> {
                             self.says_call(frame, function, value, base, callee, &args, sense, out);
                         }
                     }
+                    if positive && other_const.is_some() && !is_none {
+                        self.says_of_part(frame, function, side, value, out);
+                    }
                     let Some((same, _)) = self.derives(frame, function, side, value, 0) else {
                         continue;
                     };
@@ -410,6 +413,9 @@ impl Machine<'_> {
             }
             CompareOp::In => {
                 let container = frame.vals[right.0 as usize];
+                if positive && self.w.store.deep(container) == Ls::NONE {
+                    self.says_of_part(frame, function, left, value, out);
+                }
                 let untainted = self.w.store.deep(container) == Ls::NONE && container != V::NEVER;
                 if positive
                     && untainted
@@ -445,6 +451,9 @@ impl Machine<'_> {
                         if texts.iter().all(|t| t == "/") {
                             marks |= Marks::NO_CLIMB | Marks::NOT_ABSOLUTE;
                         }
+                        if whole && texts.iter().all(|t| t == "\\") {
+                            marks |= Marks::NO_BACKSLASH;
+                        }
                         if marks != 0 {
                             out.push(Says::Marked(marks));
                         }
@@ -476,6 +485,45 @@ impl Machine<'_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// What it says of an address that a part of it (`parts.netloc`) is one of known texts.
+    fn says_of_part(
+        &mut self,
+        frame: &Frame,
+        function: &ir::Function,
+        part: ir::Value,
+        value: ir::Value,
+        out: &mut Vec<Says>,
+    ) {
+        let Op::Attr { base, name } = *function.op(Self::base(function, part)) else {
+            return;
+        };
+        let classes: Vec<Name> = self
+            .w
+            .store
+            .atoms(frame.vals[base.0 as usize])
+            .filter_map(|a| match a {
+                Atom::LibObject { class, .. } => Some(*class),
+                _ => None,
+            })
+            .collect();
+        for class in classes {
+            let Some(id) = self.class_member(class, name) else {
+                continue;
+            };
+            let models = self.m;
+            for guard in &models.get(id).guards {
+                if guard.holds_when == GuardSense::Equal
+                    && self.derives(frame, function, base, value, 0).is_some()
+                {
+                    let by = self.name(&models.get(id).path);
+                    let kinds = guard.clears.0;
+                    let normal = None;
+                    out.push(Says::Harmless { kinds, by, normal });
+                }
+            }
         }
     }
 
@@ -593,6 +641,7 @@ impl Machine<'_> {
                             })
                         })
                 });
+            self.says_of_start(frame, function, value, member, callee, args, sense, out);
             if refuses || slash {
                 let mut sides: Vec<ir::Value> = args.iter().map(Arg::value).collect();
                 if let Op::Attr { base, .. } = function.op(callee) {
@@ -671,6 +720,40 @@ impl Machine<'_> {
                     out.push(Says::Marked(marks));
                 }
             }
+        }
+    }
+
+    /// `x.startswith("/")` and `not x.startswith("//")`.
+    #[expect(clippy::too_many_arguments, reason = "a call and where it stands")]
+    fn says_of_start(
+        &mut self,
+        frame: &Frame,
+        function: &ir::Function,
+        value: ir::Value,
+        member: &Member,
+        callee: ir::Value,
+        args: &[Arg],
+        sense: GuardSense,
+        out: &mut Vec<Says>,
+    ) {
+        if !matches!(
+            member.path.as_str(),
+            "builtins.str.startswith" | "String.startsWith"
+        ) {
+            return;
+        }
+        let (Op::Attr { base, .. }, Some(first)) = (function.op(callee), args.first()) else {
+            return;
+        };
+        let texts = self.constant_texts(frame.vals[first.value().0 as usize]);
+        let mark = match (texts.as_deref(), sense) {
+            (Some([one]), GuardSense::True) if one == "/" => Marks::FROM_ROOT,
+            (Some([one]), GuardSense::False) if one == "//" => Marks::NO_AUTHORITY,
+            _ => return,
+        };
+        let whole = self.derives(frame, function, *base, value, 0);
+        if whole.is_some_and(|(same, _)| same) {
+            out.push(Says::Marked(mark));
         }
     }
 

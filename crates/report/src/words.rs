@@ -172,6 +172,7 @@ pub fn weakness_text(id: &str) -> &'static str {
         "CWE-90" => "Text that an attacker chooses becomes part of a directory search.",
         "CWE-94" => "Text that an attacker chooses is run as code of the application.",
         "CWE-502" => "Data that an attacker sends says which objects the application makes of it.",
+        "CWE-601" => "An attacker chooses where a browser is sent on to.",
         "CWE-643" => "Text that an attacker chooses becomes part of an XPath expression.",
         "CWE-918" => "An attacker chooses which host the application itself sends a request to.",
         "CWE-1336" => {

@@ -331,6 +331,7 @@ impl<'a> View<'a> {
         let info = self.models.kind_info(kind);
         let is_list = info.name == "argv";
         let is_path = info.name.starts_with("file-path");
+        let is_redirect = info.name == "redirect-target";
         let is_url = matches!(info.name.as_str(), "request-url" | "redirect-target");
         for label in labels {
             let Origin::Input(id) = label.origin else {
@@ -374,6 +375,13 @@ impl<'a> View<'a> {
                 tell(Err(vec![NoPathReason::Guarded {
                     location: self.tracer.location(site),
                     by: "a check for `..`".to_owned(),
+                }]));
+                continue;
+            }
+            if is_redirect && label.marks.has(Marks::SAME_SITE) {
+                tell(Err(vec![NoPathReason::Guarded {
+                    location: self.tracer.location(hit.sink.site),
+                    by: "a check for a path of this site".to_owned(),
                 }]));
                 continue;
             }
