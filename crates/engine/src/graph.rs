@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use solvent_base::{FilePath, Interner, LineIndex, Location, Span, System};
 use solvent_graph::{CallTier, FnId, Program, SystemGraph};
 use solvent_ir::FunctionKind;
-use solvent_protocol::graph::{GRAPH_SCHEMA, GraphCall, GraphEntry, GraphFunction, GraphReport};
+use solvent_protocol::graph::{
+    GRAPH_SCHEMA, GraphCall, GraphEntry, GraphFunction, GraphReport, LibraryCall,
+};
 use solvent_protocol::view::Place;
 
 use crate::door::{Options, host_of};
@@ -60,6 +62,7 @@ pub fn graph(options: &Options, progress: &dyn Progress) -> Result<GraphReport, 
         entry_points,
         functions: drawn.functions,
         calls: drawn.calls,
+        library_calls: drawn.library_calls,
         unknown_calls: scan.report.coverage.calls_unresolved,
         unmeasured: scan.report.unmeasured,
     })
@@ -69,6 +72,7 @@ pub fn graph(options: &Options, progress: &dyn Progress) -> Result<GraphReport, 
 struct Drawn {
     functions: Vec<GraphFunction>,
     calls: Vec<GraphCall>,
+    library_calls: Vec<LibraryCall>,
 }
 
 impl Drawn {
@@ -81,6 +85,11 @@ impl Drawn {
             call.callee += first;
             call
         }));
+        let library = other.library_calls.into_iter().map(|mut call| {
+            call.caller += first;
+            call
+        });
+        self.library_calls.extend(library);
     }
 }
 
@@ -131,6 +140,27 @@ fn draw(graph: &SystemGraph, names: &Interner, system: &dyn System) -> Drawn {
             });
         }
     }
+    for (site, path) in &graph.world.library_calls {
+        let Some(caller) = ids.get(&around(program, site.function)) else {
+            continue;
+        };
+        let callee = names.text(*path).to_string();
+        // The language's own operators have no names that a program could call.
+        if callee.starts_with('<') {
+            continue;
+        }
+        let span = program.span(*site);
+        out.library_calls.push(LibraryCall {
+            caller: *caller,
+            callee,
+            place: places.of(program.path_of(site.function), span),
+        });
+    }
+    out.library_calls.sort_by(|a, b| {
+        let key = |c: &LibraryCall| (c.caller, c.callee.clone(), c.place.line, c.place.column);
+        key(a).cmp(&key(b))
+    });
+    out.library_calls.dedup();
     out.calls.sort_by(|a, b| {
         let key = |c: &GraphCall| (c.caller, c.callee, c.place.line, c.place.column);
         key(a).cmp(&key(b))

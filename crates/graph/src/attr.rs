@@ -494,6 +494,17 @@ impl Machine<'_> {
                         .push((Place::LibAttr(path, name), site, value));
                     Atom::Lib(path)
                 }
+                // A part of something unknown is an object too.
+                Atom::Member { receiver, .. } if self.has_receivers() => {
+                    let deep = self.w.store.deep(receiver);
+                    let data = self.w.store.data(deep);
+                    let class = self.n.object;
+                    Atom::LibObject {
+                        class,
+                        attrs: Box::new([(name, value)]),
+                        data,
+                    }
+                }
                 Atom::Data(labels) => {
                     let data = self.w.store.data(labels);
                     let class = self.n.object;

@@ -17,6 +17,7 @@ impl Machine<'_> {
         args: &Args,
     ) -> Out {
         let text = self.text(path);
+        self.note_library(frame, index, path);
         let native = if self.is_javascript() {
             self.native_javascript(frame, index, &text, args)
         } else if self.is_go() {
@@ -51,6 +52,34 @@ impl Machine<'_> {
             })),
             ..out
         }
+    }
+
+    /// Remembers that a call leads into a library.
+    pub(crate) fn note_library(&mut self, frame: &Frame, index: u32, path: Name) {
+        if self.follow == crate::machine::Follow::Calls && index != u32::MAX {
+            let site = self.site(frame, index);
+            self.w.library_calls.insert((site, path));
+        }
+    }
+
+    /// The same of a member of a library's class.
+    pub(crate) fn note_library_member(
+        &mut self,
+        frame: &Frame,
+        index: u32,
+        class: Name,
+        name: Name,
+    ) {
+        if self.follow != crate::machine::Follow::Calls {
+            return;
+        }
+        let class = self.text(class);
+        // What an unknown function returned has no class that has a name.
+        if class.contains("()") || class.starts_with('<') {
+            return;
+        }
+        let path = self.name(&format!("{class}.{}", self.text(name)));
+        self.note_library(frame, index, path);
     }
 
     pub(crate) fn call_member(
@@ -141,6 +170,7 @@ impl Machine<'_> {
         }
         match atom {
             Atom::LibObject { class, .. } => {
+                self.note_library_member(frame, index, class, name);
                 if let Some(id) = self.class_member(class, name) {
                     return self.apply_member(frame, index, id, Some(receiver), args, false);
                 }
@@ -156,10 +186,15 @@ impl Machine<'_> {
                 self.pass_through(frame, index, receiver, args, &text)
             }
             Atom::Object { class, .. } => {
-                for base in self.lib_bases(class) {
+                let bases = self.lib_bases(class);
+                for base in bases.clone() {
                     if let Some(id) = self.class_member(base, name) {
+                        self.note_library_member(frame, index, base, name);
                         return self.apply_member(frame, index, id, Some(receiver), args, false);
                     }
+                }
+                if let [only] = bases[..] {
+                    self.note_library_member(frame, index, only, name);
                 }
                 if let Some(out) = self.by_name(frame, index, receiver, name, args) {
                     return out;

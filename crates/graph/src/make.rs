@@ -32,6 +32,9 @@ impl Machine<'_> {
         });
         let init = self.n.init;
         let Some(method) = self.method_of(class, init, fresh) else {
+            if let [only] = self.lib_bases(class)[..] {
+                self.note_library_member(frame, index, only, init);
+            }
             // Built by a library base (a dataclass, an ORM model): fields are named arguments.
             let mut attrs: Vec<(Name, V)> = args
                 .named

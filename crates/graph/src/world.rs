@@ -183,6 +183,8 @@ pub struct World {
     /// Functions whose value went where it cannot be followed, and where.
     pub escapes: BTreeMap<FnId, BTreeSet<(Site, String)>>,
     pub boundaries: BTreeSet<Boundary>,
+    /// Calls that lead into a library, by its dotted path; noted while calls are looked for.
+    pub library_calls: IdSet<(Site, Name)>,
     /// Sinks seen anywhere, in any context.
     pub sinks: BTreeMap<SinkRef, bool>,
     /// Where each function value was seen, for closures of functions that nobody calls.
@@ -223,6 +225,7 @@ impl World {
             registrations: BTreeMap::new(),
             escapes: BTreeMap::new(),
             boundaries: BTreeSet::new(),
+            library_calls: IdSet::default(),
             sinks: BTreeMap::new(),
             closures: IdMap::default(),
             logins: std::collections::BTreeMap::new(),

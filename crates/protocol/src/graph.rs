@@ -17,6 +17,9 @@ pub struct GraphReport {
     pub functions: Vec<GraphFunction>,
     /// By caller, callee and place; one for each place and callee.
     pub calls: Vec<GraphCall>,
+    /// Calls that lead out of the program, by caller, name and place.
+    #[serde(default)]
+    pub library_calls: Vec<LibraryCall>,
     pub entry_points: Vec<GraphEntry>,
     /// Calls whose target is not known: what may be missing from `calls`.
     pub unknown_calls: u64,
@@ -37,6 +40,15 @@ pub struct GraphCall {
     /// `exact`: by name and import; `typed`: by the receiver's type; `value`: a function value; `name`: by name
     /// and number of arguments only.
     pub tier: String,
+    pub place: Place,
+}
+
+/// A call of what a library or the language itself provides.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LibraryCall {
+    pub caller: u32,
+    /// `os.path.join`, `builtins.len`.
+    pub callee: String,
     pub place: Place,
 }
 
@@ -82,6 +94,25 @@ impl GraphReport {
             reached.clone_from(&next[*id as usize]);
             at += 1;
         }
+    }
+
+    /// Functions that call what a library provides under this name: in full, or its last segments.
+    pub fn calling(&self, name: &str) -> Vec<u32> {
+        let fits = |callee: &str| {
+            callee == name
+                || callee
+                    .strip_suffix(name)
+                    .is_some_and(|head| head.ends_with('.'))
+        };
+        let mut out: Vec<u32> = self
+            .library_calls
+            .iter()
+            .filter(|call| fits(&call.callee))
+            .map(|call| call.caller)
+            .collect();
+        out.sort_unstable();
+        out.dedup();
+        out
     }
 
     /// Functions of this name: in full, by what follows the module, or by its last segment.

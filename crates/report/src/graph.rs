@@ -29,7 +29,7 @@ pub enum Question<'q> {
 pub fn answer(report: &GraphReport, question: Question<'_>) -> Vec<u32> {
     match question {
         Question::Overview => Vec::new(),
-        Question::CallersOf(name) => report.callers_of(&report.named(name)),
+        Question::CallersOf(name) => report.callers_of(&starts(report, name)),
         Question::CalledFrom(name) => report.called_from(&report.named(name)),
         Question::WithoutLogin => report
             .entry_points
@@ -37,6 +37,16 @@ pub fn answer(report: &GraphReport, question: Question<'_>) -> Vec<u32> {
             .filter(|e| e.entry.auth.is_empty())
             .map(|e| e.function)
             .collect(),
+    }
+}
+
+/// The functions of this name; of a library's name, those that call it.
+fn starts(report: &GraphReport, name: &str) -> Vec<u32> {
+    let own = report.named(name);
+    if own.is_empty() {
+        report.calling(name)
+    } else {
+        own
     }
 }
 
@@ -48,7 +58,10 @@ pub fn text(report: &GraphReport, question: Question<'_>, width: usize) -> Page 
         Question::Overview => overview(&mut page, report),
         Question::CallersOf(name) | Question::CalledFrom(name) => {
             let to = matches!(question, Question::CallersOf(_));
-            let starts = report.named(name).len();
+            let starts = match to {
+                true => starts(report, name).len(),
+                false => report.named(name).len(),
+            };
             page.blank();
             if starts == 0 {
                 page.paragraph(0, Style::Warn, &format!("no function is called `{name}`"));

@@ -16,7 +16,7 @@ use crate::out::{Done, width};
 pub struct GraphArgs {
     #[command(flatten)]
     pub place: Where,
-    /// What leads to this function: its name, `Class.method` or `module:Class.method`
+    /// What leads to this function: its name, `Class.method`, `module:Class.method`, or a library's: `os.system`
     #[arg(long, value_name = "FUNCTION", group = "question")]
     pub callers: Option<String>,
     /// What this function leads to
@@ -44,6 +44,7 @@ pub fn graph(args: &GraphArgs, progress: &dyn Progress) -> Result<Done, EngineEr
     };
     if let (Some(name), _) | (_, Some(name)) = (&args.callers, &args.calls)
         && report.named(name).is_empty()
+        && (args.callers.is_none() || report.calling(name).is_empty())
     {
         return Err(EngineError::usage(
             format!("no function is called `{name}`"),

@@ -20,6 +20,21 @@ pub const ALL: &[Measurement] = &[
         run: scan,
     },
     Measurement {
+        name: "scan-django",
+        about: "a whole scan of Django's sources (`django` below SOLVENT_CORPORA), beside ruff on the same files",
+        run: |place| scan_beside(place, "django", "ruff"),
+    },
+    Measurement {
+        name: "scan-home-assistant",
+        about: "a whole scan of Home Assistant (`home-assistant`), beside ruff",
+        run: |place| scan_beside(place, "home-assistant", "ruff"),
+    },
+    Measurement {
+        name: "scan-outline",
+        about: "a whole scan of Outline (`outline`), beside oxlint",
+        run: |place| scan_beside(place, "outline", "oxlint"),
+    },
+    Measurement {
         name: "sandbox",
         about: "starting and stopping a sandbox",
         run: sandbox,
@@ -57,6 +72,42 @@ fn ledger(place: &Place) -> Result<Figures, String> {
         &["--package", "solvent-ledger", "--example", "bench-ledger"],
         &[],
     )
+}
+
+/// A scan of a large tree, and a linter of the same language on the same tree in the same run: both read and parse
+/// every file, only one of them follows values.
+fn scan_beside(place: &Place, corpus: &str, peer: &str) -> Result<Figures, String> {
+    let corpus = place.corpus(corpus)?;
+    let program = released(&place.root)?;
+    let copy = place.scratch.join("tree");
+    crate::score::copy_tree(&corpus, &copy, &|path| {
+        let skipped = [".git", "node_modules"];
+        path.file_name()
+            .is_some_and(|name| !skipped.iter().any(|skip| name == *skip))
+    })?;
+    let (report, cost) = json(&program, &["scan", "--no-git", &copy.to_string_lossy()])?;
+    let lines = number(&report, "/coverage/lines");
+    let mut figures = Figures::from([
+        ("lines".to_owned(), lines),
+        ("cpu_s".to_owned(), rounded(cost.cpu_seconds)),
+        ("wall_s".to_owned(), rounded(cost.wall_seconds)),
+        ("peak_mb".to_owned(), rounded(cost.peak_mebibytes)),
+        (
+            "lines_per_cpu_s".to_owned(),
+            (lines / cost.cpu_seconds.max(0.01)).round(),
+        ),
+    ]);
+    // Without the linter its figure is missing, and nothing else.
+    if let Ok(tool) = place.corpus(&format!("tools/{peer}")) {
+        let mut command = Command::new(tool);
+        match peer {
+            "ruff" => command.args(["check", "--isolated", "--no-cache", "--quiet", "."]),
+            _ => command.args(["--quiet", "."]),
+        };
+        let (_, cost) = measured(command.current_dir(&copy))?;
+        figures.insert("peer_cpu_s".to_owned(), rounded(cost.cpu_seconds));
+    }
+    Ok(figures)
 }
 
 fn scan(place: &Place) -> Result<Figures, String> {

@@ -70,14 +70,12 @@ impl<'a> Lower<'_, 'a, '_> {
                 self.imports(*node);
             }
         }
-        // Types that others are made of come first: what is embedded must be known.
-        let mut types: Vec<Node<'a>> = nodes
+        let types: Vec<Node<'a>> = nodes
             .iter()
             .filter(|node| node.kind() == "type_declaration")
             .flat_map(|node| children(*node))
             .collect();
-        types.sort_by_key(|spec| self.embedded(*spec).len());
-        for spec in types {
+        for spec in self.parts_first(&types) {
             self.type_spec(spec);
         }
         for node in &nodes {
@@ -441,6 +439,42 @@ impl<'a> Lower<'_, 'a, '_> {
     }
 
     // Types.
+
+    /// Types in an order in which those that others are made of come first.
+    fn parts_first(&self, types: &[Node<'a>]) -> Vec<Node<'a>> {
+        let name_of = |spec: &Node<'a>| spec.child_by_field_name("name").map(|n| self.text(n));
+        let mut out: Vec<Node<'a>> = Vec::with_capacity(types.len());
+        let mut begun: Vec<bool> = vec![false; types.len()];
+        let mut open: Vec<(usize, bool)> = (0..types.len()).rev().map(|i| (i, false)).collect();
+        while let Some((index, done)) = open.pop() {
+            if done {
+                out.push(types[index]);
+                continue;
+            }
+            if std::mem::replace(&mut begun[index], true) {
+                continue;
+            }
+            open.push((index, true));
+            for part in self.parts(types[index]) {
+                let found = types.iter().position(|spec| name_of(spec) == Some(part));
+                open.extend(found.filter(|&at| !begun[at]).map(|at| (at, false)));
+            }
+        }
+        out
+    }
+
+    /// Names of the types of a struct's fields.
+    fn parts(&self, spec: Node<'a>) -> Vec<&'a str> {
+        let Some(kind) = spec.child_by_field_name("type") else {
+            return Vec::new();
+        };
+        children(kind)
+            .into_iter()
+            .flat_map(children)
+            .filter_map(|field| field.child_by_field_name("type"))
+            .map(|kind| self.base_type(kind))
+            .collect()
+    }
 
     /// Types that a struct embeds.
     fn embedded(&self, spec: Node<'a>) -> Vec<Node<'a>> {

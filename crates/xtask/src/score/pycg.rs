@@ -113,6 +113,10 @@ fn edges(report: &Value) -> Edges {
     items(report, "/calls")
         .iter()
         .filter_map(|call| Some((name(call, "/caller")?, name(call, "/callee")?)))
+        .chain(items(report, "/library_calls").iter().filter_map(|call| {
+            let callee = text(call, "/callee").replace("builtins.", "<builtin>.");
+            Some((name(call, "/caller")?, callee))
+        }))
         .collect()
 }
 
