@@ -66,6 +66,12 @@ impl Machine<'_> {
                         Some(key) => key,
                         None => self.w.store.konst(Const::Int(-1)),
                     };
+                    // In JavaScript a known key of an object is its property; here it names what it holds.
+                    let v = if self.is_javascript() {
+                        self.object_data(v)
+                    } else {
+                        v
+                    };
                     match frame {
                         Some(frame) => self.index(frame, index, v, key),
                         None => return None,
