@@ -294,7 +294,7 @@ impl Machine<'_> {
     }
 
     /// A parameter with the type that is written for it.
-    fn annotated(&mut self, f: FnId, param: u32, data: V) -> V {
+    pub(crate) fn annotated(&mut self, f: FnId, param: u32, data: V) -> V {
         let Some(annotation) = self.w.annotations.get(&(f, param)).copied() else {
             return data;
         };

@@ -90,7 +90,9 @@ impl Machine<'_> {
     pub(crate) fn holds(&mut self, when: &When, ports: &Ports<'_>) -> bool {
         let v = self.port_plain(&when.arg, ports);
         if when.test == Test::Absent {
-            return v.is_none();
+            // An option of an object that is not known may not be given.
+            let not_known = |v: V| self.w.store.atoms(v).all(|a| *a == Atom::Data(Ls::NONE));
+            return v.is_none_or(|v| !when.arg.path.is_empty() && not_known(v));
         }
         if let Test::NamesNone(list) = &when.test {
             let Some(v) = v else { return true };

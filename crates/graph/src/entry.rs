@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use solvent_base::Name;
 use solvent_finding::RouteSegment;
 use solvent_ir::Const;
-use solvent_models::{EntryShape, MemberId};
+use solvent_models::{ArgSelector, EntryRow, EntryShape, MemberId, PortRoot};
 
 use crate::call::{Args, Out};
 use crate::library::Ports;
@@ -79,13 +79,24 @@ impl Machine<'_> {
                     return Some(self.plan(id, i as u32, receiver, args, None));
                 }
                 EntryShape::Registrar => {
-                    let ports = Ports { receiver, args };
-                    let handler = row
-                        .handler
-                        .as_ref()
-                        .and_then(|p| self.port_plain(p, &ports));
-                    if let Some(handler) = handler {
-                        self.register(frame, index, id, i as u32, receiver, args, handler, None);
+                    let in_options = row.handler.as_ref().is_some_and(|p| !p.path.is_empty());
+                    // `route([{..}, {..}])` is a call for each.
+                    let each: Vec<Args> = match first.and_then(|v| self.exact_items(v)) {
+                        Some(items) if in_options => {
+                            items.into_iter().map(|v| Args::of(&[v])).collect()
+                        }
+                        _ => vec![args.clone()],
+                    };
+                    for args in &each {
+                        let ports = Ports { receiver, args };
+                        let handler = row
+                            .handler
+                            .as_ref()
+                            .and_then(|p| self.port_plain(p, &ports));
+                        if let Some(handler) = handler {
+                            let row = i as u32;
+                            self.register(frame, index, id, row, receiver, args, handler, None);
+                        }
                     }
                     registered = true;
                 }
@@ -243,7 +254,9 @@ impl Machine<'_> {
         });
         // `use(handler)`: what stands at the route's place is the handler already.
         let everywhere = route.is_some_and(|v| self.is_function(v));
-        let known_route = routes.is_some() || entry.route.is_none() || everywhere;
+        // `@Get()` adds nothing to the route of its class.
+        let left_out = args.count() == 0 && self.is_javascript();
+        let known_route = routes.is_some() || entry.route.is_none() || everywhere || left_out;
         let methods = entry
             .methods
             .as_ref()
@@ -254,6 +267,7 @@ impl Machine<'_> {
                 .unwrap_or_else(|| entry.default_methods.clone()),
             None => entry.default_methods.clone(),
         };
+        let requires_login = self.asked_before(entry, &ports);
         let prefix = entry
             .prefix
             .as_ref()
@@ -287,7 +301,7 @@ impl Machine<'_> {
             } else {
                 Some("the route is not a constant".to_owned())
             },
-            requires_login: Vec::new(),
+            requires_login,
         };
         // A loop that registers does so with several routes and handlers at one place: each handler
         // keeps its own.
@@ -330,6 +344,46 @@ impl Machine<'_> {
         self.bound.insert(key, bound);
     }
 
+    /// Names of what stands in front of the last handler of a registration and looks like it asks who is there.
+    fn asked_before(&mut self, entry: &EntryRow, ports: &Ports<'_>) -> Vec<String> {
+        let port = entry.handler.as_ref().or(entry.mounted.as_ref());
+        let first = match port.map(|p| (&p.root, p.path.is_empty())) {
+            Some((PortRoot::Arg(ArgSelector::From(first)), true)) => *first as usize,
+            Some((PortRoot::Arg(ArgSelector::All), true)) => 0,
+            _ => return Vec::new(),
+        };
+        let mut all: Vec<V> = Vec::new();
+        for (v, _) in ports.args.pos.iter().skip(first) {
+            match self.exact_items(*v) {
+                Some(items) => all.extend(items),
+                None => all.push(*v),
+            }
+        }
+        all.pop();
+        let mut out: Vec<String> = Vec::new();
+        for v in all {
+            for atom in self.w.store.atoms_of(v) {
+                let path = match atom {
+                    Atom::Fn { function, .. } | Atom::Method { function, .. } => {
+                        self.p.function(function).qualname
+                    }
+                    Atom::Lib(name)
+                    | Atom::LibObject { class: name, .. }
+                    | Atom::Member { name, .. } => name,
+                    _ => continue,
+                };
+                let path = self.text(path);
+                let asks = path.rsplit('.').find(|name| crate::route::asks_who(name));
+                if let Some(name) = asks.map(|name| name.trim_end_matches("()").to_owned())
+                    && !out.contains(&name)
+                {
+                    out.push(name);
+                }
+            }
+        }
+        out
+    }
+
     pub(crate) fn newer(&mut self, before: V, after: V) -> V {
         let functions = |m: &Self, v: V| -> BTreeSet<FnId> {
             m.w.store
@@ -364,6 +418,7 @@ impl Machine<'_> {
         let mut out = Vec::new();
         for atom in self.w.store.atoms_of(v) {
             match atom {
+                Atom::Const(Const::Str(text)) => out.push(self.text(text).to_uppercase()),
                 Atom::Coll { kids, rest, .. } if rest == V::NEVER => {
                     for (_, v) in &*kids {
                         for text in self.constant_texts(*v)? {
@@ -374,6 +429,10 @@ impl Machine<'_> {
                 Atom::Const(Const::None) => {}
                 _ => return None,
             }
+        }
+        // `*`: any method.
+        if out.iter().any(|method| method == "*") {
+            return None;
         }
         out.sort();
         out.dedup();

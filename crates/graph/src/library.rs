@@ -39,7 +39,10 @@ impl Machine<'_> {
             return self.w.store.lib(path);
         }
         let is_source = member.sources.iter().any(|s| s.at == Port::RETURN);
-        let called = member.returns.is_some() || member.class.is_some() || !member.sinks.is_empty();
+        let called = member.returns.is_some()
+            || member.class.is_some()
+            || !member.sinks.is_empty()
+            || self.asks_name(member);
         if member.is.is_none() && (!is_source || called) {
             return self.w.store.lib(path);
         }
@@ -68,6 +71,12 @@ impl Machine<'_> {
         self.w.store.bounded_value(all)
     }
 
+    /// Whether it is called with the name of the input: `request.get("Host")`.
+    fn asks_name(&self, member: &Member) -> bool {
+        let named = |s: &Source| matches!(s.shape, SourceShape::Named { .. });
+        self.has_receivers() && member.sources.iter().any(named)
+    }
+
     /// Reading `name` of an instance of a library class.
     pub(crate) fn member_value(&mut self, class: Name, name: Name, receiver: V, site: Site) -> V {
         let Some(id) = self.class_member(class, name) else {
@@ -81,10 +90,7 @@ impl Machine<'_> {
             || !member.sinks.is_empty()
             || !member.entry_points.is_empty()
             || member.stops
-            || member
-                .sources
-                .iter()
-                .any(|s| matches!(s.shape, SourceShape::Named { .. }))
+            || self.asks_name(member)
             || (member.is.is_none() && !is_source);
         if is_method {
             return self.w.store.one(Atom::Member { receiver, name });
@@ -151,7 +157,8 @@ impl Machine<'_> {
     ) -> V {
         let mut out = Ls::NONE;
         for source in &member.sources {
-            if source.at != Port::RETURN {
+            let ports = Ports { receiver, args };
+            if source.at != Port::RETURN || !source.when.iter().all(|w| self.holds(w, &ports)) {
                 continue;
             }
             if let Some(set) = self.source_labels(source, member, receiver, args, site) {

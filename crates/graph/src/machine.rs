@@ -56,6 +56,8 @@ pub struct Machine<'a> {
     /// The function whose dead branches are looked into, to know what stands there.
     pub(crate) look_everywhere: Option<FnId>,
     pub(crate) bound: crate::analyse::Bounds,
+    /// Where the decorator that makes a class a holder of routes was called.
+    pub(crate) controllers: std::collections::BTreeMap<crate::link::ClassId, Site>,
     /// Where route holders were made: whether it is an application, and its own prefix.
     pub(crate) made: std::collections::BTreeMap<Site, (bool, Option<String>)>,
 }
@@ -193,6 +195,7 @@ impl<'a> Machine<'a> {
             follow: Follow::Flows,
             look_everywhere: None,
             bound: std::collections::BTreeMap::new(),
+            controllers: std::collections::BTreeMap::new(),
             made: std::collections::BTreeMap::new(),
         }
     }

@@ -189,7 +189,31 @@ impl Machine<'_> {
     }
 
     pub(crate) fn decorate_class(&mut self, frame: &mut Frame, decorator: V, v: V) -> V {
-        let _ = (frame, decorator);
+        let _ = frame;
+        for atom in self.w.store.atoms_of(v) {
+            let Atom::Class { class, .. } = atom else {
+                continue;
+            };
+            let (sites, _) = self.origins(Some(decorator));
+            for site in sites {
+                self.controllers.insert(class, site);
+            }
+            let check = match self.w.store.only(decorator) {
+                Some(Atom::Lib(path)) => {
+                    let path = *path;
+                    self.path_member(path)
+                }
+                _ => None,
+            };
+            let Some(check) = check.map(|id| self.m.get(id)).filter(|m| m.requires_login) else {
+                continue;
+            };
+            let name = check.path.rsplit('.').next().unwrap_or_default();
+            for (_, function) in self.methods_in(class) {
+                let logins = self.w.logins.entry(function).or_default();
+                logins.insert(name.to_owned());
+            }
+        }
         v
     }
 }

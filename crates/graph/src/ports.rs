@@ -5,6 +5,7 @@ use crate::label::Link;
 use crate::library::Ports;
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, CollKind, Ls, V};
+use solvent_base::Name;
 use solvent_ir::Const;
 use solvent_models::{ArgSelector, Port, PortRoot, PortStep};
 
@@ -33,6 +34,10 @@ impl Machine<'_> {
             v = match step {
                 PortStep::Attr(name) => {
                     let name = self.name(name);
+                    if self.is_javascript() && !self.has_instances(v) {
+                        v = self.option(v, name)?;
+                        continue;
+                    }
                     match frame {
                         Some(frame) => {
                             let site = self.site(frame, index);
@@ -61,6 +66,12 @@ impl Machine<'_> {
                         Some(key) => key,
                         None => self.w.store.konst(Const::Int(-1)),
                     };
+                    // In JavaScript a known key of an object is its property; here it names what it holds.
+                    let v = if self.is_javascript() {
+                        self.object_data(v)
+                    } else {
+                        v
+                    };
                     match frame {
                         Some(frame) => self.index(frame, index, v, key),
                         None => return None,
@@ -71,6 +82,38 @@ impl Machine<'_> {
             };
         }
         Some(v)
+    }
+
+    /// Whether some of these values have properties that only an activation can read.
+    fn has_instances(&self, v: V) -> bool {
+        self.w.store.atoms(v).any(|a| {
+            matches!(
+                a,
+                Atom::Object { .. } | Atom::LibObject { .. } | Atom::Class { .. }
+            )
+        })
+    }
+
+    /// A property of an argument that is an object of options; `None` where it is not given.
+    fn option(&mut self, v: V, name: Name) -> Option<V> {
+        let key = self.w.store.konst(Const::Str(name));
+        let mut out = V::NEVER;
+        for atom in self.w.store.atoms_of(v) {
+            let one = match atom {
+                Atom::Coll {
+                    kind: CollKind::Dict,
+                    kids,
+                    rest,
+                    keys,
+                } => self.coll_index(CollKind::Dict, &kids, rest, keys, key),
+                // Input that is text has no options.
+                Atom::Data(Ls::NONE) => self.w.store.unknown(),
+                Atom::Module(unit) => self.exported(unit, name),
+                _ => V::NEVER,
+            };
+            out = self.w.store.join(out, one);
+        }
+        (out != V::NEVER).then_some(out)
     }
 
     pub(crate) fn select(&mut self, selector: &ArgSelector, args: &Args) -> Option<V> {

@@ -15,9 +15,13 @@ use std::collections::BTreeMap;
 const MAX_MOUNTS: usize = 8;
 
 /// Whether a decorator's name says that it asks who is there.
-fn asks_who(name: &str) -> bool {
-    const WORDS: [&str; 8] = [
+pub(crate) fn asks_who(name: &str) -> bool {
+    const WORDS: [&str; 12] = [
         "login",
+        "logged",
+        "jwt",
+        "guard",
+        "protect",
         "auth",
         "admin",
         "require",
@@ -85,7 +89,7 @@ impl Machine<'_> {
         mounts: &[Registration],
         out: &mut Vec<Entry>,
     ) {
-        let registration = &bound.registration;
+        let registration = &self.on_its_controller(bound);
         let mut prefixes: BTreeMap<String, Option<String>> = BTreeMap::new();
         if registration.receivers.is_empty() {
             let assumed = registration.assumed.clone().or_else(|| {
@@ -108,13 +112,24 @@ impl Machine<'_> {
                     .or_insert(assumed);
             }
         }
+        let mut asked = registration.requires_login.clone();
+        if let [receiver] = &*registration.receivers {
+            asked.extend(Self::asked_by_mounts(*receiver, mounts, 0));
+        }
         let mut routes = registration.routes.clone();
         if routes.is_empty() {
             routes.push(String::new());
         }
         for (prefix, assumed) in prefixes {
             for route in &routes {
-                let route = joined(&prefix, route);
+                let mut route = joined(&prefix, route);
+                // Decorators name routes with and without it.
+                if row.syntax == RouteSyntax::Colon
+                    && row.shape == EntryShape::Decorator
+                    && !route.starts_with('/')
+                {
+                    route.insert(0, '/');
+                }
                 let (segments, names) = segments(&route, row.syntax);
                 let converters = names
                     .into_iter()
@@ -127,6 +142,7 @@ impl Machine<'_> {
                     })
                     .collect::<Vec<_>>();
                 for atom in self.w.store.atoms_of(bound.handler) {
+                    let before = out.len();
                     self.add_handler(
                         &atom,
                         bound,
@@ -137,9 +153,54 @@ impl Machine<'_> {
                         assumed.as_ref(),
                         out,
                     );
+                    for entry in &mut out[before..] {
+                        let path = self.text(self.p.function(entry.function).qualname);
+                        for name in &asked {
+                            // It is not in front of itself.
+                            if !path.split('.').any(|part| part == name)
+                                && !entry.auth.contains(name)
+                            {
+                                entry.auth.push(name.clone());
+                            }
+                        }
+                    }
                 }
             }
         }
+    }
+
+    /// The registration of a method on what the decorator of its class made.
+    fn on_its_controller(&self, bound: &Bound) -> Registration {
+        let mut registration = bound.registration.clone();
+        if registration.receivers.is_empty() {
+            for atom in self.w.store.atoms(bound.handler) {
+                if let Atom::Fn { function, .. } = atom
+                    && let Some(class) = self.p.function(*function).class
+                {
+                    let class = self.p.class_id(self.p.unit_of(*function), class);
+                    registration
+                        .receivers
+                        .extend(self.controllers.get(&class).copied());
+                }
+            }
+        }
+        registration
+    }
+
+    /// What asks who is there in front of every mount of what was made there.
+    fn asked_by_mounts(at: Site, mounts: &[Registration], depth: usize) -> Vec<String> {
+        let mut common: Option<Vec<String>> = None;
+        for mount in mounts.iter().filter(|m| m.mounted.contains(&at)) {
+            let mut names = mount.requires_login.clone();
+            if let ([receiver], true) = (&*mount.receivers, depth < MAX_MOUNTS) {
+                names.extend(Self::asked_by_mounts(*receiver, mounts, depth + 1));
+            }
+            common = Some(match common {
+                Some(before) => before.into_iter().filter(|n| names.contains(n)).collect(),
+                None => names,
+            });
+        }
+        common.unwrap_or_default()
     }
 
     /// Kinds for which nothing harmful can be written without these characters.
@@ -183,6 +244,32 @@ impl Machine<'_> {
             params: row.params.clone(),
         };
         match atom {
+            // A method that its class's decorators serve is called on an instance.
+            Atom::Fn { function, env }
+                if self.is_javascript() && self.p.function(*function).class.is_some() =>
+            {
+                let (_, auth) = self.unwrapped(*function, *env);
+                let own = self.p.function(*function);
+                let class = own
+                    .class
+                    .map(|c| self.p.class_id(self.p.unit_of(*function), c));
+                let Some(class) = class else { return };
+                let receiver = self.open_object(class);
+                let value = self.w.store.one(Atom::Method {
+                    function: *function,
+                    env: *env,
+                    receiver,
+                });
+                out.push(make(
+                    *function,
+                    Some(class),
+                    value,
+                    bound.registration.methods.clone(),
+                ));
+                if let Some(last) = out.last_mut() {
+                    last.auth = auth;
+                }
+            }
             Atom::Fn { function, env } | Atom::Method { function, env, .. } => {
                 let value = self.w.store.one(atom.clone());
                 let (function, auth) = self.unwrapped(*function, *env);
@@ -465,7 +552,7 @@ impl Machine<'_> {
             .and_then(|(_, prefix)| prefix.clone())
             .unwrap_or_default();
         if is_application {
-            out.push((String::new(), None));
+            out.push((own, None));
         } else {
             let mut mounted = false;
             for mount in mounts.iter().filter(|m| m.mounted.contains(&at)) {
@@ -499,7 +586,7 @@ impl Machine<'_> {
         for row in rows {
             match row.shape {
                 EntryShape::Application => {
-                    self.made.insert(site, (true, None));
+                    self.made.insert(site, (true, prefix.clone()));
                 }
                 EntryShape::Collection | EntryShape::Group => {
                     self.made.insert(site, (false, prefix.clone()));
@@ -534,6 +621,27 @@ impl Machine<'_> {
             function: entry.function,
             inst: u32::MAX,
         };
+        if self.is_javascript() {
+            let f = entry.function;
+            let params = &self.p.function(f).params;
+            for (i, param) in params.iter().enumerate() {
+                if param.kind == solvent_ir::ParamKind::Receiver {
+                    continue;
+                }
+                let v = match self.w.annotations.get(&(f, i as u32)).copied() {
+                    // What the parameter's decorator hands over.
+                    Some(v) if self.w.store.deep(v) != crate::value::Ls::NONE => {
+                        self.hop_all(v, TraceKind::Source, site, param.name)
+                    }
+                    _ => {
+                        let unknown = self.w.store.unknown();
+                        self.annotated(f, i as u32, unknown)
+                    }
+                };
+                args.pos.push((v, None));
+            }
+            return args;
+        }
         for (param, kills) in &entry.converters {
             let name = self.name(param);
             let input = self.w.store.input_id(InputKey {

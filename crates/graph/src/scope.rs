@@ -1,5 +1,6 @@
 //! Names: cells, globals, imports, and what definitions make.
 
+use crate::label::Origin;
 use crate::link::{FnId, Target, UnitId};
 use crate::machine::{Frame, Machine, is_builtin};
 use crate::value::{Atom, CollKind, EnvId, Ls, V};
@@ -490,7 +491,16 @@ impl Machine<'_> {
                     .get(annotation.0 as usize)
                     .copied()
                     .unwrap_or(V::NEVER);
-                if self.w.store.deep(v) == Ls::NONE {
+                // In JavaScript the decorator of a parameter may make it the request's.
+                let labels = self.w.store.deep(v);
+                let input = self.is_javascript()
+                    && self
+                        .w
+                        .store
+                        .labels(labels)
+                        .iter()
+                        .all(|l| matches!(l.origin, Origin::Input(_)));
+                if labels == Ls::NONE || input {
                     self.w.annotations.insert((f, i as u32), v);
                 }
             }

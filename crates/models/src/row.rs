@@ -87,6 +87,8 @@ pub struct Source {
     /// `return`, or `param[..]` when a call back hands the value over.
     pub at: Port,
     pub shape: SourceShape,
+    /// All must hold. A test of a value that is not known holds.
+    pub when: Vec<When>,
 }
 
 /// One sink. The value at `at` must not be shaped by an attacker. `return` is what the framework's handlers

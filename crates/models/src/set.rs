@@ -417,7 +417,7 @@ mod tests {
 
     #[test]
     fn a_method_name_matches_only_with_its_number_of_arguments() {
-        let set = ModelSet::builtin();
+        let set = ModelSet::of(Language::Python);
         let sinks = |n| {
             set.methods_named("execute", n)
                 .filter(|m| !m.sinks.is_empty())

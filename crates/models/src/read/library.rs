@@ -126,7 +126,7 @@ pub(super) fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<
     let readers: [(&str, &[&str], Reader); 14] = [
         (
             "source",
-            &["kind", "at", "shape", "names", "name", "input"],
+            &["kind", "at", "shape", "names", "name", "input", "when"],
             read_source,
         ),
         ("sink", &["kind", "at", "when"], read_sink),
@@ -283,10 +283,15 @@ fn read_source(library: &mut Library<'_>, row: &Row<'_>) {
         },
         _ => SourceShape::OfReceiver,
     };
-    let (Some(kind), Some(at)) = (kind, at) else {
+    let (Some(kind), Some(at), Some(when)) = (kind, at, conditions(row)) else {
         return;
     };
-    let source = Source { kind, at, shape };
+    let source = Source {
+        kind,
+        at,
+        shape,
+        when,
+    };
     library.edit(row, |member| member.sources.push(source.clone()));
 }
 
@@ -632,7 +637,6 @@ fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
     let Some(shape) = shape else { return };
     for (wanted, key) in [
         (matches!(shape, EntryShape::Registrar), "handler"),
-        (matches!(shape, EntryShape::Registrar), "route"),
         (matches!(shape, EntryShape::Mount), "mounted"),
         (matches!(shape, EntryShape::BaseClass), "method_functions"),
     ] {
