@@ -38,10 +38,10 @@ fn a_library_without_entry_points_is_unmeasured_not_clean() {
 
 #[test]
 fn a_repository_in_another_language_is_unmeasured_not_clean() {
-    let repo = Repo::with(&[("app.js", "require('express')()\n")]);
+    let repo = Repo::with(&[("app.rb", "require 'sinatra'\n")]);
     repo.run(&["scan"])
         .expect(3)
-        .says("JavaScript is not modelled yet");
+        .says("Ruby is not modelled yet");
 }
 
 #[test]
