@@ -230,6 +230,11 @@ impl Machine<'_> {
         {
             return v;
         }
+        if self.is_java()
+            && let Some(v) = self.property_java(frame, &atom, name, site)
+        {
+            return v;
+        }
         match atom {
             Atom::Lib(path) => {
                 let full = format!("{}.{}", self.text(path), self.text(name));

@@ -15,6 +15,7 @@ mod dispatch;
 pub mod entry;
 mod fact;
 mod hash;
+mod java;
 mod javascript;
 mod join;
 mod key;

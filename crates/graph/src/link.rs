@@ -67,6 +67,8 @@ pub struct Program {
     namespaces: BTreeSet<String>,
     by_last: HashMap<String, Vec<UnitId>>,
     by_path: HashMap<String, UnitId>,
+    /// Full names of Java's classes at the top of files.
+    class_files: HashMap<String, UnitId>,
     shapes: Vec<Shape>,
 }
 
@@ -84,6 +86,7 @@ impl Program {
             namespaces: BTreeSet::new(),
             by_last: HashMap::new(),
             by_path: HashMap::new(),
+            class_files: HashMap::new(),
             shapes: Vec::new(),
             units,
         };
@@ -103,6 +106,20 @@ impl Program {
             program.by_last.entry(last).or_default().push(id);
             program.by_module.insert(module, id);
             program.by_path.insert(unit.path.as_str().to_owned(), id);
+            if unit.language == Language::Java {
+                let names_of = |unit: &Unit| -> Vec<String> {
+                    let package = parent(&names.text(unit.module)).to_owned();
+                    let top = unit.classes.iter().filter(|c| c.parent == FnIndex(0));
+                    top.map(|c| match package.as_str() {
+                        "" => names.text(c.name).to_string(),
+                        package => format!("{package}.{}", names.text(c.name)),
+                    })
+                    .collect()
+                };
+                for name in names_of(unit) {
+                    program.class_files.entry(name).or_insert(id);
+                }
+            }
         }
         program.shapes = program
             .units
@@ -326,6 +343,11 @@ impl Program {
         ENDINGS[1..]
             .iter()
             .find_map(|ending| self.by_path.get(&format!("{index}{ending}")).copied())
+    }
+
+    /// The file with the Java class of this full name at its top.
+    pub fn class_file(&self, full: &str) -> Option<UnitId> {
+        self.class_files.get(full).copied()
     }
 
     /// A module or namespace of exactly this dotted name.

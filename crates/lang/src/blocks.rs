@@ -62,6 +62,20 @@ impl<'n, 'i> Blocks<'n, 'i> {
 
     /// What stands in the function or class body that `node` opens.
     pub fn within(&mut self, node: usize, kind: ScopeKind, visit: impl FnOnce(&mut Self)) {
+        self.enter(node, kind);
+        visit(self);
+        self.close();
+    }
+
+    /// What stands in a block of the function.
+    pub fn block(&mut self, visit: impl FnOnce(&mut Self)) {
+        self.open();
+        visit(self);
+        self.close();
+    }
+
+    /// Begins what [`Blocks::within`] does, for those who keep more than names.
+    pub fn enter(&mut self, node: usize, kind: ScopeKind) {
         let id = ScopeId(self.scopes.len() as u32);
         self.scopes.push(Scope::new(kind, Some(self.current())));
         self.by_node.insert(node, id);
@@ -69,18 +83,19 @@ impl<'n, 'i> Blocks<'n, 'i> {
             scope: id,
             declared: HashMap::new(),
         });
-        visit(self);
-        self.open.pop();
     }
 
-    /// What stands in a block of the function.
-    pub fn block(&mut self, visit: impl FnOnce(&mut Self)) {
+    /// Begins a block of the function.
+    pub fn open(&mut self) {
         let scope = self.current();
         self.open.push(Block {
             scope,
             declared: HashMap::new(),
         });
-        visit(self);
+    }
+
+    /// Ends what was begun last.
+    pub fn close(&mut self) {
         self.open.pop();
     }
 
@@ -165,6 +180,17 @@ impl<'n, 'i> Blocks<'n, 'i> {
             self.mark(here, name, bind::NONLOCAL);
         }
         Some(name)
+    }
+
+    /// The object in a variable is changed: where that is another function's, only its cell knows.
+    pub fn change(&mut self, text: &str) {
+        let here = self.current();
+        if let Some((owner, name)) = self.find(text)
+            && owner != here
+            && owner.0 != 0
+        {
+            self.mark(here, name, bind::NONLOCAL);
+        }
     }
 
     pub fn finish(self) -> (Scopes, Variables) {

@@ -6,6 +6,7 @@
 //! source text.
 
 mod blocks;
+mod java;
 mod javascript;
 mod lower;
 mod python;
@@ -32,6 +33,7 @@ pub fn language_of(path: &FilePath) -> Option<Language> {
     match path.extension()? {
         "py" | "pyw" => Some(Language::Python),
         "js" | "mjs" | "cjs" | "jsx" | "tsx" | "mts" | "cts" => Some(Language::JavaScript),
+        "java" => Some(Language::Java),
         // Declarations carry no code.
         "ts" if !path.as_str().ends_with(".d.ts") => Some(Language::JavaScript),
         _ => None,
@@ -43,6 +45,7 @@ pub fn language_of(path: &FilePath) -> Option<Language> {
 pub fn lower(path: &FilePath, bytes: &[u8], names: &Interner) -> Unit {
     match language_of(path) {
         Some(Language::JavaScript) => javascript::lower(path, bytes, names),
+        Some(Language::Java) => java::lower(path, bytes, names),
         _ => python::lower(path, bytes, names),
     }
 }
