@@ -155,6 +155,9 @@ impl Machine<'_> {
         for unit in 0..self.p.units.len() {
             self.ensure_module(UnitId(unit as u32));
         }
+        if self.is_java() {
+            self.load_again();
+        }
         let mut alone = self.each_alone();
         // Functions that set module state change what others read: once more with what they set.
         let before = self.w.changed_places;

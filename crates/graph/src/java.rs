@@ -16,7 +16,7 @@ use solvent_ir::{Const, FunctionKind, Language, ParamKind};
 use crate::call::{Args, Out};
 use crate::link::{ClassId, FnId, Site, UnitId};
 use crate::machine::{Frame, Machine};
-use crate::value::{Atom, V};
+use crate::value::{Atom, EnvId, V};
 use crate::world::{Base, Place};
 
 /// Classes of texts and of anything, which say nothing of a value's make-up.
@@ -71,8 +71,7 @@ impl Machine<'_> {
             head = before;
             rest.push(last);
         }
-        let path = self.name(path);
-        self.lib_value(path)
+        self.library_class(path)
     }
 
     fn nested_class(&mut self, v: V, name: Name) -> V {
@@ -131,14 +130,31 @@ impl Machine<'_> {
         candidates.insert(0, format!("java.lang.{simple}"));
         let known = candidates
             .iter()
-            .find(|path| self.m.is_class(&self.m.canonical(path)) || native::is_known_class(path));
+            .find(|path| self.m.member_id(path).is_some() || native::is_known_class(path));
         let path = match (known, &candidates[..]) {
             (Some(path), _) => path.clone(),
             (None, [_, only]) => only.clone(),
             (None, _) => candidates[0].clone(),
         };
-        let path = self.name(&path);
-        self.lib_value(path)
+        self.library_class(&path)
+    }
+
+    /// A class of a library; what the models say of its objects is not said of it.
+    fn library_class(&mut self, path: &str) -> V {
+        let canonical = self.m.canonical(path).into_owned();
+        let path = self.name(&canonical);
+        self.w.store.lib(path)
+    }
+
+    /// Classes speak of each other in any order: what was not there yet when a file was run first is now.
+    pub(crate) fn load_again(&mut self) {
+        self.forget();
+        for unit in 0..self.p.units.len() {
+            let body = self.p.body(UnitId(unit as u32));
+            let (id, _) = self.summarize(body, EnvId::EMPTY, Vec::new());
+            self.apply_effects_at_root(id);
+        }
+        self.forget();
     }
 
     // Members.
@@ -418,22 +434,19 @@ impl Machine<'_> {
                     return None;
                 }
                 let receiver = self.w.store.one(atom.clone());
-                let declared = self.static_field(*class, name);
+                if let Some(data) = self.data_of_form(receiver) {
+                    return Some(self.derive(data, &crate::label::Link::Key(name)));
+                }
+                let unknown = self.w.store.unknown();
+                let declared = self.static_field(*class, name).filter(|v| *v != unknown);
                 let kept = self.field_of(*class, name);
                 let v = match (declared, kept) {
-                    (Some(a), Some(b)) => Some(self.w.store.join(a, b)),
-                    (a, b) => a.or(b),
+                    (Some(a), Some(b)) => self.w.store.join(a, b),
+                    (a, b) => a.or(b).unwrap_or(unknown),
                 };
-                v.or_else(|| {
-                    let labels = self.data_of_form(receiver);
-                    labels.map(|data| self.derive(data, &crate::label::Link::Value))
-                })
-                .or_else(|| {
-                    let at = self.attr_of_class(frame, *class, name, site);
-                    (at != V::NEVER).then_some(at)
-                })
-                .or_else(|| Some(self.w.store.unknown()))
+                Some(v)
             }
+            Atom::Super { receiver, .. } => Some(self.attr(frame, *receiver, name, site)),
             Atom::Class { class, .. } => match self.static_field(*class, name) {
                 Some(v) => Some(v),
                 None => Some(self.w.store.unknown()),
@@ -444,16 +457,6 @@ impl Machine<'_> {
             }
             _ => None,
         }
-    }
-
-    fn attr_of_class(&mut self, frame: &mut Frame, class: ClassId, name: Name, site: Site) -> V {
-        let _ = (frame, site);
-        let mut out = V::NEVER;
-        for atom in self.methods_java(class, name, None) {
-            let one = self.w.store.one(atom);
-            out = self.w.store.join(out, one);
-        }
-        out
     }
 
     /// A field of the class itself, or what is known of a field by its type.

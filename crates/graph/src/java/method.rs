@@ -342,9 +342,16 @@ impl Machine<'_> {
                 }
                 _ => Out::ret(unknown),
             }),
+            "<future>" => self.future_method(frame, index, data, method, args),
             "<done>" => Some(Out::ret(if method == "get" { data } else { unknown })),
             "java.util.concurrent.ExecutorService" => match method {
-                "submit" | "execute" | "schedule" | "invokeAny" => {
+                "submit"
+                | "execute"
+                | "schedule"
+                | "invokeAny"
+                | "invoke"
+                | "scheduleAtFixedRate"
+                | "scheduleWithFixedDelay" => {
                     let mut out = self.run_task(frame, index, first?);
                     let ret = out.ret.unwrap_or(unknown);
                     out.ret = Some(self.object_of_library("<done>", ret));
@@ -463,6 +470,61 @@ impl Machine<'_> {
         }
     }
 
+    /// A future is what it will be.
+    fn future_method(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        data: V,
+        method: &str,
+        args: &Args,
+    ) -> Option<Out> {
+        let first = args.get(0, None);
+        let unknown = self.w.store.unknown();
+        let held = if data == V::NEVER { unknown } else { data };
+        if matches!(method, "get" | "join" | "getNow" | "resultNow") {
+            return Some(Out::ret(held));
+        }
+        if method == "complete" {
+            let after = self.object_of_library("<future>", first?);
+            return Some(Out {
+                ret: Some(unknown),
+                afters: Vec::new(),
+                receiver: Some(after),
+            });
+        }
+        let name = method.strip_suffix("Async").unwrap_or(method);
+        let inner = match name {
+            "thenApply" | "thenAccept" | "thenCompose" => Args::of(&[held]),
+            "thenRun" => Args::default(),
+            "handle" | "whenComplete" => Args::of(&[held, unknown]),
+            "exceptionally" => Args::of(&[unknown]),
+            "thenCombine" | "thenAcceptBoth" => {
+                let other = self.object_data(first?);
+                Args::of(&[held, other])
+            }
+            _ => return Some(Out::ret(unknown)),
+        };
+        let callback = if matches!(name, "thenCombine" | "thenAcceptBoth") {
+            args.get(1, None)?
+        } else {
+            first?
+        };
+        let got = self.call_value(frame, index, callback, &inner);
+        let ret = got.ret.unwrap_or(unknown);
+        let ret = match name {
+            "whenComplete" => held,
+            "exceptionally" => self.w.store.join(held, ret),
+            "thenCompose" => self.object_data(ret),
+            _ => ret,
+        };
+        Some(Out {
+            ret: Some(self.object_of_library("<future>", ret)),
+            afters: got.afters,
+            receiver: None,
+        })
+    }
+
     fn or_else(&mut self, v: V, other: V) -> V {
         match self.w.store.constant(v) {
             Some(Const::None) => other,
@@ -473,7 +535,7 @@ impl Machine<'_> {
     }
 
     /// Runs a task: a function, or an object with `run` or `call`.
-    fn run_task(&mut self, frame: &mut Frame, index: u32, task: V) -> Out {
+    pub(super) fn run_task(&mut self, frame: &mut Frame, index: u32, task: V) -> Out {
         let mut out = Out::default();
         for atom in self.w.store.atoms_of(task) {
             let got = match &atom {

@@ -231,8 +231,7 @@ impl Machine<'_> {
             | "java.util.Map.copyOf"
             | "java.util.Set.copyOf"
             | "java.util.Objects.requireNonNull"
-            | "java.util.Arrays.copyOf"
-            | "java.util.concurrent.CompletableFuture.completedFuture" => first?,
+            | "java.util.Arrays.copyOf" => first?,
             "java.util.Objects.requireNonNullElse" => {
                 let other = args.get(1, None)?;
                 self.w.store.join(first?, other)
@@ -315,13 +314,25 @@ impl Machine<'_> {
             }
             "java.util.concurrent.CompletableFuture.supplyAsync"
             | "java.util.concurrent.CompletableFuture.runAsync" => {
-                return Some(self.call_value(frame, index, first?, &Args::default()));
+                let mut out = self.run_task(frame, index, first?);
+                let ret = out.ret.unwrap_or(unknown);
+                out.ret = Some(self.object_of_library("<future>", ret));
+                return Some(out);
+            }
+            "java.util.concurrent.CompletableFuture.completedFuture" => {
+                self.object_of_library("<future>", first?)
+            }
+            "java.util.concurrent.CompletableFuture" => {
+                self.object_of_library("<future>", V::NEVER)
             }
             "java.util.concurrent.Executors.newFixedThreadPool"
             | "java.util.concurrent.Executors.newCachedThreadPool"
             | "java.util.concurrent.Executors.newSingleThreadExecutor"
             | "java.util.concurrent.Executors.newScheduledThreadPool"
-            | "java.util.concurrent.Executors.newWorkStealingPool" => {
+            | "java.util.concurrent.Executors.newWorkStealingPool"
+            | "java.util.concurrent.ForkJoinPool"
+            | "java.util.concurrent.ThreadPoolExecutor"
+            | "java.util.Timer" => {
                 self.object_of_library("java.util.concurrent.ExecutorService", V::NEVER)
             }
             "java.util.concurrent.atomic.AtomicReference"
@@ -473,6 +484,11 @@ impl Machine<'_> {
                     (yes || closed).then_some(yes)
                 }
                 (Atom::Const(Const::None), _) => Some(false),
+                (Atom::Data(labels), Some(Atom::Lib(path)))
+                    if *labels != Ls::NONE && &*self.text(*path) == "java.lang.Object" =>
+                {
+                    Some(true)
+                }
                 (Atom::Const(Const::Str(_)) | Atom::Text(_), Some(Atom::Lib(path))) => {
                     let path = self.text(*path);
                     let last = path.rsplit('.').next().unwrap_or_default();

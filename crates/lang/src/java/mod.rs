@@ -53,6 +53,7 @@ pub(crate) enum Code<'a> {
 
 impl<'a> crate::lower::Code for Code<'a> {
     type Shared = &'a scope::Shared<'a>;
+    const KEEPS_IN_CLASSES: bool = true;
 }
 
 pub(crate) type Lower<'f, 'a, 'i> = crate::lower::Lower<'f, 'a, 'i, Code<'a>>;

@@ -70,10 +70,13 @@ impl<'a> Lower<'_, 'a, '_> {
 
     pub fn identifier(&mut self, node: Node<'a>) -> Value {
         let span = self.at(node);
+        let text = self.text(node);
+        if let Some(own) = self.own_class(text) {
+            return self.class_ref(own, span);
+        }
         if let Some(variable) = self.file.shared.variables.at(node.id()) {
             return self.read_name(variable, span);
         }
-        let text = self.text(node);
         match self.field_place(text, span) {
             Some((base, name)) => self.b.emit(Op::Attr { base, name }, span),
             None => self.class_named(text, span),
@@ -211,6 +214,14 @@ impl<'a> Lower<'_, 'a, '_> {
 
     // Classes.
 
+    /// In the body of a class that is not bound yet, the class, where the text is its name.
+    fn own_class(&self, text: &str) -> Option<usize> {
+        let class = self
+            .class_here()
+            .filter(|_| self.kind == FunctionKind::ClassBody)?;
+        (self.file.shared.index.classes[class].name == text).then_some(class)
+    }
+
     /// The class object of a class of this file.
     pub fn class_ref(&mut self, class: usize, span: Span) -> Value {
         let shared = self.file.shared;
@@ -284,10 +295,13 @@ impl<'a> Lower<'_, 'a, '_> {
         let span = self.at(node);
         match node.kind() {
             "type_identifier" | "identifier" => {
+                let text = self.text(node);
+                if let Some(own) = self.own_class(text) {
+                    return Some(self.class_ref(own, span));
+                }
                 if let Some(variable) = self.file.shared.variables.at(node.id()) {
                     return Some(self.read_name(variable, span));
                 }
-                let text = self.text(node);
                 (text != "var").then(|| self.class_named(text, span))
             }
             "generic_type" | "annotated_type" => {

@@ -15,6 +15,11 @@ fn pages_show_what_each_construct_of_javascript_becomes() {
     show("javascript", "case.ts");
 }
 
+#[test]
+fn pages_show_what_each_construct_of_java_becomes() {
+    show("java", "Case.java");
+}
+
 fn show(language: &str, unnamed: &str) {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
     let folder = fixtures.join(language).join("lowering");

@@ -45,6 +45,7 @@ fn files_of(case: &Case) -> BTreeMap<String, String> {
     named("python", "app.py")
         .chain(named("javascript", "app.js"))
         .chain(named("typescript", "app.ts"))
+        .chain(named("java", "App.java"))
         .collect()
 }
 
@@ -158,6 +159,11 @@ fn small_programs_get_their_verdicts() {
 #[test]
 fn small_programs_in_javascript_get_their_verdicts() {
     verdicts("javascript");
+}
+
+#[test]
+fn small_programs_in_java_get_their_verdicts() {
+    verdicts("java");
 }
 
 fn verdicts(language: &str) {
