@@ -475,11 +475,7 @@ impl Machine<'_> {
                 let element = self.element(frame, index, list);
                 let labels = self.w.store.deep(element);
                 let kind = CollKind::Dict;
-                let rest = if &*kind_text(&kind) == "map" && data == V::NEVER {
-                    V::NEVER
-                } else {
-                    element
-                };
+                let rest = element;
                 self.w.store.coll(kind, Vec::new(), rest, labels)
             }
             _ => list,
@@ -705,12 +701,5 @@ impl Machine<'_> {
             }
         }
         (out, known)
-    }
-}
-
-fn kind_text(kind: &CollKind) -> &'static str {
-    match kind {
-        CollKind::Dict => "map",
-        _ => "list",
     }
 }

@@ -14,10 +14,6 @@ impl<'a> Lower<'_, 'a, '_> {
         with_stack(|| self.expr_here(node))
     }
 
-    #[expect(
-        clippy::too_many_lines,
-        reason = "one arm per form of expression reads best in one place"
-    )]
     fn expr_here(&mut self, node: Node<'a>) -> Value {
         let span = self.at(node);
         match node.kind() {

@@ -186,20 +186,17 @@ impl<'a> Lower<'_, 'a, '_> {
         let shared = self.file.shared;
         let context = shared.context(self.scope);
         let mut at = context.class?;
-        let mut object = match context.receiver {
-            Some(receiver) => Some(self.read_name(receiver, span)),
-            None => None,
-        };
+        let mut object = context
+            .receiver
+            .map(|receiver| self.read_name(receiver, span));
         while at != wanted {
             let info = &shared.index.classes[at];
             let outer = info.outer?;
             object = if info.stands == Stands::Local {
                 let scope = self.file.scopes.at(info.node.id());
                 let around = self.file.scopes.get(scope).parent?;
-                match shared.context(around).receiver {
-                    Some(receiver) => Some(self.read_name(receiver, span)),
-                    None => None,
-                }
+                let receiver = shared.context(around).receiver;
+                receiver.map(|receiver| self.read_name(receiver, span))
             } else if info.inner {
                 let base = object?;
                 let name = shared.outer;
