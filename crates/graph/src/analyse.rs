@@ -155,6 +155,9 @@ impl Machine<'_> {
         for unit in 0..self.p.units.len() {
             self.ensure_module(UnitId(unit as u32));
         }
+        if self.is_java() {
+            self.load_again();
+        }
         let mut alone = self.each_alone();
         // Functions that set module state change what others read: once more with what they set.
         let before = self.w.changed_places;
@@ -298,11 +301,19 @@ impl Machine<'_> {
         let Some(annotation) = self.w.annotations.get(&(f, param)).copied() else {
             return data;
         };
+        let (annotation, _) = if self.is_java() {
+            self.type_and_notes(annotation)
+        } else {
+            (annotation, Vec::new())
+        };
         match self.w.store.only(annotation).cloned() {
             Some(Atom::Class { class, .. }) => self.open_object(class),
             Some(Atom::Lib(path)) => {
                 let text = self.text(path).to_string();
-                if text.starts_with("builtins.") || text.starts_with("typing.") {
+                if text.starts_with("builtins.")
+                    || text.starts_with("typing.")
+                    || crate::java::is_text_class(&text)
+                {
                     return data;
                 }
                 if self.m.is_class(&text) {

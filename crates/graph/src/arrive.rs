@@ -149,11 +149,10 @@ impl Machine<'_> {
                     Atom::Const(Const::Str(_) | Const::Bytes(_)) | Atom::Text(_) | Atom::Data(_)
                 )
             }),
-            Test::IsSequence => self
-                .w
-                .store
-                .atoms(v)
-                .any(|a| matches!(a, Atom::Coll { .. } | Atom::Data(_))),
+            Test::IsSequence => self.w.store.atoms(v).any(|a| {
+                // Where types are written, a list of anything is seen to be one.
+                matches!(a, Atom::Coll { .. }) || (matches!(a, Atom::Data(_)) && !self.is_java())
+            }),
         }
     }
 

@@ -236,6 +236,11 @@ impl Machine<'_> {
         {
             return v;
         }
+        if self.is_java()
+            && let Some(v) = self.property_java(frame, &atom, name, site)
+        {
+            return v;
+        }
         match atom {
             Atom::Lib(path) => {
                 let full = format!("{}.{}", self.text(path), self.text(name));
@@ -479,7 +484,10 @@ impl Machine<'_> {
             }
             all.push(match atom {
                 Atom::Object { class, attrs, open } => {
-                    frame.effects.push((Place::Field(class, name), site, value));
+                    // What a call on a field that nothing is known of leaves says nothing.
+                    if !self.is_java() || value != self.w.store.unknown() {
+                        frame.effects.push((Place::Field(class, name), site, value));
+                    }
                     let attrs = self.with_attr(&attrs, name, value, single);
                     Atom::Object { class, attrs, open }
                 }

@@ -100,12 +100,19 @@ impl Machine<'_> {
                 let (base, site) = (frame.vals[base.0 as usize], self.site(frame, callee.0));
                 self.callee_of(frame, base, *name, site)
             }
+            Op::Attr { base, name } if self.is_java() => {
+                let (base, site) = (frame.vals[base.0 as usize], self.site(frame, callee.0));
+                self.callee_java(frame, base, *name, site, args.len())
+            }
             _ => frame.vals[callee.0 as usize],
         };
         if let [Arg::Positional(inner)] = args
             && self.is_decoration(frame, function, callee, *inner)
         {
             let v = frame.vals[inner.0 as usize];
+            if self.is_java() {
+                return self.annotate(frame, index, callee_value, v);
+            }
             let is_class = self
                 .w
                 .store
@@ -311,6 +318,11 @@ impl Machine<'_> {
         } else {
             self.w.store.atoms_of(callee)
         };
+        let atoms = if self.is_java() {
+            self.fitting(atoms, args)
+        } else {
+            atoms
+        };
         let single = atoms.len() == 1;
         let mut out = Out::never();
         let mut afters: Vec<(u32, V)> = Vec::new();
@@ -400,6 +412,9 @@ impl Machine<'_> {
             }
             Atom::Object { class, .. } => {
                 let receiver = self.w.store.one(atom);
+                if self.is_java() {
+                    return self.call_only_method(frame, index, receiver, class, args);
+                }
                 match self.method_of(class, self.n.call, receiver) {
                     Some(method) => self.call_value(frame, index, method, args),
                     None => self.unknown_call(frame, index, receiver, args, "an object"),
@@ -425,6 +440,11 @@ impl Machine<'_> {
                 }
                 if class == self.n.staticmethod || class == self.n.classmethod {
                     return self.call_value(frame, index, data, args);
+                }
+                if self.is_java()
+                    && let Some(out) = self.call_held(frame, index, &atom, args)
+                {
+                    return out;
                 }
                 let receiver = self.w.store.one(atom);
                 if self.class_member(class, self.n.call).is_some() {

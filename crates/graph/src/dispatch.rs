@@ -22,6 +22,8 @@ impl Machine<'_> {
             self.native_javascript(frame, index, &text, args)
         } else if self.is_go() {
             self.native_go(frame, index, &text, args)
+        } else if self.is_java() {
+            self.native_java(frame, index, &text, args)
         } else {
             self.native(frame, index, &text, args)
         };
@@ -138,6 +140,10 @@ impl Machine<'_> {
                 CollKind::Set => "Set",
                 CollKind::Dict => "Object",
             }),
+            Atom::Const(Const::Str(_)) | Atom::Text(_) if self.is_java() => {
+                Some("java.lang.String")
+            }
+            Atom::Coll { .. } | Atom::Const(_) if self.is_java() => Some("java.lang.Object"),
             Atom::Const(Const::Str(_)) | Atom::Text(_) => Some("builtins.str"),
             Atom::Const(Const::Bytes(_)) => Some("builtins.bytes"),
             Atom::Const(Const::Int(_) | Const::Bool(_)) => Some("builtins.int"),
@@ -153,6 +159,8 @@ impl Machine<'_> {
             self.method_javascript(frame, index, &atom, name, args)
         } else if self.is_go() {
             self.method_go(frame, index, &atom, name, args)
+        } else if self.is_java() {
+            self.method_java(frame, index, &atom, name, args)
         } else {
             self.native_method(frame, index, &atom, name, args)
         };
@@ -208,7 +216,9 @@ impl Machine<'_> {
             }
             Atom::Class { class, .. } => self.class_call(frame, index, class, receiver, name, args),
             Atom::Data(labels) => {
-                if let Some(out) = self.like_route(frame, index, receiver, name, args) {
+                if !self.is_java()
+                    && let Some(out) = self.like_route(frame, index, receiver, name, args)
+                {
                     return out;
                 }
                 if labels == Ls::NONE

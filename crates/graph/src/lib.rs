@@ -16,6 +16,7 @@ pub mod entry;
 mod fact;
 mod go;
 mod hash;
+mod java;
 mod javascript;
 mod join;
 mod key;

@@ -73,6 +73,8 @@ pub struct Program {
     class_names: BTreeSet<String>,
     /// Folders by the name of the package that their files say they are.
     packages: HashMap<Name, String>,
+    /// Full names of Java's classes at the top of files.
+    class_files: HashMap<String, UnitId>,
     shapes: Vec<Shape>,
 }
 
@@ -94,6 +96,7 @@ impl Program {
             classes_by_name: HashMap::new(),
             class_names: BTreeSet::new(),
             packages: HashMap::new(),
+            class_files: HashMap::new(),
             shapes: Vec::new(),
             units,
         };
@@ -129,6 +132,20 @@ impl Program {
                 program.class_names.insert(text);
             }
             program.by_folder.entry(folder).or_default().push(id);
+            if unit.language == Language::Java {
+                let names_of = |unit: &Unit| -> Vec<String> {
+                    let package = parent(&names.text(unit.module)).to_owned();
+                    let top = unit.classes.iter().filter(|c| c.parent == FnIndex(0));
+                    top.map(|c| match package.as_str() {
+                        "" => names.text(c.name).to_string(),
+                        package => format!("{package}.{}", names.text(c.name)),
+                    })
+                    .collect()
+                };
+                for name in names_of(unit) {
+                    program.class_files.entry(name).or_insert(id);
+                }
+            }
         }
         program.shapes = program
             .units
@@ -423,6 +440,11 @@ impl Program {
         ENDINGS[1..]
             .iter()
             .find_map(|ending| self.by_path.get(&format!("{index}{ending}")).copied())
+    }
+
+    /// The file with the Java class of this full name at its top.
+    pub fn class_file(&self, full: &str) -> Option<UnitId> {
+        self.class_files.get(full).copied()
     }
 
     /// A module or namespace of exactly this dotted name.

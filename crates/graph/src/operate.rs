@@ -60,7 +60,8 @@ impl Machine<'_> {
             Const::Str(name) => *name,
             Const::Int(i) => self.name(&i.to_string()),
             Const::None if self.is_javascript() => self.name("undefined"),
-            Const::Bool(b) if self.is_javascript() => self.name(&b.to_string()),
+            Const::None if self.is_java() => self.name("null"),
+            Const::Bool(b) if self.adds_as_text() => self.name(&b.to_string()),
             Const::None => self.name("None"),
             Const::Bool(true) => self.name("True"),
             Const::Bool(false) => self.name("False"),
@@ -133,7 +134,7 @@ impl Machine<'_> {
                 Atom::Object { class, .. } => {
                     let receiver = self.w.store.one(atom);
                     let mut got = None;
-                    for name in ["__str__", "__repr__"] {
+                    for name in ["__str__", "__repr__", "toString"] {
                         let name = self.name(name);
                         if let Some(method) = self.method_of(class, name, receiver) {
                             got = self.call_value(frame, index, method, &Args::default()).ret;
@@ -196,11 +197,11 @@ impl Machine<'_> {
             }
         }
         // All of these make numbers, which harm nobody.
-        if self.is_javascript() && op != BinaryOp::Add {
+        if self.adds_as_text() && op != BinaryOp::Add {
             return self.w.store.unknown();
         }
         match op {
-            BinaryOp::Add if self.is_javascript() => {
+            BinaryOp::Add if self.adds_as_text() => {
                 let (left, right) = (
                     self.stringify(frame, site.inst, left),
                     self.stringify(frame, site.inst, right),
@@ -328,7 +329,13 @@ impl Machine<'_> {
     }
 
     fn fold(&mut self, op: BinaryOp, a: &Const, b: &Const) -> Option<Const> {
-        if self.is_javascript() {
+        if self.is_java()
+            && let (BinaryOp::Div, Const::Int(x), Const::Int(y)) = (op, a, b)
+        {
+            // Towards zero (The Java Language Specification, 15.17.2).
+            return Some(Const::Int(x.checked_div(*y)?));
+        }
+        if self.adds_as_text() {
             match (op, a, b) {
                 (BinaryOp::Add, Const::Str(_), _) | (BinaryOp::Add, _, Const::Str(_)) => {
                     let (x, y) = (self.const_text(a)?, self.const_text(b)?);
@@ -615,6 +622,9 @@ impl Machine<'_> {
                 }
             }
             (Atom::Class { class: x, .. }, Atom::Class { class: y, .. }) => Some(x == y),
+            (Atom::Object { .. }, Atom::Object { .. }) if self.is_java() => {
+                self.same_constant(a, b)
+            }
             (Atom::Fn { function: x, .. }, Atom::Fn { function: y, .. }) if x != y => Some(false),
             _ => None,
         }

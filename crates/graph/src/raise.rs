@@ -80,7 +80,8 @@ impl Machine<'_> {
             Atom::LibObject { class, .. } | Atom::Lib(class) => vec![Base::Lib(*class)],
             _ => return true,
         };
-        let known = |path: &str| path.starts_with("builtins.") && self.m.is_class(path);
+        let own = if self.is_java() { "java." } else { "builtins." };
+        let known = |path: &str| path.starts_with(own) && self.m.is_class(path);
         let closed = ancestry.iter().all(|base| match base {
             Base::Own(_) => true,
             Base::Lib(path) => known(&self.text(*path)),
@@ -132,6 +133,11 @@ impl Machine<'_> {
                 Some(type_) => match function.insts[type_.0 as usize].op {
                     ir::Op::Global(name) => {
                         matches!(&*self.text(name), "Exception" | "BaseException")
+                    }
+                    ir::Op::Import {
+                        member: Some(name), ..
+                    } => {
+                        matches!(&*self.text(name), "Exception" | "Throwable")
                     }
                     _ => false,
                 },

@@ -130,6 +130,7 @@ impl Machine<'_> {
                 {
                     route.insert(0, '/');
                 }
+                let route = self.below_class(bound.handler, route);
                 let (segments, names) = segments(&route, row.syntax);
                 let converters = names
                     .into_iter()
@@ -269,6 +270,16 @@ impl Machine<'_> {
                 if let Some(last) = out.last_mut() {
                     last.auth = auth;
                 }
+            }
+            Atom::Fn { function, .. } if self.is_java() && self.takes_receiver(*function) => {
+                let Some(class) = self.class_of(*function) else {
+                    return;
+                };
+                let receiver = self.open_object(class);
+                let raw = self.w.store.one(atom.clone());
+                let value = self.bind_attr(raw, receiver, class);
+                let methods = bound.registration.methods.clone();
+                out.push(make(*function, Some(class), value, methods));
             }
             Atom::Fn { function, env } | Atom::Method { function, env, .. } => {
                 let value = self.w.store.one(atom.clone());
@@ -507,9 +518,12 @@ impl Machine<'_> {
                                 .iter()
                                 .any(|b| self.m.derives(&self.text(*b), &member.path))
                     })
-                    .map(|(_, row)| row.framework.clone())
+                    .map(|(_, row)| (row.framework.clone(), row.params.clone()))
             };
-            let Some(framework) = framework else { continue };
+            let Some((framework, params)) = framework else {
+                continue;
+            };
+            let route = self.class_routes(class).into_iter().next();
             for (function, methods) in self.class_handlers(class, false) {
                 let receiver = self.open_object(class);
                 let name = self.p.function(function).name;
@@ -520,7 +534,7 @@ impl Machine<'_> {
                 out.push(Entry {
                     framework: framework.clone(),
                     methods,
-                    route: String::new(),
+                    route: route.clone().unwrap_or_default(),
                     segments: Vec::new(),
                     function,
                     class: Some(class),
@@ -528,7 +542,7 @@ impl Machine<'_> {
                     auth,
                     assumed: None,
                     converters: Vec::new(),
-                    params: Vec::new(),
+                    params: params.clone(),
                 });
             }
         }
@@ -598,6 +612,9 @@ impl Machine<'_> {
 
     /// What the handler's parameters get from the route.
     pub(crate) fn handler_args(&mut self, entry: &Entry) -> Args {
+        if self.is_java() && entry.params.is_empty() {
+            return self.annotated_args(entry);
+        }
         let mut args = Args::default();
         for class in &entry.params {
             let kind = solvent_models::TypeRef::Named {
@@ -676,7 +693,7 @@ impl Machine<'_> {
     }
 }
 
-fn joined(prefix: &str, route: &str) -> String {
+pub(crate) fn joined(prefix: &str, route: &str) -> String {
     if prefix.is_empty() {
         return route.to_owned();
     }

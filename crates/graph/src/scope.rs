@@ -231,7 +231,7 @@ impl Machine<'_> {
         if self.is_go() {
             return self.global_go(unit, name);
         }
-        if self.is_javascript() {
+        if self.has_receivers() {
             return if &*text == "super" {
                 let path = self.name("builtins.super");
                 self.w.store.lib(path)
@@ -313,6 +313,9 @@ impl Machine<'_> {
         if self.is_go() {
             return self.import_go(&text, member);
         }
+        if self.is_java() {
+            return self.import_java(frame.unit, &text, member);
+        }
         match (self.p.resolve(frame.unit, &text, level, self.names), member) {
             (Target::Unit(unit), None) => {
                 self.ensure_module(unit);
@@ -353,6 +356,8 @@ impl Machine<'_> {
         let site = self.site(frame, index);
         let target = if self.is_javascript() {
             self.p.resolve_path(frame.unit, &text)
+        } else if self.is_java() {
+            Target::Library(text.to_string())
         } else {
             self.p.resolve(frame.unit, &text, level, self.names)
         };
@@ -524,6 +529,11 @@ impl Machine<'_> {
         let id = p.class_id(frame.unit, inner);
         let class = p.class(id);
         let body = p.fn_id(frame.unit, class.body);
+        if frame.f == body {
+            // Its own body speaks of the class.
+            let env = frame.env;
+            return self.w.store.one(Atom::Class { class: id, env });
+        }
         let mut bases = Vec::new();
         let mut inherited: Vec<((FnId, Name), V)> = Vec::new();
         for base in &class.bases {

@@ -212,27 +212,26 @@ impl Checker<'_> {
 
     fn links(&mut self, number: u32, op: &Op) {
         let function = self.function;
-        let wrong = match op {
-            Op::Param(index) => *index as usize >= function.params.len(),
-            Op::Function(index) => self.child(*index).is_none_or(|child| {
-                matches!(child.kind, FunctionKind::Module | FunctionKind::ClassBody)
-            }),
-            Op::Class(index) => self
-                .unit
-                .classes
-                .get(index.0 as usize)
-                .is_none_or(|class| class.parent.0 as usize != self.index),
-            Op::Captured { function, .. }
-            | Op::StoreName {
-                scope: Scope::Enclosing(function),
-                ..
-            } => !self.encloses(*function),
-            Op::After { call, .. } => !matches!(
-                function.insts.get(call.0 as usize).map(|i| &i.op),
-                Some(Op::Call { .. })
-            ),
-            _ => false,
-        };
+        let wrong =
+            match op {
+                Op::Param(index) => *index as usize >= function.params.len(),
+                Op::Function(index) => self.child(*index).is_none_or(|child| {
+                    matches!(child.kind, FunctionKind::Module | FunctionKind::ClassBody)
+                }),
+                Op::Class(index) => self.unit.classes.get(index.0 as usize).is_none_or(|class| {
+                    ![class.parent.0, class.body.0].contains(&(self.index as u32))
+                }),
+                Op::Captured { function, .. }
+                | Op::StoreName {
+                    scope: Scope::Enclosing(function),
+                    ..
+                } => !self.encloses(*function),
+                Op::After { call, .. } => !matches!(
+                    function.insts.get(call.0 as usize).map(|i| &i.op),
+                    Some(Op::Call { .. })
+                ),
+                _ => false,
+            };
         if wrong {
             self.fault(format_args!("%{number}: {op:?} points at the wrong thing"));
         }

@@ -391,6 +391,7 @@ pub enum Op {
     Dict(Vec<Entry>),
     /// The function object of a `def`, `lambda` or comprehension, before decorators.
     Function(FnIndex),
+    /// Makes the class; in its own body, the class itself.
     Class(ClassIndex),
     /// One value per predecessor block that reaches it; none for a predecessor on whose way the
     /// variable is not bound.

@@ -90,6 +90,12 @@ impl<'n, 'i> Blocks<'n, 'i> {
         self.current().0 != 0
     }
 
+    /// Flags of a name in the function that is open here: `this`, what a loop gives.
+    pub fn mark_here(&mut self, name: Name, flags: u16) {
+        let scope = self.current();
+        self.mark(scope, name, flags);
+    }
+
     fn mark(&mut self, scope: ScopeId, name: Name, flags: u16) {
         *self.scopes[scope.0 as usize].names.entry(name).or_default() |= flags;
     }
@@ -130,8 +136,7 @@ impl<'n, 'i> Blocks<'n, 'i> {
     pub fn read(&mut self, text: &str, node: usize) -> Option<Name> {
         let (_, name) = self.find(text)?;
         self.variables.of_node.insert(node, name);
-        let here = self.current();
-        self.mark(here, name, bind::USED);
+        self.mark_here(name, bind::USED);
         Some(name)
     }
 

@@ -7,6 +7,7 @@
 
 mod blocks;
 mod go;
+mod java;
 mod javascript;
 mod lower;
 mod python;
@@ -34,6 +35,7 @@ pub fn language_of(path: &FilePath) -> Option<Language> {
         "py" | "pyw" => Some(Language::Python),
         "js" | "mjs" | "cjs" | "jsx" | "tsx" | "mts" | "cts" => Some(Language::JavaScript),
         "go" => Some(Language::Go),
+        "java" => Some(Language::Java),
         // Declarations carry no code.
         "ts" if !path.as_str().ends_with(".d.ts") => Some(Language::JavaScript),
         _ => None,
@@ -46,6 +48,7 @@ pub fn lower(path: &FilePath, bytes: &[u8], names: &Interner) -> Unit {
     match language_of(path) {
         Some(Language::JavaScript) => javascript::lower(path, bytes, names),
         Some(Language::Go) => go::lower(path, bytes, names),
+        Some(Language::Java) => java::lower(path, bytes, names),
         _ => python::lower(path, bytes, names),
     }
 }

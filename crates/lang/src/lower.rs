@@ -105,6 +105,8 @@ impl Builtins {
 pub(crate) trait Code: Clone {
     /// What the language knows of the whole file.
     type Shared;
+    /// Whether what is reached by the name of a class is kept there, so that writes into it are written back.
+    const KEEPS_IN_CLASSES: bool = false;
 }
 
 /// One file being lowered; `B` is a function's code in the language's own tree.

@@ -64,7 +64,7 @@ impl<B: Code> Lower<'_, '_, '_, B> {
             Op::Attr { base, name } => {
                 let base = self.b.resolve(base);
                 if !self.is_rooted(base) {
-                    if name == self.file.well_known.prototype {
+                    if name == self.file.well_known.prototype || self.is_class_by_name(base) {
                         // What a function object keeps is not in a version of it.
                         let value = new;
                         self.b.emit(Op::SetAttr { base, name, value }, span);
@@ -303,6 +303,19 @@ impl<B: Code> Lower<'_, '_, '_, B> {
         (!moved || current != value).then_some(current)
     }
 
+    /// Whether `value` is a class that keeps what is written into its fields.
+    fn is_class_by_name(&self, value: Value) -> bool {
+        B::KEEPS_IN_CLASSES
+            && match *self.b.op(value) {
+                Op::Global(_) => true,
+                // The streams of the process change nothing that matters.
+                Op::Import { member, .. } => {
+                    member.is_none_or(|name| &*self.file.names.text(name) != "System")
+                }
+                _ => false,
+            }
+    }
+
     /// Whether a write into `value` can be seen again through a variable.
     fn is_rooted(&mut self, value: Value) -> bool {
         let mut value = value;
@@ -316,6 +329,11 @@ impl<B: Code> Lower<'_, '_, '_, B> {
                 return false;
             }
             if !self.bound_to(value).is_empty() {
+                return true;
+            }
+            if let Op::Attr { base, .. } = *self.b.op(origin)
+                && self.is_class_by_name(self.b.resolve(base))
+            {
                 return true;
             }
             if origin != value && !self.bound_to(origin).is_empty() {

@@ -80,6 +80,11 @@ pub const ALL: &[Measurement] = &[
         run: categories::run,
     },
     Measurement {
+        name: "benchmark-java",
+        about: "static verdicts on all eleven categories of OWASP BenchmarkJava, out of the box",
+        run: categories::java,
+    },
+    Measurement {
         name: "pycg",
         about: "call edges of PyCG's micro-benchmark",
         run: pycg::run,

@@ -58,6 +58,19 @@ impl Machine<'_> {
             positional.extend(receiver.map(|v| (v, None)));
         }
         positional.extend(args.pos.iter().copied());
+        // `C::m` of a method of objects is called with the object first.
+        let receiver = match (receiver, positional.first()) {
+            (None, Some((first, _)))
+                if self.is_java()
+                    && self.takes_receiver(f)
+                    && !self.accepts(f, positional.len()) =>
+            {
+                let first = *first;
+                positional.remove(0);
+                Some(first)
+            }
+            (receiver, _) => receiver,
+        };
         let mut next = 0;
         let mut used = vec![false; args.named.len()];
         let mut out = Vec::with_capacity(function.params.len());
@@ -82,6 +95,15 @@ impl Machine<'_> {
                     }
                 }
                 ParamKind::KeywordOnly => named(),
+                // An array may be passed as it is.
+                ParamKind::Rest
+                    if self.is_java()
+                        && next + 1 == positional.len()
+                        && self.is_container(positional[next].0) =>
+                {
+                    next += 1;
+                    Some(positional[next - 1])
+                }
                 ParamKind::Rest => {
                     let rest: Vec<(Const, V)> = positional[next.min(positional.len())..]
                         .iter()

@@ -354,7 +354,7 @@ impl Machine<'_> {
         Out::ret(self.w.store.none())
     }
 
-    fn super_of(&mut self, frame: &Frame) -> Option<V> {
+    pub(crate) fn super_of(&mut self, frame: &Frame) -> Option<V> {
         // The method that this function is, or that it stands in.
         let mut function = self.p.function(frame.f);
         let mut receiver = frame.args.first().copied();
@@ -576,7 +576,7 @@ impl Machine<'_> {
     }
 
     /// Stores under a key of whatever type, as a `Map` does.
-    pub(super) fn store_entry(&mut self, base: V, key: V, value: V) -> V {
+    pub(crate) fn store_entry(&mut self, base: V, key: V, value: V) -> V {
         let single = self.w.store.only(base).is_some();
         let mut out = V::NEVER;
         for atom in self.w.store.atoms_of(base) {

@@ -20,6 +20,11 @@ fn pages_show_what_each_construct_of_go_becomes() {
     show("go", "case.go");
 }
 
+#[test]
+fn pages_show_what_each_construct_of_java_becomes() {
+    show("java", "Case.java");
+}
+
 fn show(language: &str, unnamed: &str) {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
     let folder = fixtures.join(language).join("lowering");

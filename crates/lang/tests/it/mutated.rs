@@ -145,6 +145,57 @@ fn deeply_nested_go_is_survived() {
 }
 
 #[test]
+fn broken_java_becomes_well_formed_ir() {
+    survives("java", "app/Module.java");
+}
+
+#[test]
+fn deeply_nested_java_is_refused_or_survived() {
+    let n = 30_000;
+    let code = |text: String| format!("class A {{ void m() {{ {text} }} }}");
+    let mut texts = vec![
+        "(".repeat(n),
+        "class A {".repeat(n),
+        "class A { void m() { ".repeat(n),
+        "@A(".repeat(n),
+    ];
+    for levels in [3_000, n] {
+        texts.extend(
+            [
+                format!("x = {}1{};", "(".repeat(levels), ")".repeat(levels)),
+                format!("x = {}1{};", "f(".repeat(levels), ")".repeat(levels)),
+                format!("x = 1{};", "+1".repeat(levels)),
+                format!("x = 1{};", "&&1".repeat(levels)),
+                format!("x = a{};", ".b".repeat(levels)),
+                format!("x = a{};", ".b()".repeat(levels)),
+                format!("x = a{};", "[0]".repeat(levels)),
+                format!("x = {}1;", "!".repeat(levels)),
+                format!("x = {}1;", "a->".repeat(levels)),
+                format!("x = {}1;", "a?b:".repeat(levels)),
+                format!("x = {}1{};", "new A(".repeat(levels), ")".repeat(levels)),
+                format!("x{};", "=x".repeat(levels)),
+                format!("{};", "if(a)".repeat(levels)),
+                format!("{};", "if(a){}else ".repeat(levels)),
+                format!("{}{}", "{".repeat(levels), "}".repeat(levels)),
+                format!("{};", "a:".repeat(levels)),
+                format!("{}a{} b;", "A<".repeat(levels), ">".repeat(levels)),
+                format!("int[] x = {}1{};", "{".repeat(levels), "}".repeat(levels)),
+                "switch(a){case 1:".repeat(levels),
+                "new A(){void m(){".repeat(levels),
+                "try{".repeat(levels),
+            ]
+            .map(code),
+        );
+    }
+    let path = FilePath::new("app/Module.java").expect("a path");
+    for text in texts {
+        let names = Interner::new();
+        let unit = solvent_lang::lower(&path, text.as_bytes(), &names);
+        assert!(!unit.functions.is_empty(), "{}", &text[..40]);
+    }
+}
+
+#[test]
 fn deeply_nested_javascript_is_refused_or_survived() {
     let n = 30_000;
     let texts = [

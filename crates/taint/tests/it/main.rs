@@ -46,6 +46,7 @@ fn files_of(case: &Case) -> BTreeMap<String, String> {
         .chain(named("javascript", "app.js"))
         .chain(named("typescript", "app.ts"))
         .chain(named("go", "main.go"))
+        .chain(named("java", "App.java"))
         .collect()
 }
 
@@ -164,6 +165,11 @@ fn small_programs_in_javascript_get_their_verdicts() {
 #[test]
 fn small_programs_in_go_get_their_verdicts() {
     verdicts("go");
+}
+
+#[test]
+fn small_programs_in_java_get_their_verdicts() {
+    verdicts("java");
 }
 
 fn verdicts(language: &str) {

@@ -1,16 +1,17 @@
-//! OWASP BenchmarkPython, all categories, against its own labels: static verdicts, out of the box.
+//! OWASP BenchmarkPython and BenchmarkJava, all categories, against their own labels: static verdicts, out of the box.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 
 use super::Halves;
 use super::benchmark::{copy, labels};
-use super::targets::note;
+use super::targets::{copy_tree, note};
 use crate::figures::{Figures, Place, rounded};
 use crate::program::{items, json, released, text};
 
 /// Categories that are no flow of input: a weak hash, a weak random number, a cookie without its flags.
-const NO_FLOW: [&str; 3] = ["hash", "securecookie", "weakrand"];
+const NO_FLOW: [&str; 4] = ["crypto", "hash", "securecookie", "weakrand"];
 
 struct Case {
     category: String,
@@ -18,15 +19,44 @@ struct Case {
     vulnerable: bool,
 }
 
+/// BenchmarkPython.
 pub fn run(place: &Place) -> Result<Figures, String> {
-    let csv = fs::read_to_string(labels(place)?).map_err(|e| format!("cannot read labels: {e}"))?;
+    judged(place, &labels(place)?, &copy(place)?)
+}
+
+/// BenchmarkJava: its own J over all cases, and the worst rate of false alarms of any category.
+pub fn java(place: &Place) -> Result<Figures, String> {
+    let corpus = place.corpus("BenchmarkJava")?;
+    let copy = place.scratch.join("BenchmarkJava");
+    copy_tree(&corpus.join("src/main/java"), &copy, &|_| true)?;
+    let labels = corpus.join("expectedresults-1.2.csv");
+    let all = judged(place, &labels, &copy.to_string_lossy())?;
+    let mut figures = Figures::new();
+    for (name, from) in [
+        ("j", "all_j"),
+        ("j_even", "all_j_even"),
+        ("j_odd", "all_j_odd"),
+    ] {
+        figures.insert(name.to_owned(), all.get(from).copied().unwrap_or_default());
+    }
+    let worst = all
+        .iter()
+        .filter(|(name, _)| name.ends_with("_fpr"))
+        .map(|(_, rate)| *rate)
+        .fold(0.0, f64::max);
+    figures.insert("worst_fpr".to_owned(), worst);
+    figures.extend(all);
+    Ok(figures)
+}
+
+fn judged(place: &Place, labels: &Path, corpus: &str) -> Result<Figures, String> {
+    let csv = fs::read_to_string(labels).map_err(|e| format!("cannot read labels: {e}"))?;
     let cases = cases(&csv);
     if cases.is_empty() {
         return Err("the labels name no case".to_owned());
     }
     let program = released(&place.root)?;
-    let corpus = copy(place)?;
-    let (report, cost) = json(&program, &["scan", "--no-git", &corpus])?;
+    let (report, cost) = json(&program, &["scan", "--no-git", corpus])?;
     // Verdicts by case and weakness.
     let mut said: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
     for finding in items(&report, "/findings") {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::figures::{Figures, Place, rounded};
 use crate::program::{items, json, released, text};
-use crate::score::{Halves, targets::note};
+use crate::score::{Halves, copy_tree, targets::note};
 
 /// One language of the suite.
 struct Language {
@@ -19,28 +19,46 @@ struct Language {
     /// Below the corpus.
     folder: &'static str,
     extension: &'static str,
+    /// Folders whose files every case may use.
+    shared: &'static [&'static str],
+    /// What the suite's sinks are.
+    weaknesses: &'static [&'static str],
     /// A file of a case, its source made a request's.
     splice: fn(&str) -> String,
 }
 
-const LANGUAGES: [Language; 3] = [
+const LANGUAGES: [Language; 4] = [
     Language {
         name: "python",
         folder: "sast-python3/case",
         extension: "py",
+        shared: &[],
+        weaknesses: &["CWE-78"],
         splice: python,
     },
     Language {
         name: "javascript",
         folder: "sast-js/case",
         extension: "js",
+        shared: &[],
+        weaknesses: &["CWE-78"],
         splice: javascript,
     },
     Language {
         name: "go",
         folder: "sast-go/cases",
         extension: "go",
+        shared: &[],
+        weaknesses: &["CWE-78"],
         splice: go,
+    },
+    Language {
+        name: "java",
+        folder: "sast-java/src/main/java/com/sast/astbenchmark",
+        extension: "java",
+        shared: &["model", "common", "service"],
+        weaknesses: &["CWE-78", "CWE-89", "CWE-918"],
+        splice: java,
     },
 ];
 
@@ -55,6 +73,9 @@ pub fn run(place: &Place) -> Result<Figures, String> {
         for (name, files) in cases(&root, language.extension)? {
             let folder = place.scratch.join(language.name);
             let _ = fs::remove_dir_all(&folder);
+            for shared in language.shared {
+                copy_tree(&root.join(shared), &folder.join(shared), &|_| true)?;
+            }
             let Some(flows) = lay_out(&root, &name, &files, &folder, language)? else {
                 continue;
             };
@@ -68,7 +89,7 @@ pub fn run(place: &Place) -> Result<Figures, String> {
             let (report, _) = json(&program, &["scan", "--no-git", &folder.to_string_lossy()])?;
             let words: Vec<&str> = items(&report, "/findings")
                 .iter()
-                .filter(|finding| text(finding, "/weakness") == "CWE-78")
+                .filter(|finding| language.weaknesses.contains(&text(finding, "/weakness")))
                 .map(|finding| text(finding, "/verdict/word"))
                 .collect();
             let found = words.contains(&"reachable");
@@ -315,9 +336,41 @@ fn go(source: &str) -> String {
     out
 }
 
+/// The cases are controllers already, and their parameters the source, numbers among them. Ours is text only, so
+/// that the type of such a parameter is made one.
+fn java(source: &str) -> String {
+    const NUMBERS: [&str; 14] = [
+        "int", "long", "short", "byte", "double", "float", "boolean", "Integer", "Long", "Short",
+        "Byte", "Double", "Float", "Boolean",
+    ];
+    let mut out = String::new();
+    for line in source.lines() {
+        let mut line = line.to_owned();
+        for annotation in ["@PathVariable", "@RequestParam", "@RequestBody"] {
+            let Some(at) = line.find(annotation) else {
+                continue;
+            };
+            let behind = at + annotation.len();
+            let arguments = match line[behind..].starts_with('(') {
+                true => line[behind..].find(')').map_or(0, |end| end + 1),
+                false => 0,
+            };
+            let start = behind + arguments;
+            let start = start + (line[start..].len() - line[start..].trim_start().len());
+            let word = line[start..].split(' ').next().unwrap_or_default();
+            if NUMBERS.contains(&word) {
+                line.replace_range(start..start + word.len(), "String");
+            }
+        }
+        out.push_str(&line);
+        out.push('\n');
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{go, javascript, python, said, suffix};
+    use super::{go, java, javascript, python, said, suffix};
 
     #[test]
     fn what_main_does_becomes_a_handler() {
@@ -327,6 +380,18 @@ mod tests {
             "\t__taint_src := suite_request.URL.Query().Get(\"taint_src\")\n    f(__taint_src)\n}\n"
         ));
         assert!(spliced.contains("\nfunc suite_case(suite_answer suite_http.ResponseWriter,"));
+    }
+
+    #[test]
+    fn a_controllers_number_becomes_text() {
+        assert_eq!(
+            java("void a(@PathVariable(\"b\") int cmd) {\n    int x = 1;"),
+            "void a(@PathVariable(\"b\") String cmd) {\n    int x = 1;\n"
+        );
+        assert_eq!(
+            java("void a(@RequestParam String cmd)"),
+            "void a(@RequestParam String cmd)\n"
+        );
     }
 
     #[test]
