@@ -284,7 +284,12 @@ impl Machine<'_> {
                         let one = self.w.store.one(found);
                         all = self.w.store.join(all, one);
                     }
-                    all
+                    // `new Outer.Inner(..)` calls a class that is an attribute.
+                    let nested = self.static_field(*class, name);
+                    match nested.filter(|_| all == V::NEVER) {
+                        Some(v) => v,
+                        None => all,
+                    }
                 }
                 Atom::Lib(_) => self.attr_of(frame, atom.clone(), name, site),
                 Atom::Super { class, receiver } => {
