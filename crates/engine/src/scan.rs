@@ -50,7 +50,6 @@ impl Lowered {
 /// Extensions of languages that carry code but have no front end yet: a repository of only these must
 /// not look clean.
 const NOT_MODELLED: &[(&str, &str)] = &[
-    ("java", "Java"),
     ("kt", "Kotlin"),
     ("rb", "Ruby"),
     ("php", "PHP"),
@@ -313,6 +312,10 @@ fn read_problem(path: &FilePath, error: &ReadError) -> Problem {
     }
 }
 
+fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    words.into_iter().collect::<Vec<_>>().join(", ")
+}
+
 fn unmeasured(
     problems: &[Problem],
     not_modelled: &BTreeMap<&str, u64>,
@@ -324,15 +327,17 @@ fn unmeasured(
     if files_analysed == 0 {
         out.push(Unmeasured {
             what: NO_FILES.to_owned(),
-            why: "no file in a modelled language (Python, JavaScript, TypeScript) could be read"
+            why: "no file in a modelled language (Python, JavaScript, TypeScript, Go, Java) could be read"
                 .to_owned(),
         });
     } else if entry_points == 0 {
         out.push(Unmeasured {
             what: NO_ENTRY_POINTS.to_owned(),
-            why: "no entry point was found: routes of Flask, http.server and Express are modelled; a library \
-                  has none, an application on another framework is not measured"
-                .to_owned(),
+            why: format!(
+                "no entry point was found: a library has none, and an application on another framework than these \
+                 is not measured: {}",
+                listed(ModelSet::builtin().frameworks())
+            ),
         });
     }
     for (language, count) in not_modelled {

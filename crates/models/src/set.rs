@@ -240,6 +240,12 @@ impl ModelSet {
         })
     }
 
+    /// Names of the frameworks whose entry points are known, in order.
+    pub fn frameworks(&self) -> BTreeSet<&str> {
+        let rows = self.members().flat_map(|member| &member.entry_points);
+        rows.map(|row| row.framework.as_str()).collect()
+    }
+
     /// All members, in file order.
     pub fn members(&self) -> impl Iterator<Item = &Member> {
         self.members.iter()
