@@ -152,7 +152,7 @@ fn pair(language: &'static str, page: &str, case: &Case) -> Result<Pair, String>
         files.extend(both.iter().cloned());
         files
     });
-    let member = |word: &str, files| {
+    let member = |word: &str, files: Vec<(String, String)>| {
         let sink = sink(&files).map_err(|why| format!("{name}, {word}: {why}"))?;
         Ok::<Member, String>(Member {
             name: word.to_owned(),

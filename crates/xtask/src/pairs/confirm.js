@@ -24,6 +24,7 @@ const VALUES = {
   html: ['<zqxv>', "'><zqxv>", '"><zqxv>'],
   code: ['zqxv()', "'+zqxv()+'", '"+zqxv()+"'],
 }[kind].concat(extra.filter((line) => line.startsWith('send ')).map((line) => line.slice(5)));
+const OF_THE_CONNECTION = ['content-type', 'content-length', 'host', 'connection', 'upgrade', 'expect'];
 const arrived = [];
 Error.stackTraceLimit = 100;
 
@@ -165,10 +166,10 @@ function namesInUse(root) {
     if (!file.endsWith('.js')) continue;
     const source = fs.readFileSync(path.join(root, file), 'utf8');
     for (const m of source.matchAll(/\b(?:query|body|params|headers|cookies|options)\.(\w+)/g)) found.add(m[1]);
-    for (const m of source.matchAll(/\{([^}]*)\}\s*=\s*req\b/g)) m[1].split(',').forEach((part) => found.add(part.split(':')[0].trim()));
+    for (const m of source.matchAll(/\{([^{}]*)\}\s*=\s*req\b/g)) m[1].split(',').forEach((part) => found.add(part.split(':')[0].trim()));
     for (const m of source.matchAll(/\.(?:get|header)\('([a-z][\w-]*)'\)/g)) found.add(m[1]);
   }
-  ['content-type', 'content-length', 'host', 'cookie', ''].forEach((name) => found.delete(name));
+  found.delete('');
   return [...found];
 }
 
@@ -205,7 +206,7 @@ async function attack(app, names) {
           const fields = Object.fromEntries(names.map((n) => [n, field(n)]));
           const inPath = route.replace(/:(\w+)(\([^)]*\))?/g, (_, n, pattern) => (pattern ? '1' : encodeURIComponent(field(n))));
           const target = `${inPath}?${new URLSearchParams(fields)}`;
-          const headers = Object.fromEntries(Object.entries(fields).filter(([, v]) => !v.includes('\n')));
+          const headers = Object.fromEntries(Object.entries(fields).filter(([n, v]) => !OF_THE_CONNECTION.includes(n) && !v.includes('\n')));
           const bodies = method === 'GET' ? [[]] : [
             ['application/x-www-form-urlencoded', String(new URLSearchParams(fields))],
             ['application/json', JSON.stringify(fields)],
