@@ -1,4 +1,4 @@
-//! Development tasks: `cargo xtask test | lint | tidy | codegen | score | bench`.
+//! Development tasks: `cargo xtask test | lint | tidy | codegen | score | bench | pairs`.
 //!
 //! It does not know about findings or proofs: scores and benches run the released program as a user
 //! would and read its JSON. Read [`rules`] for what keeps the rooms apart, [`test`] for what a fresh
@@ -9,6 +9,7 @@ mod codegen;
 mod cost;
 mod figures;
 mod outside;
+mod pairs;
 mod program;
 mod rules;
 mod score;
@@ -48,6 +49,24 @@ enum Task {
     Score(figures::Choice),
     /// Measure speed on this machine
     Bench(figures::Choice),
+    /// The pairs of programs behind the score `reach-pairs`
+    #[command(subcommand)]
+    Pairs(Pairs),
+}
+
+#[derive(Subcommand)]
+enum Pairs {
+    /// Run the programs of Python and JavaScript with their sinks recorded: are the labels true?
+    Confirm {
+        /// Only pairs whose name holds this, such as `python/guards/`
+        part: Option<String>,
+    },
+    /// Write the two programs of a pair into a folder
+    Write {
+        /// Its name, such as `python/guards/int-conversion`
+        name: String,
+        folder: std::path::PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
@@ -59,5 +78,7 @@ fn main() -> ExitCode {
         Task::Codegen => codegen::run(&root),
         Task::Score(choice) => figures::run(&root, &choice, score::ALL),
         Task::Bench(choice) => figures::run(&root, &choice, bench::ALL),
+        Task::Pairs(Pairs::Confirm { part }) => pairs::confirm::run(&root, part.as_deref()),
+        Task::Pairs(Pairs::Write { name, folder }) => pairs::write(&root, &name, &folder),
     }
 }

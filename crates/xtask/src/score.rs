@@ -11,6 +11,7 @@ mod fixes;
 mod histories;
 mod ledger;
 mod pycg;
+mod reach_pairs;
 mod sabotage;
 mod secrets;
 mod targets;
@@ -73,6 +74,11 @@ pub const ALL: &[Measurement] = &[
         name: "xast",
         about: "static verdicts on xAST's pairs of small programs, its own source and sink given",
         run: xast::run,
+    },
+    Measurement {
+        name: "reach-pairs",
+        about: "static verdicts on our own pairs of programs with the same sink, reachable and not",
+        run: reach_pairs::run,
     },
     Measurement {
         name: "benchmark-python",
