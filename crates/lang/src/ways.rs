@@ -52,6 +52,58 @@ impl<B: Code> Lower<'_, '_, '_, B> {
         }
     }
 
+    /// `while` and `for (;;)`: `test` leads to its first block or its second, `update` stands between two turns.
+    pub fn turns_while(
+        &mut self,
+        label: Option<Name>,
+        test: impl FnOnce(&mut Self, Block, Block),
+        body: impl FnOnce(&mut Self),
+        update: impl FnOnce(&mut Self),
+    ) {
+        let fork = self.fork();
+        let (header, turn) = (self.b.block(), self.b.block());
+        let (next, exit) = (self.b.block(), self.b.block());
+        self.b.jump(header);
+        self.b.start(header);
+        test(self, turn, exit);
+        self.b.seal(turn);
+        self.b.start(turn);
+        self.contexts.push(Context::Loop { exit, next, label });
+        body(self);
+        self.contexts.pop();
+        self.b.jump(next);
+        self.b.seal(next);
+        self.b.start(next);
+        update(self);
+        self.b.jump(header);
+        self.close(header, fork);
+        self.join(exit, fork);
+    }
+
+    /// `do … while`: `test` as in [`Self::turns_while`].
+    pub fn turns_at_least_once(
+        &mut self,
+        label: Option<Name>,
+        body: impl FnOnce(&mut Self),
+        test: impl FnOnce(&mut Self, Block, Block),
+    ) {
+        let fork = self.fork();
+        let (turn, next, exit) = (self.b.block(), self.b.block(), self.b.block());
+        self.b.jump(turn);
+        self.b.start(turn);
+        self.contexts.push(Context::Loop { exit, next, label });
+        body(self);
+        self.contexts.pop();
+        self.b.jump(next);
+        self.b.seal(next);
+        self.b.start(next);
+        if self.b.is_live() {
+            test(self, turn, exit);
+        }
+        self.close(turn, fork);
+        self.join(exit, fork);
+    }
+
     /// `break`: out of the innermost loop, `switch` or `finally`.
     pub fn leave_innermost(&mut self) {
         let target = match self.contexts.last() {

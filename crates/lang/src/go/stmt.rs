@@ -216,43 +216,33 @@ impl<'a> Lower<'_, 'a, '_> {
                 }
                 let condition = clause.child_by_field_name("condition");
                 let update = clause.child_by_field_name("update");
-                self.turns(label, condition, update, body);
+                self.loop_while(label, condition, update, body);
             }
-            Some((_, condition)) => self.turns(label, Some(condition), None, body),
-            None => self.turns(label, None, None, body),
+            Some((_, condition)) => self.loop_while(label, Some(condition), None, body),
+            None => self.loop_while(label, None, None, body),
         }
     }
 
-    fn turns(
+    fn loop_while(
         &mut self,
         label: Option<Name>,
         test: Option<Node<'a>>,
         update: Option<Node<'a>>,
         body: Node<'a>,
     ) {
-        let fork = self.fork();
-        let (header, turn) = (self.b.block(), self.b.block());
-        let (next, exit) = (self.b.block(), self.b.block());
-        self.b.jump(header);
-        self.b.start(header);
-        match test {
-            Some(test) => self.condition(test, turn, exit),
-            None => self.b.jump(turn),
-        }
-        self.b.seal(turn);
-        self.b.start(turn);
-        self.contexts.push(Context::Loop { exit, next, label });
-        self.one(body);
-        self.contexts.pop();
-        self.b.jump(next);
-        self.b.seal(next);
-        self.b.start(next);
-        if let Some(update) = update {
-            self.one(update);
-        }
-        self.b.jump(header);
-        self.close(header, fork);
-        self.join(exit, fork);
+        self.turns_while(
+            label,
+            |this, turn, exit| match test {
+                Some(test) => this.condition(test, turn, exit),
+                None => this.b.jump(turn),
+            },
+            |this| this.one(body),
+            |this| {
+                if let Some(update) = update {
+                    this.one(update);
+                }
+            },
+        );
     }
 
     fn range(&mut self, clause: Node<'a>, body: Node<'a>, label: Option<Name>) {

@@ -78,7 +78,7 @@ impl<'a> Lower<'_, 'a, '_> {
             "if_statement" => self.if_else(node),
             "while_statement" => {
                 let test = Self::test_of(node);
-                self.turns(label, test, &[], field(node, "body"));
+                self.loop_while(label, test, &[], field(node, "body"));
             }
             "do_statement" => self.do_while(node, label),
             "for_statement" => {
@@ -91,7 +91,7 @@ impl<'a> Lower<'_, 'a, '_> {
                     }
                 }
                 let updates = fields(node, "update");
-                self.turns(
+                self.loop_while(
                     label,
                     field(node, "condition"),
                     &updates,
@@ -188,55 +188,37 @@ impl<'a> Lower<'_, 'a, '_> {
     }
 
     /// `while` and `for (;;)`.
-    fn turns(
+    fn loop_while(
         &mut self,
         label: Option<Name>,
         test: Option<Node<'a>>,
         updates: &[Node<'a>],
         body: Option<Node<'a>>,
     ) {
-        let fork = self.fork();
-        let (header, turn) = (self.b.block(), self.b.block());
-        let (next, exit) = (self.b.block(), self.b.block());
-        self.b.jump(header);
-        self.b.start(header);
-        match test {
-            Some(test) => self.condition(test, turn, exit),
-            None => self.b.jump(turn),
-        }
-        self.b.seal(turn);
-        self.b.start(turn);
-        self.contexts.push(Context::Loop { exit, next, label });
-        self.one(body);
-        self.contexts.pop();
-        self.b.jump(next);
-        self.b.seal(next);
-        self.b.start(next);
-        for update in updates {
-            self.expr(*update);
-        }
-        self.b.jump(header);
-        self.close(header, fork);
-        self.join(exit, fork);
+        self.turns_while(
+            label,
+            |this, turn, exit| match test {
+                Some(test) => this.condition(test, turn, exit),
+                None => this.b.jump(turn),
+            },
+            |this| this.one(body),
+            |this| {
+                for update in updates {
+                    this.expr(*update);
+                }
+            },
+        );
     }
 
     fn do_while(&mut self, node: Node<'a>, label: Option<Name>) {
-        let fork = self.fork();
-        let (turn, next, exit) = (self.b.block(), self.b.block(), self.b.block());
-        self.b.jump(turn);
-        self.b.start(turn);
-        self.contexts.push(Context::Loop { exit, next, label });
-        self.one(field(node, "body"));
-        self.contexts.pop();
-        self.b.jump(next);
-        self.b.seal(next);
-        self.b.start(next);
-        match Self::test_of(node) {
-            Some(test) => self.condition(test, turn, exit),
-            None => self.b.jump(exit),
-        }
-        self.close(turn, fork);
-        self.join(exit, fork);
+        self.turns_at_least_once(
+            label,
+            |this| this.one(field(node, "body")),
+            |this, turn, exit| match Self::test_of(node) {
+                Some(test) => this.condition(test, turn, exit),
+                None => this.b.jump(exit),
+            },
+        );
     }
 
     fn each(&mut self, node: Node<'a>, label: Option<Name>) {

@@ -99,7 +99,7 @@ impl<'a> Lower<'_, 'a, '_> {
             ast::Statement::IfStatement(node) => self.if_else(node),
             ast::Statement::SwitchStatement(node) => self.switch(node, label),
             ast::Statement::WhileStatement(node) => {
-                self.turns(label, Some(&node.test), None, &node.body);
+                self.loop_while(label, Some(&node.test), None, &node.body);
             }
             ast::Statement::DoWhileStatement(node) => self.do_while(node, label),
             ast::Statement::ForStatement(node) => {
@@ -112,7 +112,7 @@ impl<'a> Lower<'_, 'a, '_> {
                     }
                     None => {}
                 }
-                self.turns(label, node.test.as_ref(), node.update.as_ref(), &node.body);
+                self.loop_while(label, node.test.as_ref(), node.update.as_ref(), &node.body);
             }
             ast::Statement::ForOfStatement(node) => {
                 let iterable = self.expr(&node.right);
@@ -287,54 +287,34 @@ impl<'a> Lower<'_, 'a, '_> {
     }
 
     /// `while` and `for (;;)`.
-    fn turns(
+    fn loop_while(
         &mut self,
         label: Option<Name>,
         test: Option<&'a ast::Expression<'a>>,
         update: Option<&'a ast::Expression<'a>>,
         body: &'a ast::Statement<'a>,
     ) {
-        let fork = self.fork();
-        let (header, turn) = (self.b.block(), self.b.block());
-        let (next, exit) = (self.b.block(), self.b.block());
-        self.b.jump(header);
-        self.b.start(header);
-        match test {
-            Some(test) => self.condition(test, turn, exit),
-            None => self.b.jump(turn),
-        }
-        self.b.seal(turn);
-        self.b.start(turn);
-        self.contexts.push(Context::Loop { exit, next, label });
-        self.one(body);
-        self.contexts.pop();
-        self.b.jump(next);
-        self.b.seal(next);
-        self.b.start(next);
-        if let Some(update) = update {
-            self.expr(update);
-        }
-        self.b.jump(header);
-        self.close(header, fork);
-        self.join(exit, fork);
+        self.turns_while(
+            label,
+            |this, turn, exit| match test {
+                Some(test) => this.condition(test, turn, exit),
+                None => this.b.jump(turn),
+            },
+            |this| this.one(body),
+            |this| {
+                if let Some(update) = update {
+                    this.expr(update);
+                }
+            },
+        );
     }
 
     fn do_while(&mut self, node: &'a ast::DoWhileStatement<'a>, label: Option<Name>) {
-        let fork = self.fork();
-        let (turn, next, exit) = (self.b.block(), self.b.block(), self.b.block());
-        self.b.jump(turn);
-        self.b.start(turn);
-        self.contexts.push(Context::Loop { exit, next, label });
-        self.one(&node.body);
-        self.contexts.pop();
-        self.b.jump(next);
-        self.b.seal(next);
-        self.b.start(next);
-        if self.b.is_live() {
-            self.condition(&node.test, turn, exit);
-        }
-        self.close(turn, fork);
-        self.join(exit, fork);
+        self.turns_at_least_once(
+            label,
+            |this| this.one(&node.body),
+            |this, turn, exit| this.condition(&node.test, turn, exit),
+        );
     }
 
     fn each(
