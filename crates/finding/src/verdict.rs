@@ -69,4 +69,6 @@ pub enum Stop {
     Unreadable { path: String },
     /// Routes exist, but no source of theirs is modelled.
     NoSourceModel { framework: String },
+    /// An input (`query parameter q`) is left where code that starts with the program finds it: a worker may act on it.
+    Stored { input: String },
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use solvent_base::Interner;
-use solvent_ir::{FunctionKind, Language, ParamKind, Unit};
+use solvent_ir::{FnIndex, FunctionKind, Language, ParamKind, Unit};
 use solvent_models::ModelSet;
 
 use crate::call::Args;
@@ -417,9 +417,9 @@ impl Machine<'_> {
             }
             self.forget();
         }
-        for unit in 0..self.p.units.len() {
-            let body = self.p.body(UnitId(unit as u32));
-            let (id, _) = self.summarize(body, EnvId::EMPTY, Vec::new());
+        for start in self.starts() {
+            let args = self.standing_args(start);
+            let (id, _) = self.summarize(start, EnvId::EMPTY, args);
             let hits = self.w.summary(id).hits.clone();
             let summaries = self.w.reached(id);
             out.push(Root {
@@ -427,6 +427,25 @@ impl Machine<'_> {
                 summaries,
                 hits,
             });
+        }
+        out
+    }
+
+    /// What runs when the program is started: bodies of modules, and `main` where the language has one.
+    fn starts(&self) -> Vec<FnId> {
+        let bodies = (0..self.p.units.len()).map(|unit| self.p.body(UnitId(unit as u32)));
+        let mut out: Vec<FnId> = bodies.collect();
+        if self.is_go() || self.is_java() {
+            out.extend(self.p.functions().filter(|f| {
+                let function = self.p.function(*f);
+                let name = self.text(function.name);
+                // Go's stand at the top of a file, Java's in a class, without an object.
+                let stands = match function.class {
+                    Some(_) => self.is_java() && !self.takes_receiver(*f),
+                    None => self.is_go() && function.parent == Some(FnIndex(0)),
+                };
+                stands && (&*name == "main" || (self.is_go() && &*name == "init"))
+            }));
         }
         out
     }

@@ -47,13 +47,9 @@ impl Machine<'_> {
 
     /// A variable of the package that this file belongs to.
     pub(crate) fn global_go(&mut self, unit: UnitId, name: Name) -> V {
-        for other in self.p.package_of(unit).to_vec() {
-            if other != unit {
-                self.ensure_module(other);
-            }
-            if let Some(v) = self.w.read(Place::Global(other, name)) {
-                return self.shared(v);
-            }
+        let files = self.p.package_of(unit).to_vec();
+        if let Some(v) = self.package_variable(&files, unit, name) {
+            return v;
         }
         // A package whose name is not the last part of its path.
         if let Some(folder) = self.p.package_named(name).map(str::to_owned) {
@@ -68,12 +64,23 @@ impl Machine<'_> {
 
     fn package_member(&mut self, folder: Name, name: Name) -> Option<V> {
         let folder = self.text(folder);
-        for unit in self.p.package(&folder).to_vec() {
+        let files = self.p.package(&folder).to_vec();
+        let first = files.first().copied()?;
+        self.package_variable(&files, first, name)
+    }
+
+    /// What any file of the package writes into its variable; `here` is being read already.
+    fn package_variable(&mut self, files: &[UnitId], here: UnitId, name: Name) -> Option<V> {
+        let mut out = V::NEVER;
+        for &unit in files {
+            if unit != here {
+                self.ensure_module(unit);
+            }
             if let Some(v) = self.w.read(Place::Global(unit, name)) {
-                return Some(self.shared(v));
+                out = self.w.store.join(out, v);
             }
         }
-        None
+        (out != V::NEVER).then(|| self.shared(out))
     }
 
     /// A method becomes the type's, in whichever file of the package that is.
@@ -391,8 +398,20 @@ impl Machine<'_> {
         if is_map {
             return self.keys_of(v);
         }
-        let unknown = self.w.store.unknown();
-        self.w.store.many(CollKind::List, unknown)
+        let mut keys = self.w.store.unknown();
+        for atom in self.w.store.atoms_of(v) {
+            if let Atom::Coll {
+                kind: CollKind::Set,
+                kids,
+                rest,
+                ..
+            } = atom
+            {
+                let sent = self.coll_all(&kids, rest);
+                keys = self.w.store.join(keys, sent);
+            }
+        }
+        self.w.store.many(CollKind::List, keys)
     }
 
     fn values_go(&mut self, frame: &mut Frame, index: u32, v: V) -> V {

@@ -271,6 +271,22 @@ impl Machine<'_> {
                     last.auth = auth;
                 }
             }
+            // `ServeHTTP` of a value serves.
+            Atom::Object { class, .. } if self.is_go() => {
+                let receiver = self.w.store.one(atom.clone());
+                let name = self.name("ServeHTTP");
+                let Some(value) = self.method_of(*class, name, receiver) else {
+                    return;
+                };
+                let handlers = self.w.store.atoms(value).filter_map(|a| match a {
+                    Atom::Fn { function, .. } | Atom::Method { function, .. } => Some(*function),
+                    _ => None,
+                });
+                for function in handlers.collect::<Vec<_>>() {
+                    let methods = bound.registration.methods.clone();
+                    out.push(make(function, Some(*class), value, methods));
+                }
+            }
             Atom::Fn { function, .. } if self.is_java() && self.takes_receiver(*function) => {
                 let Some(class) = self.class_of(*function) else {
                     return;

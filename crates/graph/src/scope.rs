@@ -224,13 +224,13 @@ impl Machine<'_> {
     }
 
     pub(crate) fn global(&mut self, unit: UnitId, name: Name) -> V {
+        if self.is_go() {
+            return self.global_go(unit, name);
+        }
         if let Some(v) = self.w.read(Place::Global(unit, name)) {
             return self.shared(v);
         }
         let text = self.text(name);
-        if self.is_go() {
-            return self.global_go(unit, name);
-        }
         if self.has_receivers() {
             return if &*text == "super" {
                 let path = self.name("builtins.super");

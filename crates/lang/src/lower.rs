@@ -107,6 +107,8 @@ pub(crate) trait Code: Clone {
     type Shared;
     /// Whether what is reached by the name of a class is kept there, so that writes into it are written back.
     const KEEPS_IN_CLASSES: bool = false;
+    /// Whether a name that the file does not declare may be a variable of another file.
+    const SHARES_GLOBALS: bool = false;
 }
 
 /// One file being lowered; `B` is a function's code in the language's own tree.
@@ -524,7 +526,8 @@ impl<B: Code> Lower<'_, '_, '_, B> {
 
     /// Whether `name` is a variable of the module rather than a definition or a builtin.
     pub fn is_module_variable(&self, name: Name) -> bool {
-        self.file.scopes.flags(ScopeId(0), name) & (bind::STORED | bind::CELL) != 0
+        let flags = self.file.scopes.flags(ScopeId(0), name);
+        flags & (bind::STORED | bind::CELL) != 0 || (B::SHARES_GLOBALS && flags == 0)
     }
 
     // Control flow.

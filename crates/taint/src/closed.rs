@@ -1,11 +1,13 @@
 //! Nothing arrives at a sink: why, and when that cannot be said.
 
 use crate::judge::View;
+use crate::trace::words;
 use solvent_base::Location;
 use solvent_finding::{NoPathReason, Stop, Verdict};
+use solvent_graph::label::Origin;
 use solvent_graph::link::successors;
 use solvent_graph::world::{SinkRef, SummaryId, Touch};
-use solvent_graph::{FnId, Site};
+use solvent_graph::{FnId, RootKind, Site};
 use solvent_ir::{FunctionKind, Terminator};
 use std::collections::BTreeSet;
 
@@ -24,6 +26,9 @@ impl View<'_> {
                 .find(|(at, _)| *at == sink)
                 .map(|(_, touch)| *touch)
         });
+        if let Some(stop) = self.left_by_request(sink) {
+            return Some(Verdict::Undecided { stops: vec![stop] });
+        }
         if !harmless.is_empty() {
             // What one caller makes harmless says nothing of callers that are not seen.
             if alone_touch == Some(Touch::Labelled)
@@ -175,6 +180,24 @@ impl View<'_> {
             }
         }
         (!stops.is_empty()).then(|| stops.into_iter().take(6).collect())
+    }
+
+    /// Where a request leaves what the sink gets in code that starts with the program: a worker's queue, a
+    /// goroutine's channel, a list that a timer reads.
+    fn left_by_request(&self, sink: SinkRef) -> Option<Stop> {
+        let started = self.roots.iter().filter(|r| r.kind == RootKind::Body);
+        let hits = started.flat_map(|r| &r.hits).filter(|h| h.sink == sink);
+        hits.into_iter().find_map(|hit| {
+            let deep = self.world.store.deep(hit.value);
+            let labels = self.world.store.labels(deep);
+            labels.iter().find_map(|label| match label.origin {
+                // Nothing else brings input to these.
+                Origin::Input(id) => Some(Stop::Stored {
+                    input: words(&self.tracer.input(self.world.store.input(id))),
+                }),
+                _ => None,
+            })
+        })
     }
 
     /// A method that a base class from outside the tree may call.

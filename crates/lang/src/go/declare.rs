@@ -648,8 +648,9 @@ impl<'a> Lower<'_, 'a, '_> {
                 self.b.emit(Op::Sequence { kind, items }, span)
             }
             "map_type" => self.b.emit(Op::Dict(Vec::new()), span),
+            // No positions: `range` gives what was sent.
             "channel_type" => {
-                let kind = SequenceKind::List;
+                let kind = SequenceKind::Set;
                 let items = Vec::new();
                 self.b.emit(Op::Sequence { kind, items }, span)
             }

@@ -54,6 +54,7 @@ pub(crate) struct Facts<'a> {
 
 impl<'a> crate::lower::Code for Code<'a> {
     type Shared = &'a Facts<'a>;
+    const SHARES_GLOBALS: bool = true;
 }
 
 pub(crate) type Lower<'f, 'a, 'i> = crate::lower::Lower<'f, 'a, 'i, Code<'a>>;

@@ -247,6 +247,14 @@ impl From<&Stop> for ReasonView {
                 format!("routes of `{framework}` were found, but none of its sources is modelled"),
                 None,
             ),
+            Stop::Stored { input } => reason(
+                "stored",
+                format!(
+                    "a request leaves {input} where code that starts with the program finds it; whether that runs \
+                     afterwards is not known"
+                ),
+                None,
+            ),
         }
     }
 }

@@ -70,6 +70,7 @@ fn stop(stop: &Stop) -> String {
     match stop {
         Stop::DynamicBoundary { what, location } => format!("{what} in line {}", location.line),
         Stop::Limit { what } | Stop::Unreadable { path: what } => what.clone(),
+        Stop::Stored { input } => format!("{input} is kept for code that starts with the program"),
         Stop::NoSourceModel { framework } => format!("no source of {framework} is modelled"),
     }
 }
