@@ -360,7 +360,8 @@ impl<'a> View<'a> {
                 }]));
                 continue;
             }
-            if label.kills & (1 << check.index()) != 0 {
+            let cured = label.kills & (1 << check.index()) != 0;
+            if cured && !self.is_quoted_twice(hit.value, label, check) {
                 tell(Err(self.cures(label, check)));
                 continue;
             }
@@ -427,7 +428,7 @@ impl<'a> View<'a> {
     }
 
     /// What made the label harmless for a kind.
-    fn cures(&self, label: Label, kind: Kind) -> Vec<NoPathReason> {
+    pub(crate) fn cures(&self, label: Label, kind: Kind) -> Vec<NoPathReason> {
         let mut out = Vec::new();
         for note in self.world.store.notes(label.notes) {
             let by_of = |by: Name| self.tracer.names.text(by).to_string();

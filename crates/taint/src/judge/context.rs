@@ -1,8 +1,9 @@
 //! Where an input stands in the text at a sink, and what that leaves of its harm.
 
+use solvent_finding::NoPathReason;
 use solvent_graph::label::Label;
 use solvent_graph::value::{Atom, Piece, V};
-use solvent_models::Kind;
+use solvent_models::{How, Kind};
 
 use super::View;
 
@@ -11,6 +12,28 @@ impl View<'_> {
     pub(super) fn in_quotes(&self, v: V, label: Label, kind: &str) -> Option<Kind> {
         let single = self.models.kind(&format!("{kind}-in-single-quotes"))?;
         let double = self.models.kind(&format!("{kind}-in-double-quotes"))?;
+        match self.quotes_around(v, label)? {
+            '"' => Some(double),
+            _ => Some(single),
+        }
+    }
+
+    /// Whether quotes around an input take back what quoting it for a shell gave: `"'…'"` and `''…''` (POSIX Shell
+    /// Command Language, 2.2).
+    pub(super) fn is_quoted_twice(&self, v: V, label: Label, kind: Kind) -> bool {
+        let by_quoting = |reason: &NoPathReason| match reason {
+            NoPathReason::Sanitized { by, .. } => self
+                .models
+                .member(by)
+                .is_some_and(|m| m.steps.iter().any(|row| row.how == How::Quote)),
+            _ => false,
+        };
+        let cures = self.cures(label, kind);
+        !cures.is_empty() && cures.iter().all(by_quoting) && self.quotes_around(v, label).is_some()
+    }
+
+    /// The quotes between which the input stands, everywhere in the text.
+    fn quotes_around(&self, v: V, label: Label) -> Option<char> {
         let mut found: Option<char> = None;
         for atom in self.world.store.atoms(v) {
             let pieces = match atom {
@@ -46,10 +69,7 @@ impl View<'_> {
                 }
             }
         }
-        match found? {
-            '"' => Some(double),
-            _ => Some(single),
-        }
+        found
     }
 
     /// Whether everything before the input fixes the host of a URL: `https://host/`, a path of this site, or a
