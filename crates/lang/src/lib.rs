@@ -29,8 +29,25 @@ pub const MAX_SOURCE_BYTES: u64 = 8 << 20;
 /// Syntax errors that are listed one by one; the rest are counted.
 const LISTED_ERRORS: usize = 16;
 
+/// Other people's code that a repository carries along, as package managers and bundlers leave it: no part of what
+/// its owners wrote, and a single editor or parser outweighs all of that.
+fn is_copied_in(path: &FilePath) -> bool {
+    let path = path.as_str();
+    let is_script = [".js", ".mjs", ".cjs"].iter().any(|e| path.ends_with(e));
+    if !is_script && !path.ends_with(".go") {
+        return false;
+    }
+    let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+    folders.split('/').any(|folder| {
+        folder == "vendor" || (is_script && matches!(folder, "bower_components" | "jspm_packages"))
+    }) || (is_script && name.contains(".min."))
+}
+
 /// The language of a file by its name, if it is one that can be lowered.
 pub fn language_of(path: &FilePath) -> Option<Language> {
+    if is_copied_in(path) {
+        return None;
+    }
     match path.extension()? {
         "py" | "pyw" => Some(Language::Python),
         "js" | "mjs" | "cjs" | "jsx" | "tsx" | "mts" | "cts" => Some(Language::JavaScript),

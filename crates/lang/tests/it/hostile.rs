@@ -274,3 +274,28 @@ fn module_names_come_from_paths() {
         assert_eq!(&*names.text(unit.module), module);
     }
 }
+
+#[test]
+fn code_that_a_repository_carries_along_is_no_source_of_its_own() {
+    let reads = |path: &str| {
+        let path = FilePath::new(path).expect("a path");
+        solvent_lang::language_of(&path).is_some()
+    };
+    for copied in [
+        "app/static/vendor/editor/main.js",
+        "static/jquery.min.js",
+        "bower_components/a/a.js",
+        "vendor/github.com/a/b/c.go",
+    ] {
+        assert!(!reads(copied), "{copied}");
+    }
+    for own in [
+        "vendor.js",
+        "app/vendors/list.js",
+        "vendor/models.py",
+        "cmd/vendor.go",
+        "min/app.js",
+    ] {
+        assert!(reads(own), "{own}");
+    }
+}
