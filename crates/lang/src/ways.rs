@@ -104,6 +104,36 @@ impl<B: Code> Lower<'_, '_, '_, B> {
         self.join(exit, fork);
     }
 
+    /// A loop over elements: `bind` gives the turn's variables theirs.
+    pub fn turns_for_each(
+        &mut self,
+        label: Option<Name>,
+        span: Span,
+        bind: impl FnOnce(&mut Self),
+        body: impl FnOnce(&mut Self),
+    ) {
+        let fork = self.fork();
+        let (header, turn, exit) = (self.b.block(), self.b.block(), self.b.block());
+        self.b.jump(header);
+        self.b.start(header);
+        let another = self.unknown("another element", span);
+        self.b.terminate(Terminator::Branch {
+            condition: another,
+            then: turn,
+            otherwise: exit,
+        });
+        self.b.seal(turn);
+        self.b.start(turn);
+        bind(self);
+        let next = header;
+        self.contexts.push(Context::Loop { exit, next, label });
+        body(self);
+        self.contexts.pop();
+        self.b.jump(header);
+        self.close(header, fork);
+        self.join(exit, fork);
+    }
+
     /// `break`: out of the innermost loop, `switch` or `finally`.
     pub fn leave_innermost(&mut self) {
         let target = match self.contexts.last() {

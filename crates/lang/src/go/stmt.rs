@@ -260,34 +260,21 @@ impl<'a> Lower<'_, 'a, '_> {
             .collect();
         let keys = self.builtin_call("<keys>", vec![over], span);
         let values = self.builtin_call("<values>", vec![over], span);
-        let fork = self.fork();
-        let (header, turn, exit) = (self.b.block(), self.b.block(), self.b.block());
-        self.b.jump(header);
-        self.b.start(header);
-        let another = self.unknown("another element", span);
-        self.b.terminate(Terminator::Branch {
-            condition: another,
-            then: turn,
-            otherwise: exit,
-        });
-        self.b.seal(turn);
-        self.b.start(turn);
-        let parts = [keys, values];
-        for (target, part) in targets.into_iter().zip(parts) {
-            let element = self.b.emit(Op::Element(part), span);
-            if self.file.shared.variables.at(target.id()).is_some() {
-                self.declare(target, element);
-            } else {
-                self.assign(target, element);
-            }
-        }
-        let next = header;
-        self.contexts.push(Context::Loop { exit, next, label });
-        self.one(body);
-        self.contexts.pop();
-        self.b.jump(header);
-        self.close(header, fork);
-        self.join(exit, fork);
+        self.turns_for_each(
+            label,
+            span,
+            |this| {
+                for (target, part) in targets.into_iter().zip([keys, values]) {
+                    let element = this.b.emit(Op::Element(part), span);
+                    if this.file.shared.variables.at(target.id()).is_some() {
+                        this.declare(target, element);
+                    } else {
+                        this.assign(target, element);
+                    }
+                }
+            },
+            |this| this.one(body),
+        );
     }
 
     fn switch(&mut self, node: Node<'a>, label: Option<Name>) {

@@ -224,32 +224,20 @@ impl<'a> Lower<'_, 'a, '_> {
     fn each(&mut self, node: Node<'a>, label: Option<Name>) {
         let span = self.at(node);
         let iterable = self.part(node, "value");
-        let fork = self.fork();
-        let (header, turn, exit) = (self.b.block(), self.b.block(), self.b.block());
-        self.b.jump(header);
-        self.b.start(header);
-        let another = self.unknown("another element", span);
-        self.b.terminate(Terminator::Branch {
-            condition: another,
-            then: turn,
-            otherwise: exit,
-        });
-        self.b.seal(turn);
-        self.b.start(turn);
-        let element = self.b.emit(Op::Element(iterable), span);
-        if let Some(name) = field(node, "name") {
-            self.bind(name, element);
-        }
-        if !self.b.handlers().is_empty() {
-            self.border();
-        }
-        let next = header;
-        self.contexts.push(Context::Loop { exit, next, label });
-        self.one(field(node, "body"));
-        self.contexts.pop();
-        self.b.jump(header);
-        self.close(header, fork);
-        self.join(exit, fork);
+        self.turns_for_each(
+            label,
+            span,
+            |this| {
+                let element = this.b.emit(Op::Element(iterable), span);
+                if let Some(name) = field(node, "name") {
+                    this.bind(name, element);
+                }
+                if !this.b.handlers().is_empty() {
+                    this.border();
+                }
+            },
+            |this| this.one(field(node, "body")),
+        );
     }
 
     // Exceptions.

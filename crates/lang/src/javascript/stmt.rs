@@ -325,41 +325,29 @@ impl<'a> Lower<'_, 'a, '_> {
         body: &'a ast::Statement<'a>,
         span: Span,
     ) {
-        let fork = self.fork();
-        let (header, turn, exit) = (self.b.block(), self.b.block(), self.b.block());
-        self.b.jump(header);
-        self.b.start(header);
-        let another = self.unknown("another element", span);
-        self.b.terminate(Terminator::Branch {
-            condition: another,
-            then: turn,
-            otherwise: exit,
-        });
-        self.b.seal(turn);
-        self.b.start(turn);
-        let element = self.b.emit(Op::Element(iterable), span);
-        match left {
-            ast::ForStatementLeft::VariableDeclaration(node) => {
-                if let Some(one) = node.declarations.first() {
-                    self.declare(&one.id, element);
+        self.turns_for_each(
+            label,
+            span,
+            |this| {
+                let element = this.b.emit(Op::Element(iterable), span);
+                match left {
+                    ast::ForStatementLeft::VariableDeclaration(node) => {
+                        if let Some(one) = node.declarations.first() {
+                            this.declare(&one.id, element);
+                        }
+                    }
+                    other => {
+                        if let Some(target) = other.as_assignment_target() {
+                            this.assign(target, element);
+                        }
+                    }
                 }
-            }
-            other => {
-                if let Some(target) = other.as_assignment_target() {
-                    self.assign(target, element);
+                if !this.b.handlers().is_empty() {
+                    this.border();
                 }
-            }
-        }
-        if !self.b.handlers().is_empty() {
-            self.border();
-        }
-        let next = header;
-        self.contexts.push(Context::Loop { exit, next, label });
-        self.one(body);
-        self.contexts.pop();
-        self.b.jump(header);
-        self.close(header, fork);
-        self.join(exit, fork);
+            },
+            |this| this.one(body),
+        );
     }
 
     fn try_catch(&mut self, node: &'a ast::TryStatement<'a>) {

@@ -1,0 +1,99 @@
+//! Guards whose argument decides what they let pass: patterns, and the values that they ask about.
+
+use solvent_ir::{self as ir, Arg, Op};
+use solvent_models::{ArgSelector, Member, Port, PortRoot, pattern};
+
+use crate::call::Args;
+use crate::library::Ports;
+use crate::machine::{Frame, Machine};
+
+impl Machine<'_> {
+    /// Kinds for which a match of the pattern at `port` leaves nothing harmful.
+    pub(super) fn guard_kinds(
+        &mut self,
+        frame: &Frame,
+        function: &ir::Function,
+        callee: ir::Value,
+        args: &[Arg],
+        member: &Member,
+        port: &Port,
+    ) -> u64 {
+        let built = Args {
+            pos: args
+                .iter()
+                .filter_map(|a| match a {
+                    Arg::Positional(v) => Some((frame.vals[v.0 as usize], None)),
+                    _ => None,
+                })
+                .collect(),
+            named: args
+                .iter()
+                .filter_map(|a| match a {
+                    Arg::Named(n, v) => Some((*n, frame.vals[v.0 as usize], None)),
+                    _ => None,
+                })
+                .collect(),
+            ..Args::default()
+        };
+        let receiver = match function.op(callee) {
+            Op::Attr { base, .. } => Some(frame.vals[base.0 as usize]),
+            _ => None,
+        };
+        let ports = Ports {
+            receiver,
+            args: &built,
+        };
+        let Some(v) = self.port_plain(port, &ports) else {
+            return 0;
+        };
+        let Some(text) = self.pattern_text(v) else {
+            return 0;
+        };
+        let anchoring = match member.path.rsplit('.').next() {
+            Some("fullmatch") => pattern::Anchoring::Full,
+            Some("match") => pattern::Anchoring::Start,
+            _ => pattern::Anchoring::Search,
+        };
+        match pattern::allowed_by_match(&text, anchoring) {
+            Some(sets) => self.kinds_without(&sets),
+            None => 0,
+        }
+    }
+}
+
+/// Values in the function's text at a port of a call.
+pub(super) fn port_values(
+    function: &ir::Function,
+    callee: ir::Value,
+    args: &[Arg],
+    port: &Port,
+) -> Option<Vec<ir::Value>> {
+    match &port.root {
+        PortRoot::Receiver => match function.op(callee) {
+            Op::Attr { base, .. } => Some(vec![*base]),
+            _ => None,
+        },
+        PortRoot::Arg(ArgSelector::One { position, .. }) => {
+            let at = args.iter().filter(|a| matches!(a, Arg::Positional(_)));
+            let found = at
+                .map(Arg::value)
+                .nth(position.map_or(usize::MAX, |p| p as usize))?;
+            Some(vec![found])
+        }
+        PortRoot::Arg(_) => Some(args.iter().map(Arg::value).collect()),
+        PortRoot::Return | PortRoot::Param(_) => None,
+    }
+}
+
+/// The value itself, or the elements of the display that it is.
+pub(super) fn elements_of(function: &ir::Function, value: ir::Value) -> Vec<ir::Value> {
+    match function.op(value) {
+        Op::Sequence { items, .. } => items
+            .iter()
+            .map(|i| match i {
+                ir::Item::One(v) | ir::Item::Spread(v) => *v,
+            })
+            .collect(),
+        _ => vec![value],
+    }
+}
