@@ -64,7 +64,7 @@ def tunnel(port):
     s.sendall(b'CONNECT 127.0.0.1:%d HTTP/1.1\r\n\r\n' % port)
     first = s.recv(4096).split(b'\r\n')[0]
     if b'200' in first:
-        s.sendall(b'GET /tunnelled HTTP/1.0\r\n\r\n'); print(b'tunnelled' in s.recv(4096))
+        s.sendall(b'GET /tunnelled HTTP/1.0\r\n\r\n'); print(b'tunnelled' in b''.join(iter(lambda: s.recv(4096), b'')))
     return first
 print(tunnel({good})); print(tunnel({bad}))
 try: urllib.request.urlopen('http://127.0.0.1:{bad}/', timeout=20)
