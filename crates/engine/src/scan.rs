@@ -111,7 +111,9 @@ pub(crate) fn scan_looking(
     let mut problems = walk.problems;
     let mut not_modelled: BTreeMap<&str, u64> = BTreeMap::new();
     let mut sources: Vec<FilePath> = Vec::new();
+    let mut files_copied_in = 0;
     for file in &walk.files {
+        files_copied_in += u64::from(solvent_lang::is_copied_in(&file.path));
         if solvent_lang::language_of(&file.path).is_some() {
             sources.push(file.path.clone());
         } else if let Some(language) = file
@@ -136,17 +138,20 @@ pub(crate) fn scan_looking(
         .map(|path| (path, known.remove(path)))
         .collect();
     drop(known);
-    let read: Vec<Result<(Unit, Digest), Problem>> = work
+    let read: Vec<Result<Option<(Unit, Digest)>, Problem>> = work
         .into_par_iter()
         .map(|(path, known)| {
             let bytes = system
                 .read(path, solvent_lang::MAX_SOURCE_BYTES)
                 .map_err(|error| read_problem(path, &error))?;
+            if solvent_lang::is_minified(path, &bytes) {
+                return Ok(None);
+            }
             let digest = Digest::of(&bytes);
-            Ok(match known {
+            Ok(Some(match known {
                 Some((same, unit)) if same == digest => (unit, digest),
                 _ => (solvent_lang::lower(path, &bytes, names), digest),
-            })
+            }))
         })
         .collect();
     let mut units = Vec::with_capacity(read.len());
@@ -156,7 +161,8 @@ pub(crate) fn scan_looking(
     let mut broken: BTreeSet<FilePath> = BTreeSet::new();
     for (path, result) in sources.iter().zip(read) {
         match result {
-            Ok((unit, digest)) => {
+            Ok(None) => files_copied_in += 1,
+            Ok(Some((unit, digest))) => {
                 if !unit.problems.is_empty() {
                     broken.insert(path.clone());
                 }
@@ -186,11 +192,11 @@ pub(crate) fn scan_looking(
     let mut reach: Option<Reach> = None;
     for (language, units) in solvent_graph::by_language(units) {
         let models = ModelSet::of(language);
-        let graph = solvent_graph::build(units, models, names);
+        let mut graph = solvent_graph::build(units, models, names);
         look(&graph, names);
         progress.stage("following inputs to sinks");
         let limits = solvent_taint::Limits::STANDARD;
-        let one = solvent_taint::reach(&graph, models, names, &text, &limits);
+        let one = solvent_taint::reach(&mut graph, models, names, &text, &limits);
         reach = Some(match reach {
             Some(before) => before.and(one),
             None => one,
@@ -238,6 +244,7 @@ pub(crate) fn scan_looking(
                 .iter()
                 .map(|(l, n)| ((*l).to_owned(), *n))
                 .collect(),
+            files_copied_in,
             lines,
             functions: reach.stats.functions as u64,
             calls_resolved: reach.stats.call_edges as u64,

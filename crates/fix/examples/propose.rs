@@ -51,9 +51,9 @@ fn main() {
         })
         .collect();
     let models = ModelSet::of(solvent_ir::Language::Python);
-    let graph = solvent_graph::build(units, models, &names);
+    let mut graph = solvent_graph::build(units, models, &names);
     let reach = solvent_taint::reach(
-        &graph,
+        &mut graph,
         models,
         &names,
         &text,

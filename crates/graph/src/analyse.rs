@@ -159,17 +159,9 @@ impl Machine<'_> {
             self.load_again();
         }
         let mut alone = self.each_alone();
-        // Functions that set module state change what others read: once more with what they set.
-        let before = self.w.changed_places;
-        for id in alone.values().copied().collect::<Vec<_>>() {
-            self.apply_effects_at_root(id);
-        }
-        if self.w.changed_places != before {
-            self.forget();
+        // Functions that set module state change what others read: those once more, with what is set now.
+        if self.w.forget_stale() {
             alone = self.each_alone();
-            for id in alone.values().copied().collect::<Vec<_>>() {
-                self.apply_effects_at_root(id);
-            }
         }
         self.look_into_dead_branches(&alone);
         alone
@@ -236,13 +228,22 @@ impl Machine<'_> {
         }
     }
 
+    /// Evaluates every function on its own and stores what it sets; those that make objects first, since
+    /// most of the others read what they set.
     fn each_alone(&mut self) -> BTreeMap<FnId, SummaryId> {
+        let p = self.p;
+        let known = |f: &FnId| {
+            matches!(
+                p.function(*f).kind,
+                FunctionKind::Def | FunctionKind::Lambda
+            )
+        };
+        let (makers, rest): (Vec<FnId>, Vec<FnId>) = p
+            .functions()
+            .filter(known)
+            .partition(|f| p.function(*f).name == self.n.init);
         let mut out = BTreeMap::new();
-        for f in self.p.functions() {
-            let function = self.p.function(f);
-            if !matches!(function.kind, FunctionKind::Def | FunctionKind::Lambda) {
-                continue;
-            }
+        for f in makers.into_iter().chain(rest) {
             if self.w.steps >= self.limits.steps {
                 self.w
                     .limits_hit
@@ -251,8 +252,8 @@ impl Machine<'_> {
             }
             let args = self.standing_args(f);
             let env = self.w.closures.get(&f).copied().unwrap_or(EnvId::EMPTY);
-            let (id, holes) = self.summarize_as_is(f, env, args);
-            let _ = holes;
+            let (id, _) = self.summarize(f, env, args);
+            self.apply_effects_at_root(id);
             out.insert(f, id);
         }
         out
@@ -337,16 +338,6 @@ impl Machine<'_> {
         }
     }
 
-    /// [`Machine::summarize`] for arguments whose labels stay what they are.
-    fn summarize_as_is(
-        &mut self,
-        f: FnId,
-        env: EnvId,
-        args: Vec<V>,
-    ) -> (SummaryId, Vec<crate::value::Ls>) {
-        self.summarize(f, env, args)
-    }
-
     pub(crate) fn bare_frame(&self, f: FnId) -> Frame {
         Frame {
             f,
@@ -397,7 +388,6 @@ impl Machine<'_> {
         self.forget();
         let mut out = Vec::new();
         for round in 0..2 {
-            let before = self.w.changed_places;
             out.clear();
             for hook in hooks {
                 let f = self.w.store.atoms(*hook).find_map(|a| match a {
@@ -412,10 +402,9 @@ impl Machine<'_> {
                 let kind = RootKind::Entry(i);
                 out.push(self.root(kind, entry.function, entry.value, &args, Some(entry)));
             }
-            if self.w.changed_places == before || round == 1 {
+            if round == 1 || !self.w.forget_stale() {
                 break;
             }
-            self.forget();
         }
         for start in self.starts() {
             let args = self.standing_args(start);

@@ -37,7 +37,8 @@ impl Hasher for IdHasher {
         self.add(word as u64);
     }
     fn finish(&self) -> u64 {
-        self.0
+        // A product's high bits hold the most of its key, the table looks at the low ones first.
+        self.0.rotate_left(26)
     }
 }
 

@@ -41,17 +41,24 @@ pub enum Target {
 /// Facts of a function's control flow that do not depend on values.
 #[derive(Clone, Default, Debug)]
 pub struct Shape {
-    /// Blocks in reverse post-order from the entry; unreachable blocks are left out.
-    pub order: Vec<u32>,
-    pub preds: Vec<Vec<u32>>,
-    /// Whether an edge leads back in the order.
-    pub looping: bool,
+    /// Blocks that control can enter from the entry, each before those it leads to; what leads back to
+    /// itself stands together, as one part.
+    pub parts: Vec<Part>,
     /// Last version of each parameter in each block that makes one: `(parameter, block, value)`.
     pub versions: Vec<(u32, u32, u32)>,
     /// Cells of enclosing functions that this function, or one inside it, reads.
     pub captures: Vec<(FnIndex, Name)>,
     /// Whether an inner function reads a cell of this one.
     pub has_cells: bool,
+}
+
+/// One block, or blocks that lead to each other.
+#[derive(Clone, Default, Debug)]
+pub struct Part {
+    /// In reverse post-order.
+    pub blocks: Vec<u32>,
+    /// Whether control may come back.
+    pub looping: bool,
 }
 
 /// Every unit of one language in the tree, linked.
@@ -618,43 +625,10 @@ pub fn successors(function: &Function, block: u32) -> Vec<u32> {
 }
 
 fn shape(function: &Function) -> Shape {
-    let count = function.blocks.len();
     let mut shape = Shape {
-        preds: vec![Vec::new(); count],
+        parts: parts(function),
         ..Shape::default()
     };
-    // Depth first without recursion: a function of a hundred thousand blocks is normal input.
-    let mut state = vec![0_u8; count];
-    let mut post = Vec::new();
-    let mut stack: Vec<(u32, Vec<u32>)> = Vec::new();
-    if count > 0 {
-        state[0] = 1;
-        stack.push((0, successors(function, 0)));
-    }
-    while let Some((block, next)) = stack.last_mut() {
-        if let Some(to) = next.pop() {
-            if state[to as usize] == 0 {
-                state[to as usize] = 1;
-                let more = successors(function, to);
-                stack.push((to, more));
-            } else if state[to as usize] == 1 {
-                shape.looping = true;
-            }
-        } else {
-            state[*block as usize] = 2;
-            post.push(*block);
-            stack.pop();
-        }
-    }
-    post.reverse();
-    for &block in &post {
-        for to in successors(function, block) {
-            if !shape.preds[to as usize].contains(&block) {
-                shape.preds[to as usize].push(block);
-            }
-        }
-    }
-    shape.order = post;
     shape.versions = versions(function);
     for inst in &function.insts {
         if let Op::Captured { function, name } = &inst.op {
@@ -665,6 +639,62 @@ fn shape(function: &Function) -> Shape {
         }
     }
     shape
+}
+
+/// The strongly connected components of the blocks, in topological order (Tarjan 1972).
+fn parts(function: &Function) -> Vec<Part> {
+    const NEW: u32 = u32::MAX;
+    let count = function.blocks.len();
+    let mut found = vec![NEW; count];
+    let mut low = vec![NEW; count];
+    let mut open = vec![false; count];
+    let mut pending: Vec<u32> = Vec::new();
+    let mut done = vec![0_u32; count];
+    let (mut next, mut post) = (0, 0);
+    let mut parts: Vec<Part> = Vec::new();
+    // Depth first without recursion: a function of a hundred thousand blocks is normal input.
+    let mut stack: Vec<(u32, Vec<u32>)> = Vec::new();
+    let mut entering = (count > 0).then_some(0);
+    loop {
+        if let Some(block) = entering.take() {
+            found[block as usize] = next;
+            low[block as usize] = next;
+            next += 1;
+            open[block as usize] = true;
+            pending.push(block);
+            stack.push((block, successors(function, block)));
+        }
+        let Some((block, after)) = stack.last_mut() else {
+            break;
+        };
+        let block = *block;
+        if let Some(to) = after.pop() {
+            if found[to as usize] == NEW {
+                entering = Some(to);
+            } else if open[to as usize] {
+                low[block as usize] = low[block as usize].min(found[to as usize]);
+            }
+            continue;
+        }
+        stack.pop();
+        done[block as usize] = post;
+        post += 1;
+        if let Some((outer, _)) = stack.last() {
+            low[*outer as usize] = low[*outer as usize].min(low[block as usize]);
+        }
+        if low[block as usize] == found[block as usize] {
+            let from = pending.iter().rposition(|b| *b == block).unwrap_or(0);
+            let mut blocks = pending.split_off(from);
+            for inside in &blocks {
+                open[*inside as usize] = false;
+            }
+            blocks.sort_by_key(|b| std::cmp::Reverse(done[*b as usize]));
+            let looping = blocks.len() > 1 || successors(function, block).contains(&block);
+            parts.push(Part { blocks, looping });
+        }
+    }
+    parts.reverse();
+    parts
 }
 
 /// Which values are versions of which parameter; see [`Shape::versions`].

@@ -156,6 +156,51 @@ pub(crate) struct Frame {
     pub diverged: bool,
 }
 
+/// What a frame had collected when a loop was entered: another round collects the rest anew.
+#[derive(Default)]
+struct Kept {
+    hits: usize,
+    effects: usize,
+    calls: usize,
+    cut: usize,
+    returning: usize,
+    touched: BTreeMap<SinkRef, Touch>,
+    vouched: Option<Vec<(u32, u64, u16)>>,
+    ret: V,
+    yields: V,
+    raised: V,
+}
+
+impl Frame {
+    fn kept(&self) -> Kept {
+        Kept {
+            hits: self.hits.len(),
+            effects: self.effects.len(),
+            calls: self.calls.len(),
+            cut: self.cut.len(),
+            returning: self.returning.len(),
+            touched: self.touched.clone(),
+            vouched: self.vouched.clone(),
+            ret: self.ret,
+            yields: self.yields,
+            raised: self.raised,
+        }
+    }
+
+    fn start_over(&mut self, kept: &Kept) {
+        self.hits.truncate(kept.hits);
+        self.effects.truncate(kept.effects);
+        self.calls.truncate(kept.calls);
+        self.cut.truncate(kept.cut);
+        self.returning.truncate(kept.returning);
+        self.touched.clone_from(&kept.touched);
+        self.vouched.clone_from(&kept.vouched);
+        self.ret = kept.ret;
+        self.yields = kept.yields;
+        self.raised = kept.raised;
+    }
+}
+
 /// Rounds of a loop before it is taken as it stands; widening makes four or five enough.
 const MAX_ROUNDS: u32 = 10;
 /// Rounds before phis are widened.
@@ -270,28 +315,16 @@ impl<'a> Machine<'a> {
         frame.live[0] = true;
         frame.facts[0] = Some(Vec::new());
         for round in 0..MAX_ROUNDS {
-            frame.hits.clear();
-            frame.effects.clear();
-            frame.touched.clear();
-            frame.calls.clear();
-            frame.cut.clear();
-            frame.returning.clear();
-            frame.vouched = None;
-            frame.ret = V::NEVER;
-            frame.yields = V::NEVER;
-            frame.raised = V::NEVER;
-            frame.caught_changed = false;
+            frame.start_over(&Kept::default());
             frame.cells_changed = false;
-            let mut changed = false;
-            for &block in &shape.order {
-                if frame.live[block as usize] {
-                    changed |= self.run_block(&mut frame, function, block, round);
+            for part in &shape.parts {
+                if part.looping {
+                    self.run_loop(&mut frame, function, &part.blocks, round);
+                } else if frame.live[part.blocks[0] as usize] {
+                    self.run_block(&mut frame, function, part.blocks[0], round);
                 }
             }
-            // Handlers come after what they guard, so that only a loop brings them something new.
-            let again = (shape.looping && (changed || frame.caught_changed))
-                || (frame.cells_changed && shape.has_cells);
-            if !again {
+            if !(frame.cells_changed && shape.has_cells) {
                 break;
             }
             if round + 1 == MAX_ROUNDS {
@@ -303,6 +336,27 @@ impl<'a> Machine<'a> {
             frame.ret = self.w.store.many(CollKind::Iter, yields);
         }
         frame
+    }
+
+    /// Evaluates blocks that lead to each other until nothing new comes round.
+    fn run_loop(&mut self, frame: &mut Frame, function: &ir::Function, blocks: &[u32], first: u32) {
+        let kept = frame.kept();
+        for round in first..first + MAX_ROUNDS {
+            if round > first {
+                frame.start_over(&kept);
+            }
+            frame.caught_changed = false;
+            let mut changed = false;
+            for block in blocks {
+                if frame.live[*block as usize] {
+                    changed |= self.run_block(frame, function, *block, round);
+                }
+            }
+            if !changed && !frame.caught_changed {
+                return;
+            }
+        }
+        self.w.unsettled.insert(frame.f);
     }
 
     fn run_block(

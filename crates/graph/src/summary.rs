@@ -67,11 +67,18 @@ impl Machine<'_> {
         let env = self.punch_env(env, &mut holes);
         let key = (f, env, args.clone().into_boxed_slice());
         if let Some(&id) = self.w.memo.get(&key) {
-            if self.w.summaries[id.0 as usize].running {
-                self.w.summaries[id.0 as usize].recursive = true;
-                let level = self.w.summaries[id.0 as usize].level;
-                if let Some(low) = self.w.lows.last_mut() {
-                    *low = (*low).min(level);
+            let known = &self.w.summaries[id.0 as usize];
+            let open = match known.running {
+                true => Some(id),
+                false => known
+                    .waits_for
+                    .filter(|outer| self.w.summaries[outer.0 as usize].running),
+            };
+            if let Some(open) = open {
+                let open = &mut self.w.summaries[open.0 as usize];
+                open.recursive = true;
+                if let Some((_, low)) = self.w.stack.last_mut() {
+                    *low = (*low).min(open.level);
                 }
             }
             return (id, holes);
@@ -93,12 +100,16 @@ impl Machine<'_> {
             inputs: Vec::new(),
             running: true,
             recursive: false,
-            level: self.w.lows.len() as u32,
+            level: self.w.stack.len() as u32,
+            waits_for: None,
+            reads: Box::default(),
+            begun: self.w.changed_places,
         });
         self.w.memo.insert(key.clone(), id);
-        let level = self.w.lows.len() as u32;
-        self.w.lows.push(level);
+        let level = self.w.stack.len() as u32;
+        self.w.stack.push((id, level));
         self.w.depth += 1;
+        let first_read = self.w.read_log.len();
         for _ in 0..MAX_RECURSION {
             let mark = self.w.memo_log.len();
             let frame = self.run(f, env, args.clone());
@@ -116,7 +127,7 @@ impl Machine<'_> {
                 frame.ret
             };
             // Only the outermost function of a circle goes round again, else rounds would multiply.
-            let outermost = self.w.lows.last().is_none_or(|low| *low >= level);
+            let outermost = self.w.stack.last().is_none_or(|(_, low)| *low >= level);
             let settled = !recursive || ret == old_ret || !outermost;
             let raised = match recursive {
                 true => self.w.store.join(old_raised, frame.raised),
@@ -146,14 +157,24 @@ impl Machine<'_> {
             }
         }
         self.w.depth -= 1;
-        if let Some(low) = self.w.lows.pop()
-            && low < level
-            && let Some(outer) = self.w.lows.last_mut()
-        {
+        let mut reads = self.w.read_log.split_off(first_read);
+        reads.sort_unstable();
+        reads.dedup();
+        let low = self.w.stack.pop().map_or(level, |(_, low)| low);
+        let waits_for = match low < level {
+            true => self.w.stack.get(low as usize).map(|(outer, _)| *outer),
+            false => None,
+        };
+        if let Some((_, outer)) = self.w.stack.last_mut() {
             *outer = (*outer).min(low);
         }
-        self.w.summaries[id.0 as usize].running = false;
-        self.w.memo_log.push(key);
+        let summary = &mut self.w.summaries[id.0 as usize];
+        summary.running = false;
+        summary.reads = reads.into();
+        summary.waits_for = waits_for;
+        if waits_for.is_some() {
+            self.w.memo_log.push(key);
+        }
         (id, holes)
     }
 

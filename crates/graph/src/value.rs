@@ -12,8 +12,8 @@ use crate::hash::IdMap;
 use crate::label::{ChainId, Hop, InputId, InputKey, Label, Link, Note, NoteSet, TraceId};
 use crate::link::{ClassId, FnId, Site, UnitId};
 
-/// An abstract value.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+/// An abstract value; [`V::NEVER`] unless something is said.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct V(pub u32);
 
 impl V {
@@ -179,6 +179,8 @@ pub struct Store {
     pub(crate) values: Vec<(Box<[u32]>, Meta)>,
     pub(crate) value_ids: IdMap<Box<[u32]>, u32>,
     pub(crate) atoms: Vec<Atom>,
+    /// The value of each atom alone, [`V::NEVER`] where there is none yet.
+    alone: Vec<V>,
     pub(crate) atom_ids: IdMap<Atom, u32>,
     pub(crate) sets: Vec<Box<[Label]>>,
     pub(crate) set_ids: IdMap<Box<[Label]>, u32>,
@@ -225,6 +227,7 @@ impl Store {
             values: vec![(Box::default(), never)],
             value_ids: IdMap::default(),
             atoms: Vec::new(),
+            alone: Vec::new(),
             atom_ids: IdMap::default(),
             sets: vec![Box::default()],
             set_ids: IdMap::default(),
@@ -407,7 +410,7 @@ impl Store {
 
     pub fn one(&mut self, atom: Atom) -> V {
         let id = self.atom(atom);
-        self.value(vec![id])
+        self.single_value(id)
     }
 
     pub fn konst(&mut self, c: Const) -> V {
@@ -571,13 +574,32 @@ impl Store {
         }
         let id = self.atoms.len() as u32;
         self.atoms.push(atom.clone());
+        self.alone.push(V::NEVER);
         self.atom_ids.insert(atom, id);
         id
+    }
+
+    /// The value of one alternative.
+    pub(crate) fn single_value(&mut self, atom: u32) -> V {
+        let known = self.alone[atom as usize];
+        if known != V::NEVER {
+            return known;
+        }
+        let v = self.several(vec![atom]);
+        self.alone[atom as usize] = v;
+        v
     }
 
     pub(crate) fn value(&mut self, mut ids: Vec<u32>) -> V {
         ids.sort_unstable();
         ids.dedup();
+        match *ids {
+            [atom] => self.single_value(atom),
+            _ => self.several(ids),
+        }
+    }
+
+    fn several(&mut self, ids: Vec<u32>) -> V {
         if let Some(&id) = self.value_ids.get(&*ids) {
             return V(id);
         }

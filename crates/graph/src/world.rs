@@ -48,6 +48,8 @@ pub enum Place {
 pub struct Slot {
     pub writes: Vec<(Site, V)>,
     pub joined: Option<V>,
+    /// [`World::changed_places`] when a write last changed it.
+    changed: u64,
 }
 
 /// Something about a labelled value that held on the way.
@@ -112,6 +114,13 @@ pub struct Summary {
     pub(crate) recursive: bool,
     /// Place in the stack of running summaries.
     pub(crate) level: u32,
+    /// The outermost summary that was still running when its answer was used here: until it ends, this
+    /// one is not final.
+    pub(crate) waits_for: Option<SummaryId>,
+    /// Slots read by this very function.
+    pub(crate) reads: Box<[u32]>,
+    /// [`World::changed_places`] when it was begun.
+    pub(crate) begun: u64,
 }
 
 /// A call that could not be resolved, in a function's text.
@@ -174,7 +183,10 @@ pub struct World {
     pub(crate) memo: IdMap<Key, SummaryId>,
     pub(crate) memo_log: Vec<Key>,
     pub(crate) contexts: Vec<u32>,
-    pub(crate) places: IdMap<Place, Slot>,
+    places: IdMap<Place, u32>,
+    slots: Vec<Slot>,
+    /// Slots read since the innermost running summary was begun.
+    pub(crate) read_log: Vec<u32>,
     pub(crate) classes: Vec<ClassInfo>,
     pub(crate) modules: Vec<ModuleState>,
     pub(crate) defaults: IdMap<(FnId, u32), V>,
@@ -203,8 +215,8 @@ pub struct World {
     pub dead_calls: BTreeSet<(Site, FnId)>,
     pub steps: u64,
     pub(crate) depth: u32,
-    /// Of each running summary, the outermost one that it met again.
-    pub(crate) lows: Vec<u32>,
+    /// The running summaries, each with the level of the outermost one that it met again.
+    pub(crate) stack: Vec<(SummaryId, u32)>,
     /// Branch conditions cut by constants, per function, over contexts that ran.
     pub changed_places: u64,
 }
@@ -218,6 +230,8 @@ impl World {
             memo_log: Vec::new(),
             contexts: vec![0; functions],
             places: IdMap::default(),
+            slots: Vec::new(),
+            read_log: Vec::new(),
             classes: vec![ClassInfo::default(); classes],
             modules: vec![ModuleState::New; units],
             defaults: IdMap::default(),
@@ -236,7 +250,7 @@ impl World {
             dead_calls: BTreeSet::new(),
             steps: 0,
             depth: 0,
-            lows: Vec::new(),
+            stack: Vec::new(),
             changed_places: 0,
         }
     }
@@ -260,8 +274,18 @@ impl World {
         out
     }
 
+    fn slot(&mut self, place: Place) -> u32 {
+        let next = self.slots.len() as u32;
+        let id = *self.places.entry(place).or_insert(next);
+        if id == next {
+            self.slots.push(Slot::default());
+        }
+        id
+    }
+
     pub(crate) fn write(&mut self, place: Place, site: Site, value: V) {
-        let slot = self.places.entry(place).or_default();
+        let id = self.slot(place);
+        let slot = &mut self.slots[id as usize];
         match slot.writes.iter_mut().find(|(s, _)| *s == site) {
             Some((_, have)) if *have == value => return,
             Some((_, have)) => *have = value,
@@ -269,14 +293,16 @@ impl World {
         }
         slot.joined = None;
         self.changed_places += 1;
+        slot.changed = self.changed_places;
     }
 
     /// Joins with what the same write gave before: for writes that happen in many contexts.
     pub(crate) fn write_weak(&mut self, place: Place, site: Site, value: V) {
-        let before = self
-            .places
-            .get(&place)
-            .and_then(|slot| slot.writes.iter().find(|(s, _)| *s == site))
+        let id = self.slot(place);
+        let before = self.slots[id as usize]
+            .writes
+            .iter()
+            .find(|(s, _)| *s == site)
             .map(|(_, v)| *v);
         let value = match before {
             Some(before) => self.store.join(before, value),
@@ -285,17 +311,59 @@ impl World {
         self.write(place, site, value);
     }
 
+    /// The value of a place, and a note that the running summary depends on it.
     pub(crate) fn read(&mut self, place: Place) -> Option<V> {
-        let slot = self.places.get(&place)?;
+        let id = self.slot(place);
+        self.read_log.push(id);
+        let slot = &self.slots[id as usize];
+        if slot.writes.is_empty() {
+            return None;
+        }
         if let Some(joined) = slot.joined {
             return Some(joined);
         }
         let writes: Vec<V> = slot.writes.iter().map(|(_, v)| *v).collect();
         let joined = self.store.join_all(writes);
-        if let Some(slot) = self.places.get_mut(&place) {
-            slot.joined = Some(joined);
-        }
+        self.slots[id as usize].joined = Some(joined);
         Some(joined)
+    }
+
+    /// Forgets the memoised summaries that read, themselves or in what they call, a place that changed
+    /// since. Says whether there were any.
+    pub(crate) fn forget_stale(&mut self) -> bool {
+        let count = self.summaries.len();
+        let mut callers: Vec<Vec<u32>> = vec![Vec::new(); count];
+        let mut stale = vec![false; count];
+        let mut open: Vec<u32> = Vec::new();
+        for (i, summary) in self.summaries.iter().enumerate() {
+            for (_, _, callee) in &summary.calls {
+                callers[callee.0 as usize].push(i as u32);
+            }
+            let changed = |slot: &u32| self.slots[*slot as usize].changed > summary.begun;
+            if summary.reads.iter().any(changed) {
+                stale[i] = true;
+                open.push(i as u32);
+            }
+        }
+        while let Some(i) = open.pop() {
+            for caller in &callers[i as usize] {
+                if !std::mem::replace(&mut stale[*caller as usize], true) {
+                    open.push(*caller);
+                }
+            }
+        }
+        let contexts = &mut self.contexts;
+        let before = self.memo.len();
+        self.memo.retain(|key, id| {
+            let fresh = !stale[id.0 as usize];
+            if !fresh {
+                let seen = &mut contexts[key.0.0 as usize];
+                *seen = seen.saturating_sub(1);
+            }
+            fresh
+        });
+        self.memo_log.clear();
+        self.memo.len() < before
     }
 }
 

@@ -29,11 +29,15 @@ pub const MAX_SOURCE_BYTES: u64 = 8 << 20;
 /// Syntax errors that are listed one by one; the rest are counted.
 const LISTED_ERRORS: usize = 16;
 
+fn is_script(path: &str) -> bool {
+    [".js", ".mjs", ".cjs"].iter().any(|e| path.ends_with(e))
+}
+
 /// Other people's code that a repository carries along, as package managers and bundlers leave it: no part of what
-/// its owners wrote, and a single editor or parser outweighs all of that.
-fn is_copied_in(path: &FilePath) -> bool {
+/// its owners wrote, and a single editor or parser outweighs all of that. Such files are counted, not read.
+pub fn is_copied_in(path: &FilePath) -> bool {
     let path = path.as_str();
-    let is_script = [".js", ".mjs", ".cjs"].iter().any(|e| path.ends_with(e));
+    let is_script = is_script(path);
     if !is_script && !path.ends_with(".go") {
         return false;
     }
@@ -41,6 +45,15 @@ fn is_copied_in(path: &FilePath) -> bool {
     folders.split('/').any(|folder| {
         folder == "vendor" || (is_script && matches!(folder, "bower_components" | "jspm_packages"))
     }) || (is_script && name.contains(".min."))
+}
+
+/// A script that a program wrote with everything on a few lines: what it was made from is read where it lies.
+/// Lines of more than 500 bytes on average, in at least 8 KiB, are not written by hand.
+pub fn is_minified(path: &FilePath, bytes: &[u8]) -> bool {
+    const BYTES: usize = 8 << 10;
+    const BYTES_A_LINE: usize = 500;
+    let lines = || 1 + bytes.iter().filter(|b| **b == b'\n').count();
+    bytes.len() >= BYTES && is_script(path.as_str()) && bytes.len() / lines() > BYTES_A_LINE
 }
 
 /// The language of a file by its name, if it is one that can be lowered.

@@ -66,6 +66,9 @@ pub struct Coverage {
     pub files_analysed: u64,
     /// Files of a language that is not modelled, by extension.
     pub files_not_modelled: Vec<(String, u64)>,
+    /// Files of other people's code that lie in the repository, and minified ones: counted, not read.
+    #[serde(default)]
+    pub files_copied_in: u64,
     pub lines: u64,
     pub functions: u64,
     pub calls_resolved: u64,

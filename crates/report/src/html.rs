@@ -356,6 +356,9 @@ fn coverage(out: &mut String, scan: &ScanReport) {
             ),
         );
     }
+    if c.files_copied_in > 0 {
+        pair("Not read", words::copied_in(c.files_copied_in));
+    }
     pair("Functions", words::number(c.functions));
     pair(
         "Calls",

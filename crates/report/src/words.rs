@@ -231,6 +231,11 @@ pub fn count(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", number(n), if n == 1 { one } else { many })
 }
 
+/// `12 files carried along or minified`: what lies in a repository and was not written there.
+pub fn copied_in(n: u64) -> String {
+    format!("{} carried along or minified", count(n, "file", "files"))
+}
+
 /// `0.21 s`, `3.2 s`, `125 s`: one unit, so that figures of two runs can be compared at a glance.
 pub fn duration(ms: u64) -> String {
     match ms {

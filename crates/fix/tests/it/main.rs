@@ -25,9 +25,9 @@ pub fn scan(files: &Files) -> Reach {
         })
         .collect();
     let models = ModelSet::of(solvent_ir::Language::Python);
-    let graph = solvent_graph::build(units, models, &names);
+    let mut graph = solvent_graph::build(units, models, &names);
     let text = |path: &FilePath| files.get(path.as_str()).cloned();
-    solvent_taint::reach(&graph, models, &names, &text, &Limits::STANDARD)
+    solvent_taint::reach(&mut graph, models, &names, &text, &Limits::STANDARD)
 }
 
 /// Calls `work` with the files as sources.

@@ -299,3 +299,19 @@ fn code_that_a_repository_carries_along_is_no_source_of_its_own() {
         assert!(reads(own), "{own}");
     }
 }
+
+#[test]
+fn a_minified_script_is_told_from_one_with_a_long_line() {
+    let path = FilePath::new("static/app.js").expect("a path");
+    let minified = "var a=1;".repeat(2_000);
+    assert!(solvent_lang::is_minified(&path, minified.as_bytes()));
+    let data = format!(
+        "{}\nconst table = \"{}\";\n",
+        "f();\n".repeat(100),
+        "x".repeat(20_000)
+    );
+    assert!(!solvent_lang::is_minified(&path, data.as_bytes()));
+    assert!(!solvent_lang::is_minified(&path, b"f()"));
+    let other = FilePath::new("static/app.py").expect("a path");
+    assert!(!solvent_lang::is_minified(&other, minified.as_bytes()));
+}

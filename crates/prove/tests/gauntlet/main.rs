@@ -189,11 +189,11 @@ fn scan(tree: &Path) -> (Vec<Finding>, Vec<EntryPoint>) {
         .filter_map(|file| Some(solvent_lang::lower(&file.path, &read(&file.path)?, &names)))
         .collect();
     let models = ModelSet::of(solvent_ir::Language::Python);
-    let graph = solvent_graph::build(units, models, &names);
+    let mut graph = solvent_graph::build(units, models, &names);
     let text =
         |path: &FilePath| read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     let reach = solvent_taint::reach(
-        &graph,
+        &mut graph,
         models,
         &names,
         &text,

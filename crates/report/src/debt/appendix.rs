@@ -133,6 +133,9 @@ pub fn coverage(out: &mut String, report: &DebtReport) {
             ),
         );
     }
+    if c.files_copied_in > 0 {
+        pair("Not read", words::copied_in(c.files_copied_in));
+    }
     pair("Functions", words::number(c.functions));
     pair(
         "Calls",

@@ -29,6 +29,10 @@ pub fn debt(report: &DebtReport, width: usize) -> Page {
         words::count(c.files_seen, "file", "files"),
     );
     page.line(2, [(Style::Dim, &read)]);
+    if c.files_copied_in > 0 {
+        let left = format!("not read: {}", words::copied_in(c.files_copied_in));
+        page.line(2, [(Style::Dim, &left)]);
+    }
     page.blank();
     figures(&mut page, report);
     page.blank();

@@ -31,6 +31,10 @@ pub fn scan(report: &ScanReport, width: usize) -> Page {
         words::count(c.files_seen, "file", "files"),
     );
     page.line(2, [(Style::Dim, &summary)]);
+    if c.files_copied_in > 0 {
+        let left = format!("not read: {}", words::copied_in(c.files_copied_in));
+        page.line(2, [(Style::Dim, &left)]);
+    }
     let group = |standing: Standing| -> Vec<&FindingView> {
         report
             .findings

@@ -454,7 +454,7 @@ pub fn full_json() -> Value {
         "scan": {
             "schema": "solvent.scan/v1", "tool": tool(), "subject": subject(), "started_ms": 1_795_398_000_000_i64, "duration_ms": 214,
             "coverage": {
-                "files_seen": 25, "files_analysed": 24, "files_not_modelled": [["js", 1]], "lines": 1_402, "functions": 118,
+                "files_seen": 25, "files_analysed": 24, "files_not_modelled": [["js", 1]], "files_copied_in": 3, "lines": 1_402, "functions": 118,
                 "calls_resolved": 412, "calls_unresolved": 9, "constant_sinks": 21,
             },
             "entry_points": [

@@ -63,6 +63,21 @@ fn broken_and_undecodable_files_are_named_and_do_not_hide_the_rest() {
 }
 
 #[test]
+fn scripts_that_are_carried_along_are_counted_not_read() {
+    let minified = "var a=1;".repeat(2_000);
+    let repo = Repo::with(&[
+        ("app.py", TINY_APP),
+        ("static/vendor/editor.js", "eval(location.hash)\n"),
+        ("static/page.js", minified.as_str()),
+    ]);
+    let report = repo.run(&["scan", "--json"]).json();
+    assert_eq!(report["coverage"]["files_analysed"], 1);
+    assert_eq!(report["coverage"]["files_copied_in"], 2);
+    repo.run(&["scan"])
+        .says("not read: 2 files carried along or minified");
+}
+
+#[test]
 fn a_file_of_fifty_megabytes_is_skipped_by_name() {
     let repo = Repo::with(&[("app.py", TINY_APP)]);
     repo.write("big.py", "x = 1\n".repeat(9_000_000).as_bytes());

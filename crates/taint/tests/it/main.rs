@@ -28,8 +28,8 @@ pub fn scan(files: &BTreeMap<String, String>) -> Reach {
         .into_iter()
         .map(|(language, units)| {
             let models = ModelSet::of(language);
-            let graph = solvent_graph::build(units, models, &names);
-            solvent_taint::reach(&graph, models, &names, &text, &Limits::STANDARD)
+            let mut graph = solvent_graph::build(units, models, &names);
+            solvent_taint::reach(&mut graph, models, &names, &text, &Limits::STANDARD)
         })
         .reduce(Reach::and)
         .unwrap_or_default()
