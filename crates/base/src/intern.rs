@@ -2,7 +2,7 @@
 //! decide an order that a user can see: sort by text at borders.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use std::sync::{Arc, RwLock};
 
 /// An interned string of one [`Interner`]. The low four bits name the shard.
@@ -11,10 +11,41 @@ pub struct Name(u32);
 
 const SHARDS: usize = 16;
 
+/// Takes a hash as it is: keys are hashes already.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 << 8) | u64::from(*byte);
+        }
+    }
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 #[derive(Default)]
 struct Shard {
-    ids: HashMap<Arc<str>, u32>,
+    /// By the hash of the text: each text is hashed once.
+    ids: HashMap<u64, u32, BuildHasherDefault<Hashed>>,
+    /// Texts whose hash another one had before; the hash has 64 bits and a secret key.
+    clashes: HashMap<Arc<str>, u32>,
     texts: Vec<Arc<str>>,
+}
+
+impl Shard {
+    fn find(&self, hash: u64, text: &str) -> Option<Name> {
+        let id = *self.ids.get(&hash)?;
+        if &*self.texts[(id >> 4) as usize] == text {
+            return Some(Name(id));
+        }
+        self.clashes.get(text).copied().map(Name)
+    }
 }
 
 /// A shared table of strings, safe to use from many threads at once.
@@ -39,27 +70,32 @@ impl Interner {
 
     /// The name of `text`; the same text always gives the same name.
     pub fn name(&self, text: &str) -> Name {
-        let shard_index = (self.hasher.hash_one(text) as usize) % SHARDS;
+        let hash = self.hasher.hash_one(text);
+        // A shard's own table looks at the lowest and the highest bits.
+        let shard_index = ((hash >> 32) as usize) % SHARDS;
         let lock = &self.shards[shard_index];
         {
             let shard = lock
                 .read()
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
-            if let Some(&id) = shard.ids.get(text) {
-                return Name(id);
+            if let Some(name) = shard.find(hash, text) {
+                return name;
             }
         }
         let mut shard = lock
             .write()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(&id) = shard.ids.get(text) {
-            return Name(id);
+        if let Some(name) = shard.find(hash, text) {
+            return name;
         }
         // 2^28 names per shard: a repository of that many distinct strings does not fit memory first.
         let id = ((shard.texts.len() as u32) << 4) | shard_index as u32;
         let text: Arc<str> = text.into();
         shard.texts.push(text.clone());
-        shard.ids.insert(text, id);
+        if let Some(other) = shard.ids.insert(hash, id) {
+            shard.ids.insert(hash, other);
+            shard.clashes.insert(text, id);
+        }
         Name(id)
     }
 

@@ -34,10 +34,10 @@ impl Machine<'_> {
     pub(crate) fn import_javascript(
         &mut self,
         frame: &Frame,
-        module: &str,
+        module: Name,
         member: Option<Name>,
     ) -> V {
-        if module == "<global>" {
+        if &*self.text(module) == "<global>" {
             let Some(member) = member else {
                 return self.w.store.unknown();
             };
@@ -53,7 +53,7 @@ impl Machine<'_> {
         let whole = wanted
             .as_deref()
             .is_none_or(|w| w == "default" || w == "module.exports");
-        match self.p.resolve_path(frame.unit, module) {
+        match self.target(frame.unit, module, 0) {
             Target::Unit(unit) => {
                 self.ensure_module(unit);
                 match (wanted.as_deref(), member) {

@@ -13,7 +13,7 @@ use solvent_models::{MemberId, ModelSet};
 
 use crate::hash::IdMap;
 use crate::label::{Hop, Label, Link, Note, Origin, TraceKind};
-use crate::link::{FnId, Program, Site, UnitId};
+use crate::link::{FnId, Program, Site, Target, UnitId};
 use crate::value::{CollKind, EnvId, Ls, Piece, V};
 use crate::world::{CallTier, Fact, Hit, Place, SinkRef, SummaryId, Touch, World};
 
@@ -50,6 +50,8 @@ pub struct Machine<'a> {
     pub limits: Limits,
     pub(crate) paths: IdMap<Name, Option<MemberId>>,
     pub(crate) members: IdMap<(Name, Name), Option<MemberId>>,
+    /// What imports lead to, by file, text and level.
+    pub(crate) targets: IdMap<(UnitId, Name, u32), Target>,
     pub(crate) n: Known,
     /// Whether hits are handed on; discovery of calls and routes has no use for them.
     pub(crate) follow: Follow,
@@ -236,6 +238,7 @@ impl<'a> Machine<'a> {
             limits,
             paths: IdMap::default(),
             members: IdMap::default(),
+            targets: IdMap::default(),
             n: Known::new(names, p.language),
             follow: Follow::Flows,
             look_everywhere: None,

@@ -306,17 +306,17 @@ impl Machine<'_> {
         member: Option<Name>,
         level: u32,
     ) -> V {
-        let text = self.text(module);
         if self.is_javascript() {
-            return self.import_javascript(frame, &text, member);
+            return self.import_javascript(frame, module, member);
         }
+        let text = self.text(module);
         if self.is_go() {
             return self.import_go(&text, member);
         }
         if self.is_java() {
             return self.import_java(frame.unit, &text, member);
         }
-        match (self.p.resolve(frame.unit, &text, level, self.names), member) {
+        match (self.target(frame.unit, module, level), member) {
             (Target::Unit(unit), None) => {
                 self.ensure_module(unit);
                 self.w.store.one(Atom::Module(unit))
@@ -344,6 +344,24 @@ impl Machine<'_> {
         }
     }
 
+    /// What an import of this text in this file leads to.
+    pub(crate) fn target(&mut self, unit: UnitId, module: Name, level: u32) -> Target {
+        let key = (unit, module, level);
+        if let Some(known) = self.targets.get(&key) {
+            return known.clone();
+        }
+        let text = self.text(module);
+        let target = if self.is_javascript() {
+            self.p.resolve_path(unit, &text)
+        } else if self.is_java() {
+            Target::Library(text.to_string())
+        } else {
+            self.p.resolve(unit, &text, level, self.names)
+        };
+        self.targets.insert(key, target.clone());
+        target
+    }
+
     pub(crate) fn import_all(
         &mut self,
         frame: &mut Frame,
@@ -351,17 +369,9 @@ impl Machine<'_> {
         module: Name,
         level: u32,
     ) -> V {
-        let text = self.text(module);
         let place = Place::Global(frame.unit, self.n.all);
         let site = self.site(frame, index);
-        let target = if self.is_javascript() {
-            self.p.resolve_path(frame.unit, &text)
-        } else if self.is_java() {
-            Target::Library(text.to_string())
-        } else {
-            self.p.resolve(frame.unit, &text, level, self.names)
-        };
-        let v = match target {
+        let v = match self.target(frame.unit, module, level) {
             Target::Unit(unit) => {
                 self.ensure_module(unit);
                 self.w.store.one(Atom::Module(unit))
