@@ -15,7 +15,7 @@ use crate::hash::IdMap;
 use crate::label::{Hop, Label, Link, Note, Origin, TraceKind};
 use crate::link::{FnId, Program, Site, UnitId};
 use crate::value::{CollKind, EnvId, Ls, Piece, V};
-use crate::world::{CallTier, Fact, Hit, Place, SinkRef, SummaryId, Touch, World};
+use crate::world::{CallTier, Fact, Hit, Place, SinkRef, SummaryId, Touch, Use, World};
 
 /// How much may be computed; reaching a limit is recorded, never silent.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +50,8 @@ pub struct Machine<'a> {
     pub limits: Limits,
     pub(crate) paths: IdMap<Name, Option<MemberId>>,
     pub(crate) members: IdMap<(Name, Name), Option<MemberId>>,
+    /// Whether a name speaks of a secret.
+    pub(crate) secret_names: IdMap<Name, bool>,
     pub(crate) n: Known,
     /// Whether hits are handed on; discovery of calls and routes has no use for them.
     pub(crate) follow: Follow,
@@ -149,6 +151,7 @@ pub(crate) struct Frame {
     pub hits: Vec<Hit>,
     pub effects: Vec<(Place, Site, V)>,
     pub touched: BTreeMap<SinkRef, Touch>,
+    pub used: BTreeMap<SinkRef, Use>,
     pub calls: Vec<(Site, CallTier, SummaryId)>,
     pub own_calls: BTreeMap<u32, Vec<OwnCall>>,
     pub cut: Vec<(u32, u32)>,
@@ -165,6 +168,7 @@ struct Kept {
     cut: usize,
     returning: usize,
     touched: BTreeMap<SinkRef, Touch>,
+    used: BTreeMap<SinkRef, Use>,
     vouched: Option<Vec<(u32, u64, u16)>>,
     ret: V,
     yields: V,
@@ -180,6 +184,7 @@ impl Frame {
             cut: self.cut.len(),
             returning: self.returning.len(),
             touched: self.touched.clone(),
+            used: self.used.clone(),
             vouched: self.vouched.clone(),
             ret: self.ret,
             yields: self.yields,
@@ -194,6 +199,7 @@ impl Frame {
         self.cut.truncate(kept.cut);
         self.returning.truncate(kept.returning);
         self.touched.clone_from(&kept.touched);
+        self.used.clone_from(&kept.used);
         self.vouched.clone_from(&kept.vouched);
         self.ret = kept.ret;
         self.yields = kept.yields;
@@ -236,6 +242,7 @@ impl<'a> Machine<'a> {
             limits,
             paths: IdMap::default(),
             members: IdMap::default(),
+            secret_names: IdMap::default(),
             n: Known::new(names, p.language),
             follow: Follow::Flows,
             look_everywhere: None,
@@ -302,6 +309,7 @@ impl<'a> Machine<'a> {
             hits: Vec::new(),
             effects: Vec::new(),
             touched: BTreeMap::new(),
+            used: BTreeMap::new(),
             calls: Vec::new(),
             own_calls: BTreeMap::new(),
             cut: Vec::new(),
@@ -376,6 +384,7 @@ impl<'a> Machine<'a> {
         for index in data.start..data.end {
             self.w.steps += 1;
             let inst = &function.insts[index as usize];
+            self.stored(frame, function, index, &inst.op);
             let new = self.eval(frame, function, index, &inst.op);
             let old = frame.vals[index as usize];
             if new != old {
@@ -432,6 +441,9 @@ impl<'a> Machine<'a> {
                 let ret = frame.ret;
                 frame.ret = self.w.store.join(ret, v);
                 frame.returning.push(block);
+                if let Some(value) = value {
+                    self.named(frame, value.0, function.name, v);
+                }
                 self.note_vouches(frame, function, *value, v);
             }
             Terminator::Raise(Some(value)) => {
@@ -733,7 +745,7 @@ impl<'a> Machine<'a> {
                             .ends_with(['d', 'x', 'X', 'o', 'b', 'f', 'e', 'g', 'n', '%'])
                     });
                     if numeric {
-                        v = self.w.store.unknown();
+                        v = self.guessable(v);
                     } else if conversion.is_some_and(|c| c != 's') {
                         v = self.derive(
                             v,

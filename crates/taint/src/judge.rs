@@ -151,6 +151,9 @@ impl<'a> View<'a> {
                 for label in self.world.store.labels(deep) {
                     if let Origin::Input(id) = label.origin {
                         let input = self.tracer.input(self.world.store.input(id));
+                        if input.carrier == Carrier::Predictable {
+                            continue;
+                        }
                         // The path has conditions of its own; other inputs without a name need what the
                         // functions on the way spell out.
                         let nameless = input.name.is_empty() && input.carrier != Carrier::RawPath;
@@ -280,6 +283,11 @@ impl<'a> View<'a> {
                     }
                     continue;
                 }
+                // Where only what can be guessed does harm, nothing is said of what does not get it.
+                if self.models.is_for_predictable(row.kind) {
+                    silent = false;
+                    continue;
+                }
                 match self.closed(*sink, harmless) {
                     Some(verdict) => {
                         let open = !matches!(verdict, Verdict::NoPath { .. });
@@ -360,7 +368,7 @@ impl<'a> View<'a> {
                 }]));
                 continue;
             }
-            let cured = label.kills & (1 << check.index()) != 0;
+            let cured = label.kills & (1 << check.index()) != 0 && *carrier != Carrier::Predictable;
             if cured && !self.is_quoted_twice(hit.value, label, check) {
                 tell(Err(self.cures(label, check)));
                 continue;
@@ -392,7 +400,10 @@ impl<'a> View<'a> {
                 }]));
                 continue;
             }
-            let sink_words = format!("is used as {} of `{callee}`", info.words);
+            let sink_words = match callee.strip_prefix('<') {
+                Some(_) => format!("is kept as {}", info.words),
+                None => format!("is used as {} of `{callee}`", info.words),
+            };
             let Some(flow) = self.tracer.flow(hit, label, &sink_words) else {
                 continue;
             };
@@ -647,6 +658,10 @@ impl<'a> View<'a> {
         let location = self.tracer.location(sink.site);
         let text = self.tracer.places.line(path, program.span(sink.site));
         let title = match flows.first() {
+            Some(flow) if member.path.starts_with('<') => {
+                let place = self.place_name(sink.site);
+                format!("{} becomes {} in {place}", words(&flow.input), info.words)
+            }
             Some(flow) => format!(
                 "{} reaches {} of {}",
                 words(&flow.input),
@@ -674,6 +689,7 @@ impl<'a> View<'a> {
             },
             entry,
             flows,
+            way: Vec::new(),
             verdict,
         }
     }

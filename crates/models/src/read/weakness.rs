@@ -44,7 +44,7 @@ pub(super) fn read_weakness(set: &mut ModelSet, table: &DeTable<'_>, file: &File
     ];
     let from_words = row.texts("from");
     let from = if from_words.iter().any(|word| *word.get_ref() == "*") {
-        SourceKind::ALL.to_vec()
+        SourceKind::OF_REQUESTS.to_vec()
     } else {
         from_words
             .iter()
