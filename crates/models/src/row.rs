@@ -481,6 +481,8 @@ pub struct Weakness {
     pub severity: Severity,
     pub from: Vec<SourceKind>,
     pub into: KindSet,
+    /// Whether a place that no harmful input reaches is left unsaid: there are many of them, and hardly any gets some.
+    pub quiet: bool,
     /// Oracles that may prove it, in the order to try, by name.
     pub oracles: Vec<String>,
     /// Programs that run an argument as code, for sinks that take a list of arguments.

@@ -283,12 +283,15 @@ impl<'a> View<'a> {
                     }
                     continue;
                 }
+                let verdict = self.closed(*sink, harmless);
                 // Where only what can be guessed does harm, nothing is said of what does not get it.
-                if self.models.is_for_predictable(row.kind) {
+                if self.models.is_for_predictable(row.kind)
+                    || (weakness.quiet && matches!(verdict, Some(Verdict::NoPath { .. })))
+                {
                     silent = false;
                     continue;
                 }
-                match self.closed(*sink, harmless) {
+                match verdict {
                     Some(verdict) => {
                         let open = !matches!(verdict, Verdict::NoPath { .. });
                         if *by_name && (!open || resolved.contains(&sink.site)) {
