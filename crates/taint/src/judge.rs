@@ -390,6 +390,13 @@ impl<'a> View<'a> {
                 }]));
                 continue;
             }
+            if info.name == "code-text" && self.is_quoted(hit.value, label) {
+                tell(Err(vec![NoPathReason::Guarded {
+                    location: self.tracer.location(hit.sink.site),
+                    by: "a check for one text in quotes".to_owned(),
+                }]));
+                continue;
+            }
             if is_redirect && label.marks.has(Marks::SAME_SITE) {
                 tell(Err(vec![NoPathReason::Guarded {
                     location: self.tracer.location(hit.sink.site),

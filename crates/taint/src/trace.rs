@@ -193,7 +193,10 @@ impl Tracer<'_> {
                 Note::Widened { site } => Some(Assumption::Widened {
                     location: self.location(*site),
                 }),
-                Note::Stored { .. } | Note::Sanitized { .. } | Note::Guarded { .. } => None,
+                Note::Stored { .. }
+                | Note::Quoted { .. }
+                | Note::Sanitized { .. }
+                | Note::Guarded { .. } => None,
             })
             .collect()
     }
