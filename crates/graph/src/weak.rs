@@ -277,12 +277,16 @@ impl Machine<'_> {
                 if paths.is_empty() {
                     paths = self.part_of(frame, function, *base);
                 }
+                // What a framework keeps for a session need not be secret: there the key says so.
+                let named = self.w.store.constant_str(key);
+                let mut named = named.filter(|name| self.is_secret(*name));
+                if named.is_none() && paths.is_empty() {
+                    named = self.read_by(function, *base);
+                }
                 for path in paths {
                     self.item_set(frame, index, path, key, v);
                 }
-                let named = self.w.store.constant_str(key);
-                let named = named.filter(|name| self.is_secret(*name));
-                if let Some(name) = named.or_else(|| self.read_by(function, *base)) {
+                if let Some(name) = named {
                     self.named(frame, index, name, v);
                 }
             }
