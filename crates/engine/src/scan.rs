@@ -222,6 +222,8 @@ pub(crate) fn scan_looking(
         (
             rank(&f.verdict),
             std::cmp::Reverse(f.severity),
+            // Of like severity, what input reaches comes first.
+            !f.way.is_empty(),
             f.sink.location.clone(),
             f.fingerprint,
         )

@@ -138,6 +138,7 @@ pub fn by_urgency(findings: &[FindingState]) -> Vec<&FindingState> {
         (
             Standing::of_state(s),
             std::cmp::Reverse(severity_rank(&s.finding.severity)),
+            !s.finding.way.is_empty(),
             &s.finding.sink.place.path,
             s.finding.sink.place.line,
             &s.finding.fingerprint,
