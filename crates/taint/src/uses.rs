@@ -335,7 +335,7 @@ pub(crate) fn masked(text: &str) -> String {
                     escaped = true;
                 } else if c == open {
                     quote = None;
-                    out.push_str("…");
+                    out.push('…');
                     out.push(c);
                 }
             }
