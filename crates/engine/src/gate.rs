@@ -253,6 +253,7 @@ fn because(finding: &Finding, changed: &BTreeSet<String>) -> String {
         .flows
         .iter()
         .flat_map(|flow| &flow.steps)
+        .chain(&finding.way)
         .map(|step| step.location.path.as_str())
         .find(|path| changed.contains(*path));
     match on_the_way {

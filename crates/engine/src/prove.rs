@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use solvent_base::System as _;
-use solvent_finding::{Finding, InconclusiveReason, Outcome, Tier, Verdict, WeaknessId};
+use solvent_finding::{
+    Carrier, Finding, Flow, InconclusiveReason, Outcome, Tier, Verdict, WeaknessId,
+};
 use solvent_protocol::capsule::{self, Capsule};
 use solvent_protocol::evidence::{EXCERPT_SCHEMA, FindingExcerpt};
 use solvent_protocol::record::{Item, MAX_ITEMS, Status};
@@ -277,8 +279,14 @@ fn choose(scan: &Scan, attack: &Attack) -> Result<Chosen, EngineError> {
                 }
             }
             // What no entry point leads to cannot be attacked; its verdict says why it is open.
+            // A use takes no input, nor does a number that the program makes: there is nothing to attack it with.
+            let has_input = |f: &Finding| {
+                let made = |flow: &Flow| flow.input.carrier == Carrier::Predictable;
+                f.way.is_empty() && (f.flows.is_empty() || !f.flows.iter().all(made))
+            };
             let open = |f: &&Finding| {
                 f.entry.is_some()
+                    && has_input(f)
                     && !matches!(f.verdict, Verdict::NoPath { .. })
                     && (wanted.is_empty() || wanted.iter().any(|id| matches_id(f, id)))
             };

@@ -112,9 +112,16 @@ pub(crate) fn scan_looking(
     let mut not_modelled: BTreeMap<&str, u64> = BTreeMap::new();
     let mut sources: Vec<FilePath> = Vec::new();
     let mut files_copied_in = 0;
+    let mut settings: Vec<solvent_ir::Settings> = Vec::new();
     for file in &walk.files {
         files_copied_in += u64::from(solvent_lang::is_copied_in(&file.path));
-        if solvent_lang::language_of(&file.path).is_some() {
+        if solvent_lang::settings::is_settings(&file.path) {
+            // What is not read is not known to whoever loads it.
+            let cap = solvent_lang::settings::MAX_SETTINGS_BYTES;
+            if let Ok(bytes) = system.read(&file.path, cap) {
+                settings.extend(solvent_lang::settings::settings(&file.path, &bytes));
+            }
+        } else if solvent_lang::language_of(&file.path).is_some() {
             sources.push(file.path.clone());
         } else if let Some(language) = file
             .path
@@ -192,7 +199,7 @@ pub(crate) fn scan_looking(
     let mut reach: Option<Reach> = None;
     for (language, units) in solvent_graph::by_language(units) {
         let models = ModelSet::of(language);
-        let mut graph = solvent_graph::build(units, models, names);
+        let mut graph = solvent_graph::build_beside(units, &settings, models, names);
         look(&graph, names);
         progress.stage("following inputs to sinks");
         let limits = solvent_taint::Limits::STANDARD;
@@ -215,6 +222,8 @@ pub(crate) fn scan_looking(
         (
             rank(&f.verdict),
             std::cmp::Reverse(f.severity),
+            // Of like severity, what input reaches comes first.
+            !f.way.is_empty(),
             f.sink.location.clone(),
             f.fingerprint,
         )

@@ -41,6 +41,9 @@ pub enum Carrier {
     FileName,
     /// A value kept in the session by an earlier request.
     Session,
+    /// What the program makes itself and others can guess: a number of a generator that is not made for secrets. It
+    /// is no part of any request, and only weaknesses that name it look at it.
+    Predictable,
 }
 
 /// One attacker-controlled value: `query parameter q`. The name is empty for raw carriers, and for

@@ -50,6 +50,7 @@ pub struct Sink {
 pub const MAX_FLOWS: usize = 8;
 
 /// One weakness at one sink, reached through one entry point (or through none), in one revision.
+/// A use is named once, with the first entry point that leads to it: what is repaired is the call.
 /// Several inputs of the same request that reach the same sink are flows of one finding: one root
 /// cause, one fix.
 #[derive(Clone, Debug)]
@@ -62,8 +63,11 @@ pub struct Finding {
     pub sink: Sink,
     /// `None` when no entry point leads here.
     pub entry: Option<EntryPoint>,
-    /// Non-empty when the verdict is `Reachable`; best first, at most [`MAX_FLOWS`].
+    /// Non-empty when the verdict is `Reachable` and the weakness is one of input; best first, at most [`MAX_FLOWS`].
     pub flows: Vec<Flow>,
+    /// For a use, a call that is weak by itself or by its constants: how control gets there, from the entry point (or
+    /// from the start of the program, without one) to the call. No input is part of it.
+    pub way: Vec<Step>,
     pub verdict: Verdict,
 }
 

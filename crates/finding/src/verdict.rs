@@ -63,6 +63,8 @@ pub enum NoPathReason {
 pub enum Stop {
     /// A call that could not be resolved.
     DynamicBoundary { location: Location, what: String },
+    /// A constant that decides whether a use is weak is not known.
+    UnknownArgument { location: Location, what: String },
     /// A limit of the search.
     Limit { what: String },
     /// A file on the way could not be read whole.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use solvent_base::Interner;
-use solvent_ir::{FnIndex, FunctionKind, Language, ParamKind, Unit};
+use solvent_ir::{FnIndex, FunctionKind, Language, ParamKind, Settings, Unit};
 use solvent_models::ModelSet;
 
 use crate::call::Args;
@@ -77,6 +77,17 @@ pub fn build(units: Vec<Unit>, models: &ModelSet, names: &Interner) -> SystemGra
     build_within(units, models, names, Limits::STANDARD)
 }
 
+/// [`build`], with the files of settings that lie beside the units.
+pub fn build_beside(
+    units: Vec<Unit>,
+    settings: &[Settings],
+    models: &ModelSet,
+    names: &Interner,
+) -> SystemGraph {
+    let program = Program::new(units, names).beside(settings);
+    build_program(program, models, names, Limits::STANDARD)
+}
+
 /// [`build`] with other limits.
 pub fn build_within(
     units: Vec<Unit>,
@@ -84,7 +95,15 @@ pub fn build_within(
     names: &Interner,
     limits: Limits,
 ) -> SystemGraph {
-    let program = Program::new(units, names);
+    build_program(Program::new(units, names), models, names, limits)
+}
+
+fn build_program(
+    program: Program,
+    models: &ModelSet,
+    names: &Interner,
+    limits: Limits,
+) -> SystemGraph {
     let (world, entries, hooks, alone) = on_big_stack(|| {
         let mut machine = Machine::new(&program, models, names, limits);
         let alone = machine.discover();
@@ -362,6 +381,7 @@ impl Machine<'_> {
             hits: Vec::new(),
             effects: Vec::new(),
             touched: BTreeMap::new(),
+            used: BTreeMap::new(),
             calls: Vec::new(),
             own_calls: BTreeMap::new(),
             cut: Vec::new(),

@@ -30,6 +30,9 @@ impl Machine<'_> {
         let site = self.site(frame, index);
         let ports = Ports { receiver, args };
         self.sinks(frame, index, id, member, &ports, by_name);
+        if !by_name {
+            self.uses(frame, index, id, member, &ports);
+        }
         if member.stops {
             return Out::never();
         }
@@ -45,6 +48,7 @@ impl Machine<'_> {
         }
         let mut out = Out::default();
         let mut ret = self.source_value(member, receiver, args, site);
+        self.filled(member, &ports, site, &mut out.afters);
         let returns_coll = match &member.returns {
             Some(TypeRef::Named { path, .. }) if path == "builtins.dict" => CollKind::Dict,
             Some(TypeRef::Named { path, .. }) if path == "builtins.tuple" => CollKind::Tuple,
@@ -264,6 +268,10 @@ impl Machine<'_> {
         let Some(Atom::LibObject { class, attrs, data }) = self.w.store.only(v).cloned() else {
             return v;
         };
+        if member.class.is_some() && attrs.is_empty() && self.is_go() {
+            let attrs = self.literal_fields(args);
+            return self.w.store.one(Atom::LibObject { class, attrs, data });
+        }
         let holds = |row: &solvent_models::EntryRow| {
             use solvent_models::EntryShape::{Application, Collection, Group};
             matches!(row.shape, Application | Collection | Group)

@@ -4,7 +4,7 @@ use crate::label::Label;
 use crate::library::Ports;
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, Ls, V};
-use crate::world::{Hit, SinkRef, Touch};
+use crate::world::{Held, Hit, SinkRef, Touch};
 use solvent_ir::Const;
 use solvent_models::{Literal, Member, MemberId, PortRoot, Test, Truth, When};
 
@@ -42,6 +42,7 @@ impl Machine<'_> {
                 row: row as u32,
             };
             let labels = self.w.store.deep(value);
+            let labels = self.that_matter(labels, sink.kind);
             let labelled = labels != Ls::NONE;
             let cured = |label: &Label| label.kills & (1 << sink.kind.index()) != 0;
             let touch = if labelled {
@@ -153,6 +154,13 @@ impl Machine<'_> {
                 // Where types are written, a list of anything is seen to be one.
                 matches!(a, Atom::Coll { .. }) || (matches!(a, Atom::Data(_)) && !self.is_java())
             }),
+            Test::IsConstant => self.w.store.constants(v).is_some(),
+            Test::OneOf(_) | Test::BeginsWith(_) | Test::NamesSecret => {
+                self.w.store.atoms_of(v).iter().any(|a| match a {
+                    Atom::Const(c) => self.holds_for(&when.test, c) != Held::No,
+                    other => self.holds_for_other(&when.test, other) != Held::No,
+                })
+            }
         }
     }
 

@@ -6,7 +6,6 @@ use solvent_ir::Const;
 use crate::call::Args;
 use crate::hash::IdSet;
 use crate::label::{Label, Origin, TraceKind};
-use crate::library::Ports;
 use crate::link::{ClassId, FnId, Site};
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, EnvId, MAX_KIDS, V};
@@ -463,19 +462,7 @@ impl Machine<'_> {
         let mut all = Vec::new();
         let single = self.w.store.only(base).is_some();
         for atom in self.w.store.atoms_of(base) {
-            if self.is_javascript()
-                && let Atom::LibObject { class, .. } = &atom
-                && let Some(id) = self.class_member(*class, name)
-            {
-                // A property that takes what is assigned: `ctx.body = page`.
-                let args = Args::of(&[value]);
-                let ports = Ports {
-                    receiver: Some(base),
-                    args: &args,
-                };
-                let models = self.m;
-                self.sinks(frame, index, id, models.get(id), &ports, false);
-            }
+            self.assigned(frame, index, base, &atom, name, value);
             if self.has_receivers()
                 && let Some(v) = self.set_property(frame, site, &atom, name, value, single)
             {

@@ -606,6 +606,9 @@ impl Machine<'_> {
         tier: CallTier,
     ) -> Out {
         let (bound, sources) = self.bind(f, env, receiver, args);
+        for (param, v) in self.p.function(f).params.iter().zip(&bound) {
+            self.named(frame, index, param.name, *v);
+        }
         if self.w.depth >= self.limits.depth || self.w.steps >= self.limits.steps {
             let flows = self.follow == crate::machine::Follow::Flows;
             if self.w.steps >= self.limits.steps {

@@ -2,11 +2,13 @@
 
 use crate::call::{Args, Out};
 use crate::label::Note;
+use crate::library::Ports;
 use crate::link::Site;
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, CollKind, Ls, V};
 use solvent_base::Name;
 use solvent_ir::{BinaryOp, Const};
+use solvent_models::MemberId;
 
 impl Machine<'_> {
     pub(crate) fn call_lib(
@@ -30,7 +32,9 @@ impl Machine<'_> {
         if let Some(out) = native {
             return out;
         }
-        if let Some(id) = self.path_member(path) {
+        if let Some(id) = self.path_member(path)
+            && self.is_said(frame, index, id, None, args)
+        {
             return self.apply_member(frame, index, id, None, args, false);
         }
         let out = self.pass_through(frame, index, V::NEVER, args, &text);
@@ -46,14 +50,30 @@ impl Machine<'_> {
         } else {
             data
         };
+        let attrs = self.literal_fields(args);
         Out {
-            ret: Some(self.w.store.one(Atom::LibObject {
-                class,
-                attrs: Box::default(),
-                data,
-            })),
+            ret: Some(self.w.store.one(Atom::LibObject { class, attrs, data })),
             ..out
         }
+    }
+
+    /// Whether more is said of a member than which of its uses are weak. Those are looked at here where it is not: what
+    /// the call does with values stays unknown.
+    fn is_said(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        id: MemberId,
+        receiver: Option<V>,
+        args: &Args,
+    ) -> bool {
+        let models = self.m;
+        let member = models.get(id);
+        if member.only_used {
+            let ports = Ports { receiver, args };
+            self.uses(frame, index, id, member, &ports);
+        }
+        !member.only_used
     }
 
     /// Remembers that a call leads into a library.
@@ -179,7 +199,9 @@ impl Machine<'_> {
         match atom {
             Atom::LibObject { class, .. } => {
                 self.note_library_member(frame, index, class, name);
-                if let Some(id) = self.class_member(class, name) {
+                if let Some(id) = self.class_member(class, name)
+                    && self.is_said(frame, index, id, Some(receiver), args)
+                {
                     return self.apply_member(frame, index, id, Some(receiver), args, false);
                 }
                 if self.m.is_class(&self.text(class)) {
@@ -196,7 +218,9 @@ impl Machine<'_> {
             Atom::Object { class, .. } => {
                 let bases = self.lib_bases(class);
                 for base in bases.clone() {
-                    if let Some(id) = self.class_member(base, name) {
+                    if let Some(id) = self.class_member(base, name)
+                        && self.is_said(frame, index, id, Some(receiver), args)
+                    {
                         self.note_library_member(frame, index, base, name);
                         return self.apply_member(frame, index, id, Some(receiver), args, false);
                     }

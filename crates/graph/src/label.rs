@@ -91,6 +91,21 @@ impl Marks {
     /// What a browser takes for a path of the same site (WHATWG URL, "relative slash state").
     pub const SAME_SITE: u16 = Self::FROM_ROOT | Self::NO_AUTHORITY | Self::NO_BACKSLASH;
 
+    /// Begins with a single quote; ends with one; has none between the two.
+    pub const SINGLE_BEGINS: u16 = 256;
+    pub const SINGLE_ENDS: u16 = 512;
+    pub const SINGLE_NOT_INSIDE: u16 = 1024;
+    /// The same of double quotes.
+    pub const DOUBLE_BEGINS: u16 = 2048;
+    pub const DOUBLE_ENDS: u16 = 4096;
+    pub const DOUBLE_NOT_INSIDE: u16 = 8192;
+    /// One text in quotes and nothing else, as programs write it: without a quote inside nothing ends it early, not even
+    /// behind a backslash.
+    pub const QUOTED: [u16; 2] = [
+        Self::SINGLE_BEGINS | Self::SINGLE_ENDS | Self::SINGLE_NOT_INSIDE,
+        Self::DOUBLE_BEGINS | Self::DOUBLE_ENDS | Self::DOUBLE_NOT_INSIDE,
+    ];
+
     pub fn has(self, mark: u16) -> bool {
         self.0 & mark == mark
     }
@@ -159,6 +174,10 @@ pub enum Note {
         site: Site,
         by: Name,
         kinds: u64,
+    },
+    /// A text in quotes and nothing else, after this much had happened to it.
+    Quoted {
+        chain: ChainId,
     },
     /// Kept in memory by one request, used by another.
     Stored {

@@ -35,10 +35,12 @@ mod route;
 mod scope;
 mod summary;
 pub mod value;
+mod weak;
 pub mod world;
 
 pub use analyse::{
-    CallEdge, Root, RootKind, SystemGraph, build, build_within, by_language, edges_of, on_big_stack,
+    CallEdge, Root, RootKind, SystemGraph, build, build_beside, build_within, by_language,
+    edges_of, on_big_stack,
 };
 pub use entry::Entry;
 pub use link::{ClassId, FnId, Program, Site, UnitId};

@@ -38,10 +38,14 @@ impl Machine<'_> {
             // A member of a base class: functions keep the path that was written.
             return self.w.store.lib(path);
         }
+        if let Some(literal) = &member.constant {
+            return self.literal_value(literal);
+        }
         let is_source = member.sources.iter().any(|s| s.at == Port::RETURN);
         let called = member.returns.is_some()
             || member.class.is_some()
             || !member.sinks.is_empty()
+            || !member.uses.is_empty()
             || self.asks_name(member);
         if member.is.is_none() && (!is_source || called) {
             return self.w.store.lib(path);
@@ -88,6 +92,7 @@ impl Machine<'_> {
             || !member.mutations.is_empty()
             || !member.callbacks.is_empty()
             || !member.sinks.is_empty()
+            || !member.uses.is_empty()
             || !member.entry_points.is_empty()
             || member.stops
             || self.asks_name(member)

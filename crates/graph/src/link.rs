@@ -6,7 +6,8 @@ use rayon::prelude::*;
 use solvent_base::{FilePath, Interner, Name, Span};
 use solvent_finding::Symbol;
 use solvent_ir::{
-    Class, ClassIndex, FnIndex, Function, FunctionKind, Inst, Language, Op, Terminator, Unit,
+    Class, ClassIndex, FnIndex, Function, FunctionKind, Inst, Language, Op, Settings, Terminator,
+    Unit,
 };
 
 /// A unit of one [`Program`].
@@ -83,9 +84,34 @@ pub struct Program {
     /// Full names of Java's classes at the top of files.
     class_files: HashMap<String, UnitId>,
     shapes: Vec<Shape>,
+    /// Files of settings, in order of their paths.
+    settings: Vec<Settings>,
 }
 
 impl Program {
+    /// The same program, beside which these files lie.
+    #[must_use]
+    pub fn beside(mut self, settings: &[Settings]) -> Self {
+        self.settings = settings.to_vec();
+        self.settings.sort_by(|a, b| a.path.cmp(&b.path));
+        self
+    }
+
+    /// Files of settings that a program may mean by this name: the whole path, or its end.
+    pub fn settings_named(&self, name: &str) -> impl Iterator<Item = &Settings> {
+        let name = name
+            .trim_start_matches("./")
+            .trim_start_matches('/')
+            .to_owned();
+        self.settings.iter().filter(move |file| {
+            let path = file.path.as_str();
+            !name.is_empty()
+                && path
+                    .strip_suffix(&*name)
+                    .is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+        })
+    }
+
     /// Links units, all of one language; order of the input does not matter.
     pub fn new(mut units: Vec<Unit>, names: &Interner) -> Self {
         units.sort_by(|a, b| a.path.cmp(&b.path));
@@ -105,6 +131,7 @@ impl Program {
             packages: HashMap::new(),
             class_files: HashMap::new(),
             shapes: Vec::new(),
+            settings: Vec::new(),
             units,
         };
         for (index, unit) in program.units.iter().enumerate() {

@@ -15,7 +15,7 @@ use crate::hash::IdMap;
 use crate::label::{Hop, Label, Link, Note, Origin, TraceKind};
 use crate::link::{FnId, Program, Site, Target, UnitId};
 use crate::value::{CollKind, EnvId, Ls, Piece, V};
-use crate::world::{CallTier, Fact, Hit, Place, SinkRef, SummaryId, Touch, World};
+use crate::world::{CallTier, Fact, Hit, Place, SinkRef, SummaryId, Touch, Use, World};
 
 /// How much may be computed; reaching a limit is recorded, never silent.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +52,8 @@ pub struct Machine<'a> {
     pub(crate) members: IdMap<(Name, Name), Option<MemberId>>,
     /// What imports lead to, by file, text and level.
     pub(crate) targets: IdMap<(UnitId, Name, u32), Target>,
+    /// Whether a name speaks of a secret.
+    pub(crate) secret_names: IdMap<Name, bool>,
     pub(crate) n: Known,
     /// Whether hits are handed on; discovery of calls and routes has no use for them.
     pub(crate) follow: Follow,
@@ -151,6 +153,7 @@ pub(crate) struct Frame {
     pub hits: Vec<Hit>,
     pub effects: Vec<(Place, Site, V)>,
     pub touched: BTreeMap<SinkRef, Touch>,
+    pub used: BTreeMap<SinkRef, Use>,
     pub calls: Vec<(Site, CallTier, SummaryId)>,
     pub own_calls: BTreeMap<u32, Vec<OwnCall>>,
     pub cut: Vec<(u32, u32)>,
@@ -167,6 +170,7 @@ struct Kept {
     cut: usize,
     returning: usize,
     touched: BTreeMap<SinkRef, Touch>,
+    used: BTreeMap<SinkRef, Use>,
     vouched: Option<Vec<(u32, u64, u16)>>,
     ret: V,
     yields: V,
@@ -182,6 +186,7 @@ impl Frame {
             cut: self.cut.len(),
             returning: self.returning.len(),
             touched: self.touched.clone(),
+            used: self.used.clone(),
             vouched: self.vouched.clone(),
             ret: self.ret,
             yields: self.yields,
@@ -196,6 +201,7 @@ impl Frame {
         self.cut.truncate(kept.cut);
         self.returning.truncate(kept.returning);
         self.touched.clone_from(&kept.touched);
+        self.used.clone_from(&kept.used);
         self.vouched.clone_from(&kept.vouched);
         self.ret = kept.ret;
         self.yields = kept.yields;
@@ -239,6 +245,7 @@ impl<'a> Machine<'a> {
             paths: IdMap::default(),
             members: IdMap::default(),
             targets: IdMap::default(),
+            secret_names: IdMap::default(),
             n: Known::new(names, p.language),
             follow: Follow::Flows,
             look_everywhere: None,
@@ -305,6 +312,7 @@ impl<'a> Machine<'a> {
             hits: Vec::new(),
             effects: Vec::new(),
             touched: BTreeMap::new(),
+            used: BTreeMap::new(),
             calls: Vec::new(),
             own_calls: BTreeMap::new(),
             cut: Vec::new(),
@@ -379,6 +387,7 @@ impl<'a> Machine<'a> {
         for index in data.start..data.end {
             self.w.steps += 1;
             let inst = &function.insts[index as usize];
+            self.stored(frame, function, index, &inst.op);
             let new = self.eval(frame, function, index, &inst.op);
             let old = frame.vals[index as usize];
             if new != old {
@@ -435,6 +444,9 @@ impl<'a> Machine<'a> {
                 let ret = frame.ret;
                 frame.ret = self.w.store.join(ret, v);
                 frame.returning.push(block);
+                if let Some(value) = value {
+                    self.named(frame, value.0, function.name, v);
+                }
                 self.note_vouches(frame, function, *value, v);
             }
             Terminator::Raise(Some(value)) => {
@@ -736,7 +748,7 @@ impl<'a> Machine<'a> {
                             .ends_with(['d', 'x', 'X', 'o', 'b', 'f', 'e', 'g', 'n', '%'])
                     });
                     if numeric {
-                        v = self.w.store.unknown();
+                        v = self.guessable(v);
                     } else if conversion.is_some_and(|c| c != 's') {
                         v = self.derive(
                             v,

@@ -34,6 +34,9 @@ impl Machine<'_> {
             v = match step {
                 PortStep::Attr(name) => {
                     let name = self.name(name);
+                    if self.is_go() && self.left_out(v, name) {
+                        return None;
+                    }
                     if self.is_javascript() && !self.has_instances(v) {
                         v = self.option(v, name)?;
                         continue;
@@ -58,7 +61,7 @@ impl Machine<'_> {
                     let key = self.w.store.konst(Const::Str(name));
                     match frame {
                         Some(frame) => self.index(frame, index, v, key),
-                        None => return None,
+                        None => self.setting(v, name)?,
                     }
                 }
                 PortStep::KeyOf(selector) => {
@@ -92,6 +95,34 @@ impl Machine<'_> {
                 Atom::Object { .. } | Atom::LibObject { .. } | Atom::Class { .. }
             )
         })
+    }
+
+    /// What is kept under a key, in a mapping or in what an object was made from; `None` where nothing is.
+    pub(crate) fn setting(&mut self, v: V, name: Name) -> Option<V> {
+        let key = self.w.store.konst(Const::Str(name));
+        let mut out = V::NEVER;
+        for atom in self.w.store.atoms_of(v) {
+            let one = match atom {
+                Atom::Coll {
+                    kind: CollKind::Dict,
+                    kids,
+                    rest,
+                    keys,
+                } => {
+                    let known = kids.iter().any(|(k, _)| *k == Const::Str(name));
+                    if !known && rest == V::NEVER {
+                        V::NEVER
+                    } else {
+                        self.coll_index(CollKind::Dict, &kids, rest, keys, key)
+                    }
+                }
+                Atom::LibObject { data, .. } => self.setting(data, name).unwrap_or(V::NEVER),
+                Atom::Data(Ls::NONE) => self.w.store.unknown(),
+                _ => V::NEVER,
+            };
+            out = self.w.store.join(out, one);
+        }
+        (out != V::NEVER).then_some(out)
     }
 
     /// A property of an argument that is an object of options; `None` where it is not given.

@@ -6,7 +6,7 @@ use guard::{elements_of, port_values};
 
 use solvent_base::Name;
 use solvent_ir::{self as ir, Arg, CompareOp, Const, Op, UnaryOp};
-use solvent_models::{GuardSense, How, Member, MemberId};
+use solvent_models::{GuardSense, How, MemberId};
 
 use crate::label::{Marks, Note};
 use crate::machine::{Frame, Machine};
@@ -105,7 +105,7 @@ impl Machine<'_> {
                         self.w.store.clear(kept, u64::MAX, note)
                     }
                 }
-                Says::Marked(marks) => self.w.store.mark(out, marks),
+                Says::Marked(marks) => self.marked(out, marks),
                 Says::Harmless { kinds, by, normal } => {
                     let site = self.site(frame, condition.0);
                     let note = Note::Guarded { site, by, kinds };
@@ -440,6 +440,14 @@ impl Machine<'_> {
                 } else {
                     self.derives(frame, function, right, value, 0)
                 };
+                if derived.is_none() && !positive {
+                    let texts = self.constant_texts(frame.vals[left.0 as usize]);
+                    let texts = texts.unwrap_or_default();
+                    let marks = self.not_inside(frame, function, right, value, &texts);
+                    if marks != 0 {
+                        out.push(Says::Marked(marks));
+                    }
+                }
                 if let Some((whole, _)) = derived {
                     let part = frame.vals[left.0 as usize];
                     if let Some(texts) = self.constant_texts(part) {
@@ -722,40 +730,6 @@ impl Machine<'_> {
                     out.push(Says::Marked(marks));
                 }
             }
-        }
-    }
-
-    /// `x.startswith("/")` and `not x.startswith("//")`.
-    #[expect(clippy::too_many_arguments, reason = "a call and where it stands")]
-    fn says_of_start(
-        &mut self,
-        frame: &Frame,
-        function: &ir::Function,
-        value: ir::Value,
-        member: &Member,
-        callee: ir::Value,
-        args: &[Arg],
-        sense: GuardSense,
-        out: &mut Vec<Says>,
-    ) {
-        if !matches!(
-            member.path.as_str(),
-            "builtins.str.startswith" | "String.startsWith"
-        ) {
-            return;
-        }
-        let (Op::Attr { base, .. }, Some(first)) = (function.op(callee), args.first()) else {
-            return;
-        };
-        let texts = self.constant_texts(frame.vals[first.value().0 as usize]);
-        let mark = match (texts.as_deref(), sense) {
-            (Some([one]), GuardSense::True) if one == "/" => Marks::FROM_ROOT,
-            (Some([one]), GuardSense::False) if one == "//" => Marks::NO_AUTHORITY,
-            _ => return,
-        };
-        let whole = self.derives(frame, function, *base, value, 0);
-        if whole.is_some_and(|(same, _)| same) {
-            out.push(Says::Marked(mark));
         }
     }
 }

@@ -93,6 +93,7 @@ impl Machine<'_> {
             hits: Vec::new(),
             effects: Vec::new(),
             touched: Vec::new(),
+            used: Vec::new(),
             calls: Vec::new(),
             live: Box::default(),
             cut: Vec::new(),
@@ -143,6 +144,7 @@ impl Machine<'_> {
             summary.hits.truncate(MAX_HITS);
             summary.effects = frame.effects;
             summary.touched = frame.touched.into_iter().collect();
+            summary.used = frame.used.into_iter().collect();
             summary.calls = frame.calls;
             summary.live = frame.live.into_boxed_slice();
             summary.cut = frame.cut;

@@ -88,6 +88,23 @@ pub enum Touch {
     Labelled,
 }
 
+/// Whether the conditions of a use hold; what is sure comes last.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Held {
+    No,
+    /// A value that they ask for is not known.
+    Unknown,
+    Yes,
+}
+
+/// What was seen of a use in one summary.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Use {
+    pub held: Held,
+    /// The constant that makes it weak; empty where none does.
+    pub what: Name,
+}
+
 /// The effect of one function for one shape of arguments.
 #[derive(Clone, Debug)]
 pub struct Summary {
@@ -101,6 +118,8 @@ pub struct Summary {
     pub effects: Vec<(Place, Site, V)>,
     /// Sinks of this very function.
     pub touched: Vec<(SinkRef, Touch)>,
+    /// Uses in this very function; the row is one of its member's uses.
+    pub used: Vec<(SinkRef, Use)>,
     pub calls: Vec<(Site, CallTier, SummaryId)>,
     /// Blocks that control can enter, by index.
     pub live: Box<[bool]>,
@@ -199,6 +218,8 @@ pub struct World {
     pub library_calls: IdSet<(Site, Name)>,
     /// Sinks seen anywhere, in any context.
     pub sinks: BTreeMap<SinkRef, bool>,
+    /// Uses seen anywhere, with the surest that any context says of their conditions.
+    pub uses: BTreeMap<SinkRef, Held>,
     /// Where each function value was seen, for closures of functions that nobody calls.
     pub(crate) closures: IdMap<FnId, EnvId>,
     /// Functions that a library's login check stands in front of, with the names of the checks.
@@ -241,6 +262,7 @@ impl World {
             boundaries: BTreeSet::new(),
             library_calls: IdSet::default(),
             sinks: BTreeMap::new(),
+            uses: BTreeMap::new(),
             closures: IdMap::default(),
             logins: std::collections::BTreeMap::new(),
             by_name: IdMap::default(),

@@ -32,6 +32,8 @@ mod check;
 mod display;
 mod operands;
 
+use std::collections::BTreeMap;
+
 use solvent_base::{FilePath, Name, Problem, Span};
 
 pub use check::check;
@@ -74,6 +76,13 @@ pub struct Unit {
     /// Number of physical lines.
     pub lines: u32,
     pub problems: Vec<Problem>,
+}
+
+/// A file of settings that programs load: keys and values.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    pub path: FilePath,
+    pub values: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -3,7 +3,7 @@
 //! It does not know about libraries, frameworks or weaknesses, nor about any other file. Read
 //! [`lower`] first; one module per language turns its parser's tree into [`solvent_ir`], and `ssa`
 //! builds the static single assignment form for all of them. [`syntax`] is the tree itself, for whoever edits
-//! source text.
+//! source text; [`settings`] reads files of constants that programs load.
 
 mod blocks;
 mod go;
@@ -12,6 +12,7 @@ mod javascript;
 mod lower;
 mod python;
 mod scope;
+pub mod settings;
 mod source;
 mod ssa;
 mod state;

@@ -552,7 +552,7 @@ impl<B: Code> Lower<'_, '_, '_, B> {
                     }
                     args.iter().for_each(|arg| push(&arg.value()));
                 }
-                Op::Attr { base, .. } => push(base),
+                Op::Attr { base, .. } | Op::Slice { base, .. } => push(base),
                 Op::Index { base, key } => {
                     push(base);
                     push(key);

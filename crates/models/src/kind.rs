@@ -21,10 +21,13 @@ pub enum SourceKind {
     HttpFile,
     HttpFileName,
     Session,
+    /// See [`Carrier::Predictable`].
+    Predictable,
 }
 
 impl SourceKind {
-    pub const ALL: [Self; 15] = [
+    /// What requests bring: what `*` stands for.
+    pub const OF_REQUESTS: [Self; 15] = [
         Self::HttpQuery,
         Self::HttpQueryName,
         Self::HttpForm,
@@ -41,6 +44,11 @@ impl SourceKind {
         Self::HttpFileName,
         Self::Session,
     ];
+
+    /// Every kind, those that no request brings last.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::OF_REQUESTS.into_iter().chain([Self::Predictable])
+    }
 
     /// The word in model files.
     pub fn word(self) -> &'static str {
@@ -60,6 +68,7 @@ impl SourceKind {
             Self::HttpFile => "http-file",
             Self::HttpFileName => "http-file-name",
             Self::Session => "session",
+            Self::Predictable => "predictable",
         }
     }
 
@@ -80,11 +89,12 @@ impl SourceKind {
             Self::HttpFile => Carrier::FileContent,
             Self::HttpFileName => Carrier::FileName,
             Self::Session => Carrier::Session,
+            Self::Predictable => Carrier::Predictable,
         }
     }
 
     pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.word() == word)
+        Self::all().find(|kind| kind.word() == word)
     }
 }
 
@@ -159,11 +169,11 @@ mod tests {
 
     #[test]
     fn every_source_kind_has_its_own_word_and_carrier() {
-        let words: BTreeSet<_> = SourceKind::ALL.iter().map(|k| k.word()).collect();
-        let carriers: BTreeSet<_> = SourceKind::ALL.iter().map(|k| k.carrier()).collect();
-        assert_eq!(words.len(), SourceKind::ALL.len());
-        assert_eq!(carriers.len(), SourceKind::ALL.len());
-        for kind in SourceKind::ALL {
+        let words: BTreeSet<_> = SourceKind::all().map(|k| k.word()).collect();
+        let carriers: BTreeSet<_> = SourceKind::all().map(|k| k.carrier()).collect();
+        assert_eq!(words.len(), SourceKind::all().count());
+        assert_eq!(carriers.len(), SourceKind::all().count());
+        for kind in SourceKind::all() {
             assert_eq!(SourceKind::parse(kind.word()), Some(kind));
         }
     }

@@ -19,7 +19,7 @@ pub use kind::{Kind, KindSet, SourceKind};
 pub use port::{ArgSelector, Port, PortRoot, PortStep};
 pub use row::{
     ByName, Callback, Converter, Effect, EntryRow, EntryShape, Guard, GuardSense, Harmful, How,
-    Interpreter, KindInfo, Literal, Member, Mutation, RouteSyntax, SinkRow, Source, SourceShape,
-    StepRow, Test, Truth, TypeRef, Weakness, When,
+    Interpreter, KindInfo, Literal, Member, Mutation, RouteSyntax, SecretNames, Shown, SinkRow,
+    Source, SourceShape, StepRow, Test, Truth, TypeRef, UseRow, Weakness, When,
 };
 pub use set::{MemberId, ModelSet};

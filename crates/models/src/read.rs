@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::kind::{Kind, KindSet, SourceKind};
 use crate::port::Port;
-use crate::row::{Harmful, KindInfo, Literal, Truth, TypeRef};
+use crate::row::{Harmful, KindInfo, Literal, SecretNames, Shown, Truth, TypeRef};
 use crate::set::ModelSet;
 use crate::suggest::hint;
 use crate::toml_row::{Row, Source as File, integer};
@@ -78,7 +78,51 @@ fn with_table(
 }
 
 fn read_kinds(set: &mut ModelSet, table: &DeTable<'_>, file: &File<'_>) {
-    let top = Row::new(table, 0..0, file, &["sink"]);
+    let top = Row::new(
+        table,
+        0..0,
+        file,
+        &["sink", "use", "secret_words", "secret_parts"],
+    );
+    let words = |key: &str| {
+        let texts = top.texts(key);
+        texts.iter().map(|t| (*t.get_ref()).to_owned()).collect()
+    };
+    set.secrets = SecretNames {
+        words: words("secret_words"),
+        parts: words("secret_parts"),
+    };
+    let mut add = |row: &Row<'_>, name: Spanned<&str>, info: KindInfo| {
+        if set.kind(name.get_ref()).is_some() {
+            row.complain(name.span(), format!("kind `{name}` is listed twice"));
+        } else if set.kinds.len() == 64 {
+            row.complain(
+                name.span(),
+                "more than 64 kinds: sets of kinds are 64 bits wide",
+            );
+        } else {
+            set.kinds.push(info);
+        }
+    };
+    for (table, span) in top.tables("use") {
+        let row = Row::new(table, span, file, &["name", "words", "meaning", "secret"]);
+        let (name, words) = (row.required_text("name"), row.required_text("words"));
+        row.required_text("meaning");
+        let shown = match row.flag("secret") {
+            Some(true) => Shown::Masked,
+            _ => Shown::AsWritten,
+        };
+        let (Some(name), Some(words)) = (name, words) else {
+            continue;
+        };
+        let info = KindInfo {
+            name: (*name.get_ref()).to_owned(),
+            words: (*words.get_ref()).to_owned(),
+            harmful: Harmful::Only(Vec::new()),
+            shown,
+        };
+        add(&row, name, info);
+    }
     for (table, span) in top.tables("sink") {
         let row = Row::new(
             table,
@@ -103,20 +147,13 @@ fn read_kinds(set: &mut ModelSet, table: &DeTable<'_>, file: &File<'_>) {
         let (Some(name), Some(words)) = (name, words) else {
             continue;
         };
-        if set.kind(name.get_ref()).is_some() {
-            row.complain(name.span(), format!("kind `{name}` is listed twice"));
-        } else if set.kinds.len() == 64 {
-            row.complain(
-                name.span(),
-                "more than 64 kinds: sets of kinds are 64 bits wide",
-            );
-        } else {
-            set.kinds.push(KindInfo {
-                name: (*name.get_ref()).to_owned(),
-                words: (*words.get_ref()).to_owned(),
-                harmful,
-            });
-        }
+        let info = KindInfo {
+            name: (*name.get_ref()).to_owned(),
+            words: (*words.get_ref()).to_owned(),
+            harmful,
+            shown: Shown::AsWritten,
+        };
+        add(&row, name, info);
     }
 }
 
@@ -158,7 +195,7 @@ impl Words<'_> {
 fn source_kind(row: &Row<'_>, word: &Spanned<&str>) -> Option<SourceKind> {
     let kind = SourceKind::parse(word.get_ref());
     if kind.is_none() {
-        let known: Vec<&str> = SourceKind::ALL.iter().map(|kind| kind.word()).collect();
+        let known: Vec<&str> = SourceKind::all().map(SourceKind::word).collect();
         let hint = hint(word.get_ref(), &known);
         row.complain(word.span(), format!("unknown source kind `{word}`{hint}"));
     }

@@ -24,6 +24,7 @@ pub struct Member {
     pub by_name: Option<ByName>,
     pub sources: Vec<Source>,
     pub sinks: Vec<SinkRow>,
+    pub uses: Vec<UseRow>,
     pub steps: Vec<StepRow>,
     pub mutations: Vec<Mutation>,
     pub guards: Vec<Guard>,
@@ -33,6 +34,8 @@ pub struct Member {
     pub returns: Option<TypeRef>,
     /// Type of the object or attribute itself, when it is not called.
     pub is: Option<TypeRef>,
+    /// Its value, where it is a constant of the library.
+    pub constant: Option<Literal>,
     /// Direct bases when the path is a class; calling a class gives its instance.
     pub class: Option<Vec<String>>,
     /// The call never returns: `flask.abort`, `sys.exit`.
@@ -42,6 +45,10 @@ pub struct Member {
     pub whole: bool,
     /// A decorator or function that lets only identified callers pass: `flask_login.login_required`.
     pub requires_login: bool,
+    /// A row says that calls carry nothing on, beside what other rows say.
+    pub neutral: bool,
+    /// Its only rows are of uses: what a call of it does with values is not known.
+    pub only_used: bool,
 }
 
 /// A match by method name alone, on a receiver whose type is not known.
@@ -101,6 +108,15 @@ pub struct SinkRow {
     pub when: Vec<When>,
 }
 
+/// A call that is weak by itself, or by the constants that it is given. For an attribute of an instance, an assignment
+/// to it: what is assigned is `arg[0]`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct UseRow {
+    pub kind: Kind,
+    /// All must hold. Where a test asks for a value that is not known, whether the use is weak is not known.
+    pub when: Vec<When>,
+}
+
 /// A condition on an argument of the same call.
 #[derive(Clone, PartialEq, Debug)]
 pub struct When {
@@ -127,6 +143,59 @@ pub enum Test {
     NamesNone(Vec<String>),
     /// The argument is not passed.
     Absent,
+    /// A text that is one of these, whatever its case.
+    OneOf(Vec<String>),
+    /// A text that begins with one of these, whatever its case.
+    BeginsWith(Vec<String>),
+    /// A text that names a secret, see [`SecretNames`].
+    NamesSecret,
+    /// A text (or bytes) that is written in the program, and not empty. What is not known is not written there.
+    IsConstant,
+}
+
+/// Which names speak of something that nobody may guess: of variables, fields, keys, cookies.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SecretNames {
+    /// Words of a name, lower case: `token` is one of `accessToken` and of `access_token`, not of `tokenizer`.
+    pub words: Vec<String>,
+    /// What a name has in it once everything but letters and digits is gone, lower case.
+    pub parts: Vec<String>,
+}
+
+impl SecretNames {
+    pub fn contains(&self, name: &str) -> bool {
+        let flat: String = name
+            .chars()
+            .filter(|c| c.is_alphanumeric())
+            .flat_map(char::to_lowercase)
+            .collect();
+        if self.parts.iter().any(|part| flat.contains(part.as_str())) {
+            return true;
+        }
+        let mut words: Vec<String> = vec![String::new()];
+        let mut before = '_';
+        for c in name.chars() {
+            let starts = !c.is_alphanumeric() || (c.is_uppercase() && !before.is_uppercase());
+            if starts {
+                words.push(String::new());
+            }
+            if c.is_alphanumeric()
+                && let Some(word) = words.last_mut()
+            {
+                word.extend(c.to_lowercase());
+            }
+            before = c;
+        }
+        words.iter().any(|word| self.words.contains(word))
+    }
+}
+
+/// How the line of a finding is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shown {
+    AsWritten,
+    /// Without what stands in quotes: it is a secret.
+    Masked,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -412,6 +481,8 @@ pub struct Weakness {
     pub severity: Severity,
     pub from: Vec<SourceKind>,
     pub into: KindSet,
+    /// Whether a place that no harmful input reaches is left unsaid: there are many of them, and hardly any gets some.
+    pub quiet: bool,
     /// Oracles that may prove it, in the order to try, by name.
     pub oracles: Vec<String>,
     /// Programs that run an argument as code, for sinks that take a list of arguments.
@@ -434,10 +505,11 @@ pub struct Interpreter {
 pub struct KindInfo {
     /// `sql-text`.
     pub name: String,
-    /// What stands before `of CALLEE` in a finding's title: `the SQL text`.
+    /// What stands before `of CALLEE` in a finding's title: `the SQL text`; of a use before `: CALLEE`.
     pub words: String,
     /// Characters without which a value does no harm there.
     pub harmful: Harmful,
+    pub shown: Shown,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -7,9 +7,9 @@ use std::sync::OnceLock;
 use solvent_base::{Digest, Problem};
 use solvent_ir::Language;
 
-use crate::kind::{Kind, KindSet};
+use crate::kind::{Kind, KindSet, SourceKind};
 use crate::read;
-use crate::row::{EntryRow, EntryShape, KindInfo, Member, Weakness};
+use crate::row::{EntryRow, EntryShape, KindInfo, Member, SecretNames, SourceShape, Weakness};
 
 mod embedded {
     include!(concat!(env!("OUT_DIR"), "/files.rs"));
@@ -30,6 +30,7 @@ pub struct ModelSet {
     pub(crate) libraries: BTreeSet<String>,
     pub(crate) weaknesses: Vec<Weakness>,
     pub(crate) kinds: Vec<KindInfo>,
+    pub(crate) secrets: SecretNames,
     version: Option<Digest>,
 }
 
@@ -81,6 +82,7 @@ impl ModelSet {
             .map(|(n, t)| (n.as_ref(), t.as_ref()))
             .collect();
         let (mut set, problems) = read::read(&files, embedded::FILES);
+        set.mark_only_used();
         for (index, member) in set.members.iter().enumerate() {
             if member.by_name.is_some()
                 && let Some((_, method)) = member.path.rsplit_once('.')
@@ -118,6 +120,33 @@ impl ModelSet {
         let (owner, name) = path.rsplit_once('.')?;
         self.attribute_id(owner, name)
             .or_else(|| self.whole_above(&path))
+    }
+
+    /// Members of which nothing is said but when a call of them is weak.
+    fn mark_only_used(&mut self) {
+        let only: Vec<bool> = self
+            .members
+            .iter()
+            .map(|m| {
+                let silent = m.sources.is_empty()
+                    && m.sinks.is_empty()
+                    && m.steps.is_empty()
+                    && m.mutations.is_empty()
+                    && m.guards.is_empty()
+                    && m.callbacks.is_empty()
+                    && m.entry_points.is_empty();
+                let typed = m.returns.is_some()
+                    || m.is.is_some()
+                    || m.class.is_some()
+                    || m.constant.is_some();
+                let said = m.neutral || m.stops || m.requires_login || m.whole;
+                let above = self.whole_above(&m.path).is_some();
+                !m.uses.is_empty() && silent && !typed && !said && !above
+            })
+            .collect();
+        for (member, only) in self.members.iter_mut().zip(only) {
+            member.only_used = only;
+        }
     }
 
     /// The nearest enclosing path that is modelled as a whole.
@@ -275,6 +304,27 @@ impl ModelSet {
         self.weaknesses.iter().find(|weakness| weakness.id == id)
     }
 
+    /// Objects that hold what a session keeps under its keys.
+    pub fn sessions(&self) -> impl Iterator<Item = &str> {
+        let keeps = |m: &&Member| {
+            m.sources.iter().any(|s| {
+                s.kind == SourceKind::Session && matches!(s.shape, SourceShape::Mapping { .. })
+            })
+        };
+        self.members.iter().filter(keeps).map(|m| m.path.as_str())
+    }
+
+    /// Which names speak of secrets.
+    pub fn secrets(&self) -> &SecretNames {
+        &self.secrets
+    }
+
+    /// Whether values that can be guessed do harm at sinks of this kind, and what requests bring does none.
+    pub fn is_for_predictable(&self, kind: Kind) -> bool {
+        let mut of_kind = self.weaknesses_into(kind).peekable();
+        of_kind.peek().is_some() && of_kind.all(|w| w.from == [SourceKind::Predictable])
+    }
+
     /// The sink kind of that name.
     pub fn kind(&self, name: &str) -> Option<Kind> {
         let index = self.kinds.iter().position(|info| info.name == name)?;
@@ -328,8 +378,10 @@ mod tests {
         let set = ModelSet::builtin();
         let rows: KindSet = set
             .members()
-            .flat_map(|m| &m.sinks)
-            .map(|sink| sink.kind)
+            .flat_map(|m| {
+                let sinks = m.sinks.iter().map(|sink| sink.kind);
+                sinks.chain(m.uses.iter().map(|one| one.kind))
+            })
             .collect();
         for weakness in set.weaknesses() {
             assert!(weakness.into.minus(rows).is_empty(), "{}", weakness.id);
@@ -413,7 +465,7 @@ mod tests {
     fn a_whole_module_is_modelled_by_one_row_and_its_neighbours_are_not() {
         let set = ModelSet::builtin();
         assert!(
-            set.member("random.Random.choice")
+            set.member("random.Random.shuffle")
                 .is_some_and(|m| m.steps.is_empty())
         );
         assert!(set.member("randomly.choice").is_none());

@@ -117,6 +117,9 @@ pub struct FindingView {
     pub entry: Option<EntryPointView>,
     pub verdict: VerdictView,
     pub flows: Vec<FlowView>,
+    /// How control gets to a use, a call that is weak without any input; empty for what input does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub way: Vec<StepView>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

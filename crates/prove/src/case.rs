@@ -193,6 +193,7 @@ pub(crate) fn words(input: &Input) -> String {
         Carrier::FileContent => "the content of the uploaded file",
         Carrier::FileName => "the name of the uploaded file",
         Carrier::Session => "the session value",
+        Carrier::Predictable => "a number that can be guessed",
     };
     if input.name.is_empty() {
         kind.to_owned()

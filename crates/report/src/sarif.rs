@@ -256,6 +256,17 @@ fn result(state: &FindingState, rules: &BTreeMap<&str, &str>) -> Value {
         .collect();
     if !flows.is_empty() {
         result["codeFlows"] = json!(flows);
+    } else if !finding.way.is_empty() {
+        let locations: Vec<Value> = finding
+            .way
+            .iter()
+            .enumerate()
+            .map(|(n, s)| flow_step(n, s))
+            .collect();
+        result["codeFlows"] = json!([{
+            "message": { "text": "How control gets there." },
+            "threadFlows": [{ "locations": locations }],
+        }]);
     }
     result
 }

@@ -81,12 +81,24 @@ pub fn severity_rank(word: &str) -> u8 {
     }
 }
 
+/// What leads to a finding without an entry point.
+pub fn without_entry(finding: &FindingView) -> &'static str {
+    if finding.way.is_empty() {
+        "none is known to lead here"
+    } else {
+        "none alone: it runs when the program starts"
+    }
+}
+
 /// What would turn an undecided verdict into another, by the code of its reason.
 pub fn settles(code: &str) -> &'static str {
     match code {
         "dynamic_boundary" => {
             "a model of the library that it is handed to (CONTRIBUTING.md), or an attack whatever the analysis says: \
              `solvent prove --attack everything`"
+        }
+        "unknown_argument" => {
+            "the value that it gets, written in the program or in a file of settings beside it"
         }
         "limit" => {
             "less code in one scan (a folder of it), or an attack whatever the analysis says: \
@@ -126,6 +138,7 @@ pub fn by_urgency(findings: &[FindingState]) -> Vec<&FindingState> {
         (
             Standing::of_state(s),
             std::cmp::Reverse(severity_rank(&s.finding.severity)),
+            !s.finding.way.is_empty(),
             &s.finding.sink.place.path,
             s.finding.sink.place.line,
             &s.finding.fingerprint,
@@ -148,11 +161,23 @@ pub fn weakness_name(id: &str) -> &'static str {
         "CWE-89" => "SQL injection",
         "CWE-90" => "LDAP injection",
         "CWE-94" => "code injection",
+        "CWE-113" => "header injection",
+        "CWE-295" => "certificate not verified",
+        "CWE-321" => "key in the program's text",
+        "CWE-327" => "broken cipher or mode",
+        "CWE-328" => "broken hash",
+        "CWE-330" => "predictable secret",
+        "CWE-347" => "token not verified",
+        "CWE-489" => "debug mode",
+        "CWE-501" => "trust boundary",
         "CWE-502" => "unsafe deserialisation",
         "CWE-601" => "open redirect",
         "CWE-611" => "XML external entities",
+        "CWE-614" => "cookie without Secure",
         "CWE-643" => "XPath injection",
+        "CWE-798" => "credential in the program's text",
         "CWE-918" => "server-side request forgery",
+        "CWE-1004" => "cookie without HttpOnly",
         "CWE-1336" => "template injection",
         _ => "",
     }
@@ -171,6 +196,23 @@ pub fn weakness_text(id: &str) -> &'static str {
         "CWE-89" => "Text that an attacker chooses becomes part of an SQL statement.",
         "CWE-90" => "Text that an attacker chooses becomes part of a directory search.",
         "CWE-94" => "Text that an attacker chooses is run as code of the application.",
+        "CWE-113" => "Text that an attacker chooses begins a new line in the head of an answer.",
+        "CWE-295" => "The program talks to whoever answers, encrypted or not.",
+        "CWE-321" => {
+            "Everybody who can read the program knows a key that it encrypts or signs with."
+        }
+        "CWE-327" => "What is encrypted can be read, or shows its pattern.",
+        "CWE-328" => "Two texts with the same hash can be made.",
+        "CWE-330" => "A number that can be guessed becomes something that nobody may guess.",
+        "CWE-347" => "Whoever writes a token decides what is in it.",
+        "CWE-489" => "A failing page shows the program's inside, or runs what a visitor types.",
+        "CWE-501" => "What a visitor sends is kept where the program takes it for its own word.",
+        "CWE-611" => {
+            "A document that an attacker sends makes the program read files or addresses into it."
+        }
+        "CWE-614" => "A cookie is also sent where nothing is encrypted.",
+        "CWE-798" => "Everybody who can read the program knows a password that it logs in with.",
+        "CWE-1004" => "A script in the page can read the cookie of a session.",
         "CWE-502" => "Data that an attacker sends says which objects the application makes of it.",
         "CWE-601" => "An attacker chooses where a browser is sent on to.",
         "CWE-643" => "Text that an attacker chooses becomes part of an XPath expression.",

@@ -105,6 +105,7 @@ fn finding(of: &str, verdict: &str, severity: &str) -> FindingView {
             word: verdict.to_owned(),
             reasons: Vec::new(),
         },
+        way: Vec::new(),
         flows: Vec::new(),
     }
 }

@@ -3,7 +3,7 @@
 use crate::judge::View;
 use crate::trace::words;
 use solvent_base::Location;
-use solvent_finding::{NoPathReason, Stop, Verdict};
+use solvent_finding::{Carrier, NoPathReason, Stop, Verdict};
 use solvent_graph::label::Origin;
 use solvent_graph::link::successors;
 use solvent_graph::world::{SinkRef, SummaryId, Touch};
@@ -92,6 +92,13 @@ impl View<'_> {
                 reasons: vec![NoPathReason::NotFromInput],
             });
         }
+        Some(Verdict::NoPath {
+            reasons: self.unreached(f),
+        })
+    }
+
+    /// Why nothing leads to a function, where every caller is known.
+    pub(crate) fn unreached(&self, f: FnId) -> Vec<NoPathReason> {
         let owner = self.owner(f);
         let callers: Vec<FnId> = self
             .callers
@@ -107,7 +114,7 @@ impl View<'_> {
             .iter()
             .filter(|(_, callee)| *callee == owner)
             .find_map(|(site, _)| self.dead_branch(*site));
-        let reasons = if let (true, Some(cut)) = (callers.is_empty(), cut) {
+        if let (true, Some(cut)) = (callers.is_empty(), cut) {
             vec![cut]
         } else if callers.is_empty() {
             vec![NoPathReason::NoCaller {
@@ -124,8 +131,7 @@ impl View<'_> {
             out.sort();
             out.truncate(8);
             out
-        };
-        Some(Verdict::NoPath { reasons })
+        }
     }
 
     /// The function whose call runs this one: a comprehension belongs to the function around it.
@@ -192,9 +198,11 @@ impl View<'_> {
             let labels = self.world.store.labels(deep);
             labels.iter().find_map(|label| match label.origin {
                 // Nothing else brings input to these.
-                Origin::Input(id) => Some(Stop::Stored {
-                    input: words(&self.tracer.input(self.world.store.input(id))),
-                }),
+                Origin::Input(id) if self.world.store.input(id).carrier != Carrier::Predictable => {
+                    Some(Stop::Stored {
+                        input: words(&self.tracer.input(self.world.store.input(id))),
+                    })
+                }
                 _ => None,
             })
         })

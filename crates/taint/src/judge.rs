@@ -151,6 +151,9 @@ impl<'a> View<'a> {
                 for label in self.world.store.labels(deep) {
                     if let Origin::Input(id) = label.origin {
                         let input = self.tracer.input(self.world.store.input(id));
+                        if input.carrier == Carrier::Predictable {
+                            continue;
+                        }
                         // The path has conditions of its own; other inputs without a name need what the
                         // functions on the way spell out.
                         let nameless = input.name.is_empty() && input.carrier != Carrier::RawPath;
@@ -280,7 +283,15 @@ impl<'a> View<'a> {
                     }
                     continue;
                 }
-                match self.closed(*sink, harmless) {
+                let verdict = self.closed(*sink, harmless);
+                // Where only what can be guessed does harm, nothing is said of what does not get it.
+                if self.models.is_for_predictable(row.kind)
+                    || (weakness.quiet && matches!(verdict, Some(Verdict::NoPath { .. })))
+                {
+                    silent = false;
+                    continue;
+                }
+                match verdict {
                     Some(verdict) => {
                         let open = !matches!(verdict, Verdict::NoPath { .. });
                         if *by_name && (!open || resolved.contains(&sink.site)) {
@@ -360,7 +371,7 @@ impl<'a> View<'a> {
                 }]));
                 continue;
             }
-            let cured = label.kills & (1 << check.index()) != 0;
+            let cured = label.kills & (1 << check.index()) != 0 && *carrier != Carrier::Predictable;
             if cured && !self.is_quoted_twice(hit.value, label, check) {
                 tell(Err(self.cures(label, check)));
                 continue;
@@ -379,6 +390,13 @@ impl<'a> View<'a> {
                 }]));
                 continue;
             }
+            if info.name == "code-text" && self.is_quoted(hit.value, label) {
+                tell(Err(vec![NoPathReason::Guarded {
+                    location: self.tracer.location(hit.sink.site),
+                    by: "a check for one text in quotes".to_owned(),
+                }]));
+                continue;
+            }
             if is_redirect && label.marks.has(Marks::SAME_SITE) {
                 tell(Err(vec![NoPathReason::Guarded {
                     location: self.tracer.location(hit.sink.site),
@@ -392,7 +410,10 @@ impl<'a> View<'a> {
                 }]));
                 continue;
             }
-            let sink_words = format!("is used as {} of `{callee}`", info.words);
+            let sink_words = match callee.strip_prefix('<') {
+                Some(_) => format!("is kept as {}", info.words),
+                None => format!("is used as {} of `{callee}`", info.words),
+            };
             let Some(flow) = self.tracer.flow(hit, label, &sink_words) else {
                 continue;
             };
@@ -647,6 +668,10 @@ impl<'a> View<'a> {
         let location = self.tracer.location(sink.site);
         let text = self.tracer.places.line(path, program.span(sink.site));
         let title = match flows.first() {
+            Some(flow) if member.path.starts_with('<') => {
+                let place = self.place_name(sink.site);
+                format!("{} becomes {} in {place}", words(&flow.input), info.words)
+            }
             Some(flow) => format!(
                 "{} reaches {} of {}",
                 words(&flow.input),
@@ -674,6 +699,7 @@ impl<'a> View<'a> {
             },
             entry,
             flows,
+            way: Vec::new(),
             verdict,
         }
     }

@@ -10,6 +10,7 @@ mod place;
 mod print;
 mod spelled;
 mod trace;
+mod uses;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -119,6 +120,9 @@ fn reach_here(
         entry_points.push(view.entry_point(i, entry));
     }
     let (mut findings, constant, mut fixed_sinks) = view.findings(&entry_points);
+    let (uses, fixed_uses) = view.uses(&entry_points);
+    findings.extend(uses);
+    fixed_sinks.extend(fixed_uses);
     fixed_sinks.sort_by(|a, b| (&a.location, &a.weakness).cmp(&(&b.location, &b.weakness)));
     print::number(&mut findings, &world, graph);
     findings.sort_by(|a, b| {

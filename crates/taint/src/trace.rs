@@ -61,6 +61,9 @@ impl Tracer<'_> {
             };
             let what = self.names.text(hop.what);
             let words = match kind {
+                StepKind::Source if input.carrier == Carrier::Predictable => {
+                    format!("makes {} with `{what}`", words(&input))
+                }
                 StepKind::Source => format!("reads {}", words(&input)),
                 StepKind::Local | StepKind::Sink => what.to_string(),
                 StepKind::Call => format!("passes the value to `{what}`"),
@@ -190,7 +193,10 @@ impl Tracer<'_> {
                 Note::Widened { site } => Some(Assumption::Widened {
                     location: self.location(*site),
                 }),
-                Note::Stored { .. } | Note::Sanitized { .. } | Note::Guarded { .. } => None,
+                Note::Stored { .. }
+                | Note::Quoted { .. }
+                | Note::Sanitized { .. }
+                | Note::Guarded { .. } => None,
             })
             .collect()
     }
@@ -318,5 +324,6 @@ pub(crate) fn words(input: &Input) -> String {
         Carrier::FileContent => named("uploaded file"),
         Carrier::FileName => "the name of an uploaded file".to_owned(),
         Carrier::Session => named("session value"),
+        Carrier::Predictable => "a number that can be guessed".to_owned(),
     }
 }

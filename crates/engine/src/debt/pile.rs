@@ -432,6 +432,7 @@ fn onto_own(
                 .flows
                 .iter()
                 .flat_map(|f| &f.steps)
+                .chain(&finding.way)
                 .map(|s| (s.location.path.clone(), s.location.line))
                 .collect(),
         });

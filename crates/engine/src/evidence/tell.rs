@@ -130,6 +130,22 @@ fn said(answer: Answer, word: impl Into<String>, lead: impl Into<String>) -> Sai
     }
 }
 
+/// Steps of a way to the call, below one pointer.
+fn steps_of(found: &At<'_>, list: &str) -> Vec<Fact> {
+    let count = found.length(list).min(MOST);
+    let steps = (0..count).map(|step| format!("{list}/{step}"));
+    steps
+        .flat_map(|step| {
+            found.facts(&[
+                ("step", &format!("{step}/what")),
+                ("file", &format!("{step}/place/path")),
+                ("line", &format!("{step}/place/line")),
+                ("source text", &format!("{step}/text")),
+            ])
+        })
+        .collect()
+}
+
 /// Facts of one object below one pointer.
 struct At<'a> {
     commitment: Commitment,
@@ -300,6 +316,10 @@ impl<'a> Teller<'a> {
     fn reached(&mut self, found: &At<'_>) {
         let word = found.text("/verdict/word").to_owned();
         let (answer, lead) = match word.as_str() {
+            "reachable" if found.length("/way") > 0 => (
+                Answer::Yes,
+                "Control gets to a call that is weak without any input: by itself, or by the constants it is given.",
+            ),
             "reachable" => (
                 Answer::Yes,
                 "A path leads from an input that an attacker controls to the call that does the harm.",
@@ -319,17 +339,10 @@ impl<'a> Teller<'a> {
             let flow = format!("/flows/{flow}");
             facts.extend(found.fact("input", &format!("{flow}/input")));
             facts.extend(found.each("condition", &format!("{flow}/conditions"), ""));
-            for step in 0..found.length(&format!("{flow}/steps")).min(MOST) {
-                let step = format!("{flow}/steps/{step}");
-                facts.extend(found.facts(&[
-                    ("step", &format!("{step}/what")),
-                    ("file", &format!("{step}/place/path")),
-                    ("line", &format!("{step}/place/line")),
-                    ("source text", &format!("{step}/text")),
-                ]));
-            }
+            facts.extend(steps_of(found, &format!("{flow}/steps")));
             facts.extend(found.fact("text at the call", &format!("{flow}/template")));
         }
+        facts.extend(steps_of(found, "/way"));
         let said = said(answer, word, lead);
         self.section("reached", "How it is reached", said, facts);
     }

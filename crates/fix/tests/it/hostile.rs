@@ -97,6 +97,7 @@ fn finding(weakness: &str, text: &str, span: Span, callee: &str, kind: &str) -> 
             auth: Vec::new(),
             assumed: None,
         }),
+        way: Vec::new(),
         flows: vec![Flow {
             input,
             steps: Vec::new(),

@@ -1,11 +1,15 @@
 //! Methods of lists, sets, maps and streams. Streams are the lists that they come from.
 
+use solvent_base::Name;
 use solvent_ir::Const;
 use solvent_models::Effect;
 
 use crate::call::{Args, Out};
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, CollKind, Ls, V};
+
+/// Where a stream, and a table that was loaded from it, keep the name of the file.
+const FILE_KEY: &str = "<file>";
 
 /// What a method did: its result, and what it is called on now.
 struct Did {
@@ -514,6 +518,23 @@ impl Machine<'_> {
                     now: Some(now),
                 }
             }
+            ("load", 1) => Did {
+                ret: unknown,
+                now: Some(self.loaded(map, first?)),
+            },
+            ("getProperty", 1 | 2) if self.loaded_from(map, first?).is_some() => {
+                let read = self.loaded_from(map, first?)?;
+                let other = args.get(1, None).unwrap_or_else(|| self.w.store.none());
+                let mut ret = V::NEVER;
+                for one in read {
+                    let one = match one {
+                        Some(text) => self.w.store.konst(Const::Str(text)),
+                        None => other,
+                    };
+                    ret = self.w.store.join(ret, one);
+                }
+                Did { ret, now: None }
+            }
             ("get" | "getProperty", 1) => Did {
                 ret: self.entry_java(map, first?, unknown),
                 now: None,
@@ -646,6 +667,54 @@ impl Machine<'_> {
             afters,
             receiver: did.now,
         })
+    }
+
+    /// A table of properties after a stream was read into it: what it holds is in the file that the stream is of.
+    fn loaded(&mut self, map: V, stream: V) -> V {
+        let key = self.name(FILE_KEY);
+        let file = self.setting(stream, key);
+        let file = file.and_then(|v| self.w.store.constant_str(v));
+        let unknown = self.w.store.unknown();
+        let mut all = Vec::new();
+        for atom in self.w.store.atoms_of(map) {
+            let Atom::Coll {
+                kids, rest, keys, ..
+            } = atom
+            else {
+                continue;
+            };
+            let empty = kids.is_empty() && rest == V::NEVER;
+            let kids = match file {
+                Some(file) if empty => {
+                    vec![(Const::Str(key), self.w.store.konst(Const::Str(file)))]
+                }
+                _ => Vec::new(),
+            };
+            let v = self.w.store.coll(CollKind::Dict, kids, unknown, keys);
+            all.extend(self.w.store.atoms_of(v));
+        }
+        self.w.store.bounded_value(all)
+    }
+
+    /// What the files that a table was loaded from hold under a key, each; `None` where the table was not loaded from a
+    /// file of the repository alone.
+    fn loaded_from(&self, map: V, key: V) -> Option<Vec<Option<Name>>> {
+        let file_key = self.name(FILE_KEY);
+        let key = self.text(self.w.store.constant_str(key)?);
+        let Some(Atom::Coll { kids, .. }) = self.w.store.only(map) else {
+            return None;
+        };
+        let [(Const::Str(name), file)] = &**kids else {
+            return None;
+        };
+        let file = (*name == file_key).then(|| self.w.store.constant_str(*file))??;
+        let file = self.text(file);
+        let read: Vec<Option<Name>> = self
+            .p
+            .settings_named(&file)
+            .map(|settings| settings.values.get(&*key).map(|v| self.name(v)))
+            .collect();
+        (!read.is_empty()).then_some(read)
     }
 
     fn is_sure(&self, map: V, key: V) -> bool {

@@ -1,11 +1,14 @@
 //! Guards whose argument decides what they let pass: patterns, and the values that they ask about.
 
-use solvent_ir::{self as ir, Arg, Op};
-use solvent_models::{ArgSelector, Member, Port, PortRoot, pattern};
+use solvent_ir::{self as ir, Arg, Const, Op};
+use solvent_models::{ArgSelector, GuardSense, Member, Port, PortRoot, pattern};
 
+use super::Says;
 use crate::call::Args;
+use crate::label::{Marks, Note};
 use crate::library::Ports;
 use crate::machine::{Frame, Machine};
+use crate::value::V;
 
 impl Machine<'_> {
     /// Kinds for which a match of the pattern at `port` leaves nothing harmful.
@@ -58,6 +61,94 @@ impl Machine<'_> {
             Some(sets) => self.kinds_without(&sets),
             None => 0,
         }
+    }
+
+    /// `x.startswith("/")` and `not x.startswith("//")`, and quotes at both ends.
+    #[expect(clippy::too_many_arguments, reason = "a call and where it stands")]
+    pub(super) fn says_of_start(
+        &mut self,
+        frame: &Frame,
+        function: &ir::Function,
+        value: ir::Value,
+        member: &Member,
+        callee: ir::Value,
+        args: &[Arg],
+        sense: GuardSense,
+        out: &mut Vec<Says>,
+    ) {
+        let at_end = match member.path.as_str() {
+            "builtins.str.startswith" | "String.startsWith" => false,
+            "builtins.str.endswith" | "String.endsWith" => true,
+            _ => return,
+        };
+        let (Op::Attr { base, .. }, Some(first)) = (function.op(callee), args.first()) else {
+            return;
+        };
+        let texts = self.constant_texts(frame.vals[first.value().0 as usize]);
+        let mark = match (texts.as_deref(), sense) {
+            (Some([one]), GuardSense::True) => match (one.as_str(), at_end) {
+                ("/", false) => Marks::FROM_ROOT,
+                ("'", false) => Marks::SINGLE_BEGINS,
+                ("'", true) => Marks::SINGLE_ENDS,
+                ("\"", false) => Marks::DOUBLE_BEGINS,
+                ("\"", true) => Marks::DOUBLE_ENDS,
+                _ => return,
+            },
+            (Some([one]), GuardSense::False) if one == "//" && !at_end => Marks::NO_AUTHORITY,
+            _ => return,
+        };
+        let whole = self.derives(frame, function, *base, value, 0);
+        if whole.is_some_and(|(same, _)| same) {
+            out.push(Says::Marked(mark));
+        }
+    }
+
+    /// `"'" not in x[1:-1]`.
+    pub(super) fn not_inside(
+        &mut self,
+        frame: &Frame,
+        function: &ir::Function,
+        container: ir::Value,
+        value: ir::Value,
+        texts: &[String],
+    ) -> u16 {
+        let Op::Slice {
+            base,
+            lower: Some(lower),
+            upper: Some(upper),
+            step: None,
+        } = *function.op(Self::base(function, container))
+        else {
+            return 0;
+        };
+        let is = |v: ir::Value, i: i64| {
+            self.w.store.constant(frame.vals[v.0 as usize]) == Some(&Const::Int(i))
+        };
+        if !is(lower, 1) || !is(upper, -1) {
+            return 0;
+        }
+        let whole = self.derives(frame, function, base, value, 0);
+        match texts {
+            [one] if whole.is_some_and(|(same, _)| same) => match one.as_str() {
+                "'" => Marks::SINGLE_NOT_INSIDE,
+                "\"" => Marks::DOUBLE_NOT_INSIDE,
+                _ => 0,
+            },
+            _ => 0,
+        }
+    }
+
+    /// The value with more marks; where they make it one text in quotes, it is noted what had happened to it by then.
+    pub(super) fn marked(&mut self, v: V, marks: u16) -> V {
+        let v = self.w.store.mark(v, marks);
+        self.w.store.map_each(v, &mut |store, mut label| {
+            let completes = |all: &u16| all & marks != 0 && label.marks.has(*all);
+            if Marks::QUOTED.iter().any(completes) {
+                let chain = label.chain;
+                label.notes = store.noted(label.notes, Note::Quoted { chain });
+            }
+            label
+        })
     }
 }
 

@@ -14,13 +14,15 @@ use crate::row::*;
 use crate::set::{MemberId, ModelSet};
 use crate::toml_row::{Row, Source as File};
 
-const LIBRARY_KEYS: [&str; 18] = [
+const LIBRARY_KEYS: [&str; 20] = [
     "library",
     "language",
     "about",
     "converters",
     "source",
     "sink",
+    "use",
+    "constant",
     "step",
     "sanitizer",
     "guard",
@@ -123,13 +125,15 @@ pub(super) fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<
     };
     library.converters = read_converters(&library.words, &top);
     type Reader = fn(&mut Library<'_>, &Row<'_>);
-    let readers: [(&str, &[&str], Reader); 14] = [
+    let readers: [(&str, &[&str], Reader); 16] = [
         (
             "source",
             &["kind", "at", "shape", "names", "name", "input", "when"],
             read_source,
         ),
         ("sink", &["kind", "at", "when"], read_sink),
+        ("use", &["kind", "when"], read_use),
+        ("constant", &["value"], read_constant),
         ("step", &["from", "to", "how", "for", "when"], read_step),
         (
             "sanitizer",
@@ -208,6 +212,7 @@ fn merge(into: &mut Member, from: Member) {
         by_name,
         sources,
         sinks,
+        uses,
         steps,
         mutations,
         guards,
@@ -215,14 +220,18 @@ fn merge(into: &mut Member, from: Member) {
         entry_points,
         returns,
         is,
+        constant,
         class,
         stops,
         requires_login,
         whole,
+        neutral,
+        only_used: _,
     } = from;
     into.by_name = by_name.or(into.by_name);
     into.sources.extend(sources);
     into.sinks.extend(sinks);
+    into.uses.extend(uses);
     into.steps.extend(steps);
     into.mutations.extend(mutations);
     into.guards.extend(guards);
@@ -230,8 +239,10 @@ fn merge(into: &mut Member, from: Member) {
     into.entry_points.extend(entry_points);
     into.returns = returns.or(into.returns.take());
     into.is = is.or(into.is.take());
+    into.constant = constant.or(into.constant.take());
     into.class = class.or(into.class.take());
     into.whole |= whole;
+    into.neutral |= neutral;
     into.stops |= stops;
     into.requires_login |= requires_login;
 }
@@ -308,9 +319,28 @@ fn read_sink(library: &mut Library<'_>, row: &Row<'_>) {
     library.edit(row, |member| member.sinks.push(sink.clone()));
 }
 
+fn read_use(library: &mut Library<'_>, row: &Row<'_>) {
+    let kind = row
+        .required_text("kind")
+        .and_then(|word| library.words.kind(row, &word));
+    let (Some(kind), Some(when)) = (kind, conditions(row)) else {
+        return;
+    };
+    let one = UseRow { kind, when };
+    library.edit(row, |member| member.uses.push(one.clone()));
+}
+
+fn read_constant(library: &mut Library<'_>, row: &Row<'_>) {
+    let value = literal_key(row, "value");
+    if value.is_none() && !row.is_broken() {
+        row.missing("value");
+    }
+    library.edit(row, |member| member.constant.clone_from(&value));
+}
+
 /// `None` when one of them is broken: without it the row would say too much.
 fn conditions(row: &Row<'_>) -> Option<Vec<When>> {
-    const KNOWN: [&str; 10] = [
+    const KNOWN: [&str; 13] = [
         "arg",
         "equals",
         "not_equals",
@@ -321,6 +351,9 @@ fn conditions(row: &Row<'_>) -> Option<Vec<When>> {
         "is",
         "absent",
         "default",
+        "one_of",
+        "begins_with",
+        "names_secret",
     ];
     let mut when = Vec::new();
     for (table, span) in row.tables("when") {
@@ -355,13 +388,20 @@ fn read_when(row: &Row<'_>) -> Option<When> {
     if row.has("names_none") {
         tests.push(Test::NamesNone(strings("names_none")));
     }
+    if row.has("one_of") {
+        tests.push(Test::OneOf(strings("one_of")));
+    }
+    if row.has("begins_with") {
+        tests.push(Test::BeginsWith(strings("begins_with")));
+    }
+    if row.flag("names_secret") == Some(true) {
+        tests.push(Test::NamesSecret);
+    }
     tests.extend(
-        choice(row, "is", &[("text", true), ("sequence", false)]).map(|is_text| {
-            if is_text {
-                Test::IsText
-            } else {
-                Test::IsSequence
-            }
+        choice(row, "is", &[("text", 0), ("sequence", 1), ("constant", 2)]).map(|is| match is {
+            0 => Test::IsText,
+            1 => Test::IsSequence,
+            _ => Test::IsConstant,
         }),
     );
     if row.flag("absent") == Some(true) {
@@ -485,7 +525,10 @@ fn read_guard(library: &mut Library<'_>, row: &Row<'_>) {
 
 fn read_neutral(library: &mut Library<'_>, row: &Row<'_>) {
     let whole = row.flag("whole") == Some(true);
-    library.edit(row, |member| member.whole |= whole);
+    library.edit(row, |member| {
+        member.whole |= whole;
+        member.neutral = true;
+    });
 }
 
 fn read_type(library: &mut Library<'_>, row: &Row<'_>) {

@@ -11,12 +11,13 @@ use crate::set::ModelSet;
 use crate::toml_row::{Row, Source as File};
 
 pub(super) fn read_weakness(set: &mut ModelSet, table: &DeTable<'_>, file: &File<'_>, stem: &str) {
-    const KNOWN: [&str; 7] = [
+    const KNOWN: [&str; 8] = [
         "id",
         "name",
         "severity",
         "from",
         "into",
+        "quiet",
         "oracles",
         "interpreter",
     ];
@@ -44,7 +45,7 @@ pub(super) fn read_weakness(set: &mut ModelSet, table: &DeTable<'_>, file: &File
     ];
     let from_words = row.texts("from");
     let from = if from_words.iter().any(|word| *word.get_ref() == "*") {
-        SourceKind::ALL.to_vec()
+        SourceKind::OF_REQUESTS.to_vec()
     } else {
         from_words
             .iter()
@@ -70,6 +71,7 @@ pub(super) fn read_weakness(set: &mut ModelSet, table: &DeTable<'_>, file: &File
         }
     }
     let name = row.required_text("name");
+    let quiet = row.flag("quiet") == Some(true);
     let severity = choice(&row, "severity", &severities);
     let into = words.kinds(&row, "into");
     let oracles = row
@@ -93,6 +95,7 @@ pub(super) fn read_weakness(set: &mut ModelSet, table: &DeTable<'_>, file: &File
         severity,
         from,
         into,
+        quiet,
         oracles,
         interpreters,
         page,

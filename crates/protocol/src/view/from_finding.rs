@@ -48,6 +48,7 @@ pub fn input_text(input: &Input) -> String {
         Carrier::FileContent => format!("content of uploaded file {name}"),
         Carrier::FileName => format!("name of uploaded file {name}"),
         Carrier::Session => format!("session value {name}"),
+        Carrier::Predictable => "a number that can be guessed".to_owned(),
     }
 }
 
@@ -236,6 +237,9 @@ impl From<&Stop> for ReasonView {
             Stop::DynamicBoundary { location, what } => {
                 reason("dynamic_boundary", what.clone(), Some(location))
             }
+            Stop::UnknownArgument { location, what } => {
+                reason("unknown_argument", what.clone(), Some(location))
+            }
             Stop::Limit { what } => reason("limit", what.clone(), None),
             Stop::Unreadable { path } => reason(
                 "unreadable",
@@ -283,6 +287,7 @@ impl From<&Finding> for FindingView {
             entry: finding.entry.as_ref().map(Into::into),
             verdict: (&finding.verdict).into(),
             flows: finding.flows.iter().map(Into::into).collect(),
+            way: finding.way.iter().map(Into::into).collect(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use solvent_protocol::view::{FindingState, FlowView, ProofView};
+use solvent_protocol::view::{FindingState, FlowView, ProofView, StepView};
 
 use crate::sheet::escape::{anchor, sentence, text};
 use crate::sheet::{self, reason, severity, standing};
@@ -50,7 +50,7 @@ pub fn finding(out: &mut String, state: &FindingState) {
                 ),
             );
         }
-        None => pair("Entry", "none is known to lead here".to_owned()),
+        None => pair("Entry", text(words::without_entry(f))),
     }
     pair(
         "Sink",
@@ -89,7 +89,10 @@ pub fn finding(out: &mut String, state: &FindingState) {
     for (n, one) in f.flows.iter().enumerate() {
         flow(out, one, n, f.flows.len());
     }
-    if f.flows.is_empty() {
+    if !f.way.is_empty() {
+        out.push_str("<h4>How control gets there</h4>\n");
+        steps(out, &f.way);
+    } else if f.flows.is_empty() {
         let _ = write!(
             out,
             "<h4>At the sink</h4>\n<code class=\"line\">{}</code>\n",
@@ -209,12 +212,28 @@ fn flow(out: &mut String, flow: &FlowView, n: usize, of: usize) {
     } else {
         "Flow: ".to_owned()
     };
-    let _ = write!(
-        out,
-        "<h4>{title}{}</h4>\n<ol class=\"flow\">\n",
-        text(&flow.input)
-    );
-    for step in &flow.steps {
+    let _ = writeln!(out, "<h4>{title}{}</h4>", text(&flow.input));
+    steps(out, &flow.steps);
+    if let Some(template) = &flow.template {
+        let shown = text(template).replace("{input}", "<mark>{input}</mark>");
+        let _ = write!(
+            out,
+            "<h4>What arrives at the sink</h4>\n<code class=\"line\">{shown}</code>\n"
+        );
+    }
+    if !flow.conditions.is_empty() {
+        let conditions: Vec<String> = flow.conditions.iter().map(|c| sentence(c)).collect();
+        let _ = writeln!(
+            out,
+            "<p class=\"soft\">Only if {}.</p>",
+            conditions.join(", and ")
+        );
+    }
+}
+
+fn steps(out: &mut String, steps: &[StepView]) {
+    out.push_str("<ol class=\"flow\">\n");
+    for step in steps {
         let class = if step.kind == "sink" {
             " class=\"sink\""
         } else {
@@ -232,19 +251,4 @@ fn flow(out: &mut String, flow: &FlowView, n: usize, of: usize) {
         out.push_str("</li>\n");
     }
     out.push_str("</ol>\n");
-    if let Some(template) = &flow.template {
-        let shown = text(template).replace("{input}", "<mark>{input}</mark>");
-        let _ = write!(
-            out,
-            "<h4>What arrives at the sink</h4>\n<code class=\"line\">{shown}</code>\n"
-        );
-    }
-    if !flow.conditions.is_empty() {
-        let conditions: Vec<String> = flow.conditions.iter().map(|c| sentence(c)).collect();
-        let _ = writeln!(
-            out,
-            "<p class=\"soft\">Only if {}.</p>",
-            conditions.join(", and ")
-        );
-    }
 }

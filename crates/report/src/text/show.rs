@@ -68,7 +68,7 @@ pub fn show(report: &ShowReport, place: &str, width: usize) -> Page {
                 &[(Style::Strong, &entry.label), (Style::Plain, &rest)],
             );
         }
-        None => page.field("entry", &[(Style::Plain, "none is known to lead here")]),
+        None => page.field("entry", &[(Style::Plain, words::without_entry(finding))]),
     }
     let rest = format!(
         "  {} in {}",
@@ -102,6 +102,11 @@ pub fn show(report: &ShowReport, place: &str, width: usize) -> Page {
     if let Some(flow) = finding.flows.first() {
         page.blank();
         show_flow(&mut page, flow, finding.flows.len() - 1);
+    }
+    if !finding.way.is_empty() {
+        page.blank();
+        page.field("way", &[(Style::Plain, "how control gets there")]);
+        show_steps(&mut page, &finding.way);
     }
     page.blank();
     match &state.proof {
@@ -153,7 +158,16 @@ fn show_flow(page: &mut Page, flow: &FlowView, others: usize) {
         "flow",
         &[(Style::Strong, &flow.input), (Style::Plain, &more)],
     );
-    let steps = &flow.steps;
+    show_steps(page, &flow.steps);
+    if let Some(template) = &flow.template {
+        page.field("arrives", &[(Style::Plain, template)]);
+    }
+    for condition in &flow.conditions {
+        page.field("if", &[(Style::Plain, condition)]);
+    }
+}
+
+fn show_steps(page: &mut Page, steps: &[StepView]) {
     let elided = steps.len().saturating_sub(MAX_STEPS);
     let head = if elided > 0 {
         MAX_STEPS / 2
@@ -171,12 +185,6 @@ fn show_flow(page: &mut Page, flow: &FlowView, others: usize) {
         if n < head || n >= head + elided {
             show_step(page, n + 1, step);
         }
-    }
-    if let Some(template) = &flow.template {
-        page.field("arrives", &[(Style::Plain, template)]);
-    }
-    for condition in &flow.conditions {
-        page.field("if", &[(Style::Plain, condition)]);
     }
 }
 

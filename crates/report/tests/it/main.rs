@@ -8,3 +8,4 @@ mod html;
 mod sample;
 mod sarif;
 mod text;
+mod uses;

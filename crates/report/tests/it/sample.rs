@@ -510,6 +510,19 @@ pub fn show(id: &str, curl: Option<&str>) -> ShowReport {
     }
 }
 
+/// The full report with its first finding turned into a use: a way instead of flows, without a proof.
+pub fn with_use() -> FullReport {
+    let mut report = full();
+    let state = &mut report.findings[0];
+    let flows = std::mem::take(&mut state.finding.flows);
+    state.finding.way = flows.into_iter().next().expect("a flow").steps;
+    state.finding.title = "a broken hash: hashlib.new with `sha1` in digest".to_owned();
+    state.finding.verdict.word = "reachable".to_owned();
+    state.finding.verdict.reasons.clear();
+    state.proof = None;
+    report
+}
+
 pub fn replay() -> ReplayReport {
     from(json!({
         "schema": "solvent.replay/v1", "subject": subject(), "target": target(), "fingerprint": "4f0c2b7a11", "weakness": "CWE-89",

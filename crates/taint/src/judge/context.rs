@@ -1,13 +1,23 @@
 //! Where an input stands in the text at a sink, and what that leaves of its harm.
 
 use solvent_finding::NoPathReason;
-use solvent_graph::label::Label;
+use solvent_graph::label::{Label, Marks, Note};
 use solvent_graph::value::{Atom, Piece, V};
 use solvent_models::{How, Kind};
 
 use super::View;
 
 impl View<'_> {
+    /// Whether the input is all of the text, and a check let only one text in quotes pass, to which nothing happened
+    /// since.
+    pub(super) fn is_quoted(&self, v: V, label: Label) -> bool {
+        let mut atoms = self.world.store.atoms(v);
+        let alone = atoms.all(|a| matches!(a, Atom::Data(_) | Atom::Const(_)));
+        let quoted = Marks::QUOTED.iter().any(|all| label.marks.has(*all));
+        let since = Note::Quoted { chain: label.chain };
+        alone && quoted && self.world.store.notes(label.notes).contains(&since)
+    }
+
     /// The kind of harm between quotes, where the input stands between quotes everywhere in the text.
     pub(super) fn in_quotes(&self, v: V, label: Label, kind: &str) -> Option<Kind> {
         let single = self.models.kind(&format!("{kind}-in-single-quotes"))?;

@@ -16,19 +16,24 @@ use solvent_testkit::{Case, PinKind};
 /// Scans files given as path and text.
 pub fn scan(files: &BTreeMap<String, String>) -> Reach {
     let names = Interner::new();
-    let units = files
-        .iter()
-        .filter_map(|(path, text)| {
-            let path = FilePath::new(path)?;
-            Some(solvent_lang::lower(&path, text.as_bytes(), &names))
-        })
-        .collect();
+    let mut settings = Vec::new();
+    let mut units = Vec::new();
+    for (path, text) in files {
+        let Some(path) = FilePath::new(path) else {
+            continue;
+        };
+        if solvent_lang::settings::is_settings(&path) {
+            settings.extend(solvent_lang::settings::settings(&path, text.as_bytes()));
+        } else {
+            units.push(solvent_lang::lower(&path, text.as_bytes(), &names));
+        }
+    }
     let text = |path: &FilePath| files.get(path.as_str()).cloned();
     solvent_graph::by_language(units)
         .into_iter()
         .map(|(language, units)| {
             let models = ModelSet::of(language);
-            let mut graph = solvent_graph::build(units, models, &names);
+            let mut graph = solvent_graph::build_beside(units, &settings, models, &names);
             solvent_taint::reach(&mut graph, models, &names, &text, &Limits::STANDARD)
         })
         .reduce(Reach::and)
@@ -47,6 +52,7 @@ fn files_of(case: &Case) -> BTreeMap<String, String> {
         .chain(named("typescript", "app.ts"))
         .chain(named("go", "main.go"))
         .chain(named("java", "App.java"))
+        .chain(named("properties", "app.properties"))
         .collect()
 }
 
@@ -68,7 +74,9 @@ pub fn reason(reason: &NoPathReason) -> String {
 
 fn stop(stop: &Stop) -> String {
     match stop {
-        Stop::DynamicBoundary { what, location } => format!("{what} in line {}", location.line),
+        Stop::DynamicBoundary { what, location } | Stop::UnknownArgument { what, location } => {
+            format!("{what} in line {}", location.line)
+        }
         Stop::Limit { what } | Stop::Unreadable { path: what } => what.clone(),
         Stop::Stored { input } => format!("{input} is kept for code that starts with the program"),
         Stop::NoSourceModel { framework } => format!("no source of {framework} is modelled"),
@@ -91,6 +99,12 @@ fn line(finding: &Finding) -> String {
     }
     match &finding.verdict {
         Verdict::Reachable { assumed } => {
+            if !finding.way.is_empty() {
+                let _ = write!(out, "\n    {}", finding.title);
+            }
+            for step in &finding.way {
+                let _ = write!(out, "\n        {}: {}", step.location.line, step.what);
+            }
             for flow in &finding.flows {
                 let template: String = flow
                     .template

@@ -29,6 +29,9 @@ pub fn java(place: &Place) -> Result<Figures, String> {
     let corpus = place.corpus("BenchmarkJava")?;
     let copy = place.scratch.join("BenchmarkJava");
     copy_tree(&corpus.join("src/main/java"), &copy, &|_| true)?;
+    // What the program loads when it runs lies beside its source text.
+    let resources = copy.join("resources");
+    copy_tree(&corpus.join("src/main/resources"), &resources, &|_| true)?;
     let labels = corpus.join("expectedresults-1.2.csv");
     let all = judged(place, &labels, &copy.to_string_lossy())?;
     let mut figures = Figures::new();

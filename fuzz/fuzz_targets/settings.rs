@@ -1,0 +1,18 @@
+//! Any bytes as a file of settings: nothing is known of them, or keys and values are.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use solvent_base::FilePath;
+use solvent_lang::settings::settings;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some(path) = FilePath::new("a.properties") else {
+        return;
+    };
+    if let Some(read) = settings(&path, bytes) {
+        // Escapes are taken away and never added: `\n` is the shortest of them.
+        let long: usize = read.values.iter().map(|(k, v)| k.len() + v.len()).sum();
+        assert!(long <= bytes.len() * 3);
+    }
+});
