@@ -1,8 +1,10 @@
 //! What the models say about a call or an attribute, applied to values.
 
+mod fields;
+
 use solvent_base::Name;
 use solvent_ir::Const;
-use solvent_models::{Member, Port, PortRoot, Source, SourceShape, TypeRef};
+use solvent_models::{EntryRow, EntryShape, Member, Port, PortRoot, Source, SourceShape, TypeRef};
 
 use crate::call::Args;
 use crate::label::{Hop, InputKey, InputShape, Label, Origin, TraceKind};
@@ -83,6 +85,13 @@ impl Machine<'_> {
             return self.w.store.one(Atom::Member { receiver, name });
         };
         let member = self.m.get(id);
+        // `router.urls`: the routes of what it is read from.
+        let lists = |row: &EntryRow| row.shape == EntryShape::Include;
+        if let Some(row) = member.entry_points.iter().find(|row| lists(row)).cloned()
+            && row.mounted.as_ref().is_some_and(|p| p.root == PortRoot::Receiver)
+        {
+            return self.included_by(&row, receiver);
+        }
         let is_source = member.sources.iter().any(|s| s.at == Port::RETURN);
         let is_method = member.returns.is_some()
             || !member.mutations.is_empty()
@@ -166,9 +175,16 @@ impl Machine<'_> {
             }
         }
         if out == Ls::NONE {
-            V::NEVER
-        } else {
-            self.w.store.data(out)
+            return V::NEVER;
+        }
+        let v = self.w.store.data(out);
+        let by_field = member
+            .sources
+            .iter()
+            .any(|s| s.shape == SourceShape::Fields);
+        match receiver {
+            Some(receiver) if by_field => self.by_field(v, receiver, site),
+            _ => v,
         }
     }
 
@@ -183,7 +199,7 @@ impl Machine<'_> {
         let empty = self.w.store.empty;
         let (name, shape) = match &source.shape {
             SourceShape::Text { input } => (self.name(input), InputShape::Whole),
-            SourceShape::Mapping { .. } => (empty, InputShape::Map),
+            SourceShape::Mapping { .. } | SourceShape::Fields => (empty, InputShape::Map),
             SourceShape::Tree => (empty, InputShape::Tree),
             SourceShape::Named { name } => {
                 let ports = Ports { receiver, args };

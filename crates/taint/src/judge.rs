@@ -176,11 +176,17 @@ impl<'a> View<'a> {
             methods: entry.methods.clone(),
             route: entry.route.clone(),
             segments: entry.segments.clone(),
-            handler: self.symbol(entry.function),
-            location: self
-                .tracer
-                .places
-                .location(program.path_of(entry.function), function.name_span),
+            handler: match &entry.library {
+                Some((path, _)) => library_symbol(path),
+                None => self.symbol(entry.function),
+            },
+            location: self.tracer.places.location(
+                program.path_of(entry.function),
+                match &entry.library {
+                    Some((_, site)) => program.span(*site),
+                    None => function.name_span,
+                },
+            ),
             inputs: inputs
                 .into_iter()
                 .map(|(k, v)| (k, v.into_iter().collect()))
@@ -722,4 +728,13 @@ enum Argument {
     Code(Kind),
     /// One argument among others.
     Plain,
+}
+
+/// A library's function or class, by its dotted path.
+fn library_symbol(path: &str) -> Symbol {
+    let (module, qualname) = path.rsplit_once('.').unwrap_or(("", path));
+    Symbol {
+        module: module.to_owned(),
+        qualname: qualname.to_owned(),
+    }
 }

@@ -254,6 +254,7 @@ fn read_source(library: &mut Library<'_>, row: &Row<'_>) {
         ("tree", 2),
         ("named", 3),
         ("of-receiver", 4),
+        ("fields", 5),
     ];
     let Some(shape) = choice(row, "shape", &shapes) else {
         if !row.has("shape") {
@@ -281,7 +282,8 @@ fn read_source(library: &mut Library<'_>, row: &Row<'_>) {
             Some(name) => SourceShape::Named { name },
             None => return row.missing("name"),
         },
-        _ => SourceShape::OfReceiver,
+        4 => SourceShape::OfReceiver,
+        _ => SourceShape::Fields,
     };
     let (Some(kind), Some(at), Some(when)) = (kind, at, conditions(row)) else {
         return;
@@ -585,7 +587,7 @@ fn read_callback(library: &mut Library<'_>, row: &Row<'_>) {
     library.edit(row, |member| member.callbacks.push(callback.clone()));
 }
 
-const ENTRY_KEYS: [&str; 12] = [
+const ENTRY_KEYS: [&str; 23] = [
     "shape",
     "framework",
     "route",
@@ -598,6 +600,17 @@ const ENTRY_KEYS: [&str; 12] = [
     "bound_by",
     "syntax",
     "params",
+    "variable",
+    "named_by",
+    "extra",
+    "runs",
+    "gives",
+    "checks",
+    "actions",
+    "on_one",
+    "keys",
+    "detail",
+    "asks",
 ];
 
 fn read_converters(words: &Words<'_>, row: &Row<'_>) -> BTreeMap<String, Converter> {
@@ -629,6 +642,11 @@ fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
         ("part", EntryShape::Part),
         ("group", EntryShape::Group),
         ("hook", EntryShape::Hook),
+        ("listed", EntryShape::Listed),
+        ("include", EntryShape::Include),
+        ("table", EntryShape::Table),
+        ("wrapper", EntryShape::Wrapper),
+        ("action", EntryShape::Action),
     ];
     let shape = choice(row, "shape", &shapes);
     if !row.has("shape") {
@@ -636,35 +654,45 @@ fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
     }
     let Some(shape) = shape else { return };
     for (wanted, key) in [
-        (matches!(shape, EntryShape::Registrar), "handler"),
-        (matches!(shape, EntryShape::Mount), "mounted"),
+        (
+            matches!(shape, EntryShape::Registrar | EntryShape::Listed),
+            "handler",
+        ),
+        (
+            matches!(shape, EntryShape::Mount | EntryShape::Include),
+            "mounted",
+        ),
+        (matches!(shape, EntryShape::Table), "variable"),
+        (matches!(shape, EntryShape::Table), "named_by"),
         (matches!(shape, EntryShape::BaseClass), "method_functions"),
     ] {
         if wanted && !row.has(key) {
             row.missing(key);
         }
     }
-    let mut method_functions = BTreeMap::new();
-    for (name, value) in row.map("method_functions") {
-        let methods: Vec<String> = match value.get_ref() {
-            DeValue::String(text) => vec![text.to_string()],
-            DeValue::Array(items) => items
-                .iter()
-                .filter_map(|i| i.get_ref().as_str())
-                .map(str::to_owned)
-                .collect(),
-            _ => {
-                row.complain(value.span(), "a method or a list of methods was expected");
-                continue;
-            }
-        };
-        method_functions.insert(name.to_owned(), methods);
-    }
+    let method_functions = lists(row, "method_functions");
     let syntaxes = [
         ("angle", RouteSyntax::Angle),
         ("brace", RouteSyntax::Brace),
         ("colon", RouteSyntax::Colon),
+        ("regex", RouteSyntax::Regex),
     ];
+    let words = |key: &str| -> Vec<String> {
+        row.texts(key)
+            .iter()
+            .map(|text| (*text.get_ref()).to_owned())
+            .collect()
+    };
+    let one = |key: &str| {
+        row.text(key)
+            .map(|text| (*text.get_ref()).to_owned())
+    };
+    let firsts = |key: &str| -> BTreeMap<String, String> {
+        lists(row, key)
+            .into_iter()
+            .filter_map(|(name, list)| Some((name, list.into_iter().next()?)))
+            .collect()
+    };
     let entry = EntryRow {
         shape,
         framework: row
@@ -691,6 +719,38 @@ fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
             .iter()
             .filter_map(|text| dotted_path(row, text))
             .collect(),
+        variable: one("variable"),
+        named_by: one("named_by"),
+        extra: port(row, "extra"),
+        runs: lists(row, "runs"),
+        gives: firsts("gives"),
+        checks: words("checks"),
+        actions: firsts("actions"),
+        on_one: words("on_one"),
+        keys: words("keys"),
+        detail: port(row, "detail"),
+        asks: port(row, "asks"),
     };
     library.edit(row, |member| member.entry_points.push(entry.clone()));
+}
+
+/// A table of names to words, each one or several.
+fn lists(row: &Row<'_>, key: &str) -> BTreeMap<String, Vec<String>> {
+    let mut out = BTreeMap::new();
+    for (name, value) in row.map(key) {
+        let words: Vec<String> = match value.get_ref() {
+            DeValue::String(text) => vec![text.to_string()],
+            DeValue::Array(items) => items
+                .iter()
+                .filter_map(|i| i.get_ref().as_str())
+                .map(str::to_owned)
+                .collect(),
+            _ => {
+                row.complain(value.span(), "a word or a list of words was expected");
+                continue;
+            }
+        };
+        out.insert(name.to_owned(), words);
+    }
+    out
 }
