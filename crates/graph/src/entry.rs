@@ -309,7 +309,11 @@ impl Machine<'_> {
                 .unwrap_or_else(|| entry.default_methods.clone()),
             None => entry.default_methods.clone(),
         };
-        let requires_login = self.asked_before(entry, &ports);
+        let mut requires_login = self.asked_before(entry, &ports);
+        let asks = entry.asks.as_ref().and_then(|p| self.port_plain(p, &ports));
+        for v in asks.and_then(|v| self.exact_items(v)).unwrap_or_default() {
+            requires_login.extend(self.constant_texts(v).unwrap_or_default());
+        }
         let prefix = entry
             .prefix
             .as_ref()

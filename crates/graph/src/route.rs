@@ -2,7 +2,7 @@
 
 mod around;
 mod pieces;
-mod table;
+mod listed;
 mod text;
 mod view;
 
@@ -257,7 +257,7 @@ impl Machine<'_> {
             assumed: assumed.cloned(),
             converters: converters.to_vec(),
             params: row.params.clone(),
-            extra: Vec::new(),
+            extra: bound.extra.into_iter().collect(),
             gives: Vec::new(),
             library: None,
         };

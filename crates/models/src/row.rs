@@ -403,7 +403,7 @@ pub struct EntryRow {
     /// called: the variable that lists the names of functions and classes around every request, whose
     /// `method_functions` are run.
     pub named_by: Option<String>,
-    /// For `Listed`: a mapping of further arguments that the handler gets by name.
+    /// For `Listed` and `Registrar`: a mapping of further arguments that the handler gets by name.
     pub extra: Option<Port>,
     /// For `BaseClass`: methods that the class has itself, with those of the program's own that each of them
     /// calls: `get` of a list's view calls `get_queryset`.
@@ -422,7 +422,7 @@ pub struct EntryRow {
     pub keys: Vec<String>,
     /// For `Action`: whether its route goes on with a key.
     pub detail: Option<Port>,
-    /// For `Wrapper`: a list of what asks who is there.
+    /// For `Wrapper`, a list of what asks who is there; for `Registrar`, of its names.
     pub asks: Option<Port>,
 }
 

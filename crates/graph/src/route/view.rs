@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use solvent_base::Name;
 use solvent_models::{EntryRow, EntryShape, Member, MemberId};
 
-use super::table::Way;
+use super::listed::Way;
 use super::{asks_who, last_segment};
 use crate::call::Args;
 use crate::entry::{Bound, Entry};
