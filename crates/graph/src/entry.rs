@@ -126,9 +126,8 @@ impl Machine<'_> {
                         .as_ref()
                         .and_then(|p| self.port_plain(p, &ports))
                         .unwrap_or_else(|| self.w.store.unknown());
-                    let made = self.register(
-                        frame, index, id, i as u32, receiver, args, handler, None,
-                    );
+                    let made =
+                        self.register(frame, index, id, i as u32, receiver, args, handler, None);
                     return Some(self.w.store.routes(made.into_iter().collect()));
                 }
                 EntryShape::Include => {
@@ -428,13 +427,7 @@ impl Machine<'_> {
     }
 
     /// What a call that includes routes gives: a list of them.
-    fn included(
-        &mut self,
-        unit: UnitId,
-        row: &EntryRow,
-        receiver: Option<V>,
-        args: &Args,
-    ) -> V {
+    fn included(&mut self, unit: UnitId, row: &EntryRow, receiver: Option<V>, args: &Args) -> V {
         let ports = Ports { receiver, args };
         let port = row.mounted.as_ref();
         let Some(v) = port.and_then(|p| self.port_plain(p, &ports)) else {

@@ -1,5 +1,6 @@
 //! What the models say about a call or an attribute, applied to values.
 
+pub(crate) mod environ;
 mod fields;
 
 use solvent_base::Name;
@@ -88,7 +89,10 @@ impl Machine<'_> {
         // `router.urls`: the routes of what it is read from.
         let lists = |row: &EntryRow| row.shape == EntryShape::Include;
         if let Some(row) = member.entry_points.iter().find(|row| lists(row)).cloned()
-            && row.mounted.as_ref().is_some_and(|p| p.root == PortRoot::Receiver)
+            && row
+                .mounted
+                .as_ref()
+                .is_some_and(|p| p.root == PortRoot::Receiver)
         {
             return self.included_by(&row, receiver);
         }

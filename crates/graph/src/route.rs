@@ -1,14 +1,14 @@
 //! Registrations put together into routes.
 
 mod around;
-mod pieces;
 mod listed;
+mod pieces;
 mod text;
 mod view;
 
 pub(crate) use text::joined;
-pub(crate) use view::Wrapping;
 use text::segments;
+pub(crate) use view::Wrapping;
 
 use crate::call::{Args, Out};
 use crate::entry::{Bound, Entry};
@@ -496,23 +496,21 @@ impl Machine<'_> {
             return None;
         }
         let cells = self.w.store.env(env);
-        cells
-            .iter()
-            .find_map(|(_, v)| match self.w.store.only(*v) {
-                Some(Atom::Fn {
-                    function: inner,
-                    env: inner_env,
-                }) if *inner != function
-                    && self
-                        .p
-                        .function(*inner)
-                        .parent
-                        .is_none_or(|p| self.p.fn_id(self.p.unit_of(*inner), p) != outer) =>
-                {
-                    Some((outer, *inner, *inner_env))
-                }
-                _ => None,
-            })
+        cells.iter().find_map(|(_, v)| match self.w.store.only(*v) {
+            Some(Atom::Fn {
+                function: inner,
+                env: inner_env,
+            }) if *inner != function
+                && self
+                    .p
+                    .function(*inner)
+                    .parent
+                    .is_none_or(|p| self.p.fn_id(self.p.unit_of(*inner), p) != outer) =>
+            {
+                Some((outer, *inner, *inner_env))
+            }
+            _ => None,
+        })
     }
 
     /// Methods of a class that handle requests, by the rows of its library bases.

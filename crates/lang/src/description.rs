@@ -46,8 +46,12 @@ pub fn lower_description(path: &FilePath, bytes: &[u8], interner: &Interner) -> 
         unit.problems.push(problem(ProblemKind::TooLarge, message));
         return unit;
     }
-    let text = String::from_utf8_lossy(bytes);
-    let document = match yaml::read(&text) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        let message = "not UTF-8, as YAML and JSON are".to_owned();
+        unit.problems.push(problem(ProblemKind::Encoding, message));
+        return unit;
+    };
+    let document = match yaml::read(text) {
         Ok(document) => document,
         Err(message) => {
             unit.problems.push(problem(ProblemKind::Syntax, message));
@@ -198,9 +202,8 @@ fn base_of(document: &Node) -> String {
 
 fn function_of(id: &str, controller: Option<&str>) -> Option<(String, String)> {
     let fits = |text: &str| {
-        text.split('.').all(|part| {
-            !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '_')
-        })
+        text.split('.')
+            .all(|part| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '_'))
     };
     let full = match controller {
         Some(controller) => format!("{controller}.{id}"),
@@ -242,7 +245,9 @@ fn add_parameter<'d>(
     let (Some(name), Some(place)) = (text("name"), text("in")) else {
         return;
     };
-    let schema = parameter.get("schema").map_or(parameter, |s| resolved(document, s));
+    let schema = parameter
+        .get("schema")
+        .map_or(parameter, |s| resolved(document, s));
     let input = match place {
         _ if place != "path" && is_plain(schema) => Input::Plain,
         "query" => Input::Query,

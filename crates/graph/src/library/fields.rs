@@ -51,7 +51,11 @@ impl Machine<'_> {
     }
 
     /// Kinds that the field of this name clears, and its class.
-    fn cleared_by_field(&mut self, class: crate::link::ClassId, field: Name) -> Option<(u64, Name)> {
+    fn cleared_by_field(
+        &mut self,
+        class: crate::link::ClassId,
+        field: Name,
+    ) -> Option<(u64, Name)> {
         let held = self.class_attr(class, crate::value::EnvId::EMPTY, field)?;
         let path = match self.w.store.only(held)? {
             Atom::LibObject { class, .. } => *class,

@@ -106,7 +106,13 @@ impl Machine<'_> {
                     unit,
                     variable: name,
                 };
-                self.walk(&mut tables, &[root], &Way::start(None), &mut Vec::new(), out);
+                self.walk(
+                    &mut tables,
+                    &[root],
+                    &Way::start(None),
+                    &mut Vec::new(),
+                    out,
+                );
             }
         }
         if served && !tables.open {

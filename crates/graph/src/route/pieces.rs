@@ -80,11 +80,12 @@ fn of_pattern(route: &str) -> Pieces {
                     continue;
                 }
                 rest = &rest[end + 1..];
-                let (name, pattern) = match inside.strip_prefix("?P<").and_then(|i| i.split_once('>')) {
-                    Some((name, pattern)) => (name, pattern),
-                    None if inside.starts_with('?') => continue,
-                    None => ("", inside),
-                };
+                let (name, pattern) =
+                    match inside.strip_prefix("?P<").and_then(|i| i.split_once('>')) {
+                        Some((name, pattern)) => (name, pattern),
+                        None if inside.starts_with('?') => continue,
+                        None => ("", inside),
+                    };
                 if !literal.is_empty() {
                     out.text.push_str(&literal);
                     out.segments

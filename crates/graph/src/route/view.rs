@@ -195,8 +195,11 @@ impl Machine<'_> {
             if !row.params.is_empty() {
                 out.params.clone_from(&row.params);
             }
-            out.functions
-                .extend(row.method_functions.iter().map(|(k, v)| (k.clone(), v.clone())));
+            out.functions.extend(
+                row.method_functions
+                    .iter()
+                    .map(|(k, v)| (k.clone(), v.clone())),
+            );
             for (name, hooks) in &row.runs {
                 let have = out.runs.entry(name.clone()).or_default();
                 have.extend(hooks.iter().cloned());
@@ -344,7 +347,10 @@ impl Machine<'_> {
             methods = if methods.is_empty() {
                 limited
             } else {
-                methods.into_iter().filter(|m| limited.contains(m)).collect()
+                methods
+                    .into_iter()
+                    .filter(|m| limited.contains(m))
+                    .collect()
             };
         }
         let mut gives = Vec::new();
@@ -479,7 +485,11 @@ impl Machine<'_> {
                 let one = self.further(&way, &format!("{all}{key}"), row);
                 let all = self.further(&way, &all, row);
                 for (name, method) in &row.actions {
-                    let way = if row.on_one.contains(name) { &one } else { &all };
+                    let way = if row.on_one.contains(name) {
+                        &one
+                    } else {
+                        &all
+                    };
                     let served = Served {
                         class,
                         facts: &facts,

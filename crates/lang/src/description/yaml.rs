@@ -95,14 +95,15 @@ pub(super) fn read(text: &str) -> Result<Node, String> {
         .chain(text.match_indices('\n').map(|(at, _)| at + 1))
         .collect();
     for event in Parser::new_from_str(text) {
-        let (event, place) = event.map_err(|error| {
-            format!("not valid YAML in line {}", error.marker().line().max(1))
-        })?;
+        let (event, place) = event
+            .map_err(|error| format!("not valid YAML in line {}", error.marker().line().max(1)))?;
         nodes += 1;
         let (node, anchor) = match event {
             Event::Scalar(scalar, _, anchor, _) => {
                 let line = lines.get(place.start.line().saturating_sub(1));
-                let start = line.map_or(0, |line| line + place.start.col()).min(text.len());
+                let start = line
+                    .map_or(0, |line| line + place.start.col())
+                    .min(text.len());
                 let end = (start + scalar.len()).min(text.len());
                 let at = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
                 let node = Node {

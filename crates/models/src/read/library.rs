@@ -683,10 +683,7 @@ fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
             .map(|text| (*text.get_ref()).to_owned())
             .collect()
     };
-    let one = |key: &str| {
-        row.text(key)
-            .map(|text| (*text.get_ref()).to_owned())
-    };
+    let one = |key: &str| row.text(key).map(|text| (*text.get_ref()).to_owned());
     let firsts = |key: &str| -> BTreeMap<String, String> {
         lists(row, key)
             .into_iter()

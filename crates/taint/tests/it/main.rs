@@ -20,7 +20,12 @@ pub fn scan(files: &BTreeMap<String, String>) -> Reach {
         .iter()
         .filter_map(|(path, text)| {
             let path = FilePath::new(path)?;
-            Some(solvent_lang::lower(&path, text.as_bytes(), &names))
+            let bytes = text.as_bytes();
+            Some(if solvent_lang::is_description(&path, bytes) {
+                solvent_lang::lower_description(&path, bytes, &names)
+            } else {
+                solvent_lang::lower(&path, bytes, &names)
+            })
         })
         .collect();
     let text = |path: &FilePath| files.get(path.as_str()).cloned();
@@ -47,6 +52,7 @@ fn files_of(case: &Case) -> BTreeMap<String, String> {
         .chain(named("typescript", "app.ts"))
         .chain(named("go", "main.go"))
         .chain(named("java", "App.java"))
+        .chain(named("yaml", "api.yaml"))
         .collect()
 }
 

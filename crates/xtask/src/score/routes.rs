@@ -77,10 +77,7 @@ pub fn run(place: &Place) -> Result<Figures, String> {
                 continue;
             }
         };
-        let (report, _) = json(
-            &program,
-            &["graph", "--no-git", &folder.to_string_lossy()],
-        )?;
+        let (report, _) = json(&program, &["graph", "--no-git", &folder.to_string_lossy()])?;
         let tally = tally(&listed, items(&report, "/entry_points"));
         for line in &tally.notes {
             note(&format!("{}: {line}", app.name));
@@ -169,7 +166,11 @@ fn bare(route: &str) -> String {
     let mut out = String::new();
     let mut rest = route;
     while let Some(at) = rest.find(['<', '{']) {
-        let close = if rest[at..].starts_with('<') { '>' } else { '}' };
+        let close = if rest[at..].starts_with('<') {
+            '>'
+        } else {
+            '}'
+        };
         let Some(end) = rest[at..].find(close) else {
             break;
         };
@@ -195,7 +196,10 @@ fn listed(place: &Place, app: &App, corpus: &Path) -> Result<Vec<Listed>, String
     fs::write(&script, include_str!("routes/list.py"))
         .map_err(|error| format!("cannot write the script that lists: {error}"))?;
     let folder = copy.join(app.folder.as_deref().unwrap_or("."));
-    let output = Command::new(&python)
+    // One that serves when it is imported, in a way that the script does not know, must not keep the score waiting.
+    let output = Command::new("timeout")
+        .arg("120")
+        .arg(&python)
         .arg(&script)
         .args([&app.framework, &app.from])
         .arg(&copy)

@@ -97,6 +97,20 @@ def django(resolver, root, prefix="/", named=True):
     return out
 
 
+def keep_from_serving():
+    """Applications that serve as soon as they are imported are not served here."""
+
+    def nothing(*arguments, **named):
+        return None
+
+    for module, holder in [("flask", "Flask"), ("uvicorn", None), ("connexion", "App"), ("connexion", "FlaskApp")]:
+        try:
+            library = importlib.import_module(module)
+        except ImportError:
+            continue
+        setattr(getattr(library, holder) if holder else library, "run", nothing)
+
+
 def main():
     framework, source, root = sys.argv[1], sys.argv[2], os.path.realpath(sys.argv[3])
     sys.path.insert(0, os.getcwd())
@@ -111,6 +125,7 @@ def main():
         resolver = get_resolver()
         listed = django(resolver, root, named=below(resolver.urlconf_module.__file__, root))
     else:
+        keep_from_serving()
         module, variable = source.split(":")
         app = importlib.import_module(module)
         for name in variable.split("."):
