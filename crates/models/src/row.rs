@@ -35,6 +35,8 @@ pub struct Member {
     pub is: Option<TypeRef>,
     /// Direct bases when the path is a class; calling a class gives its instance.
     pub class: Option<Vec<String>>,
+    /// Text with which the result of a call begins, whatever else is in it: `/` of a URL that a route makes.
+    pub begins: Option<String>,
     /// The call never returns: `flask.abort`, `sys.exit`.
     pub stops: bool,
     /// Everything below this path without a member of its own is modelled as this member is: a module

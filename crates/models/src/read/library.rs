@@ -142,7 +142,7 @@ pub(super) fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<
             read_guard,
         ),
         ("neutral", &["whole"], read_neutral),
-        ("type", &["returns", "is"], read_type),
+        ("type", &["returns", "is", "begins"], read_type),
         ("class", &["bases"], read_class),
         ("alias", &["names"], read_alias),
         (
@@ -216,6 +216,7 @@ fn merge(into: &mut Member, from: Member) {
         returns,
         is,
         class,
+        begins,
         stops,
         requires_login,
         whole,
@@ -231,6 +232,7 @@ fn merge(into: &mut Member, from: Member) {
     into.returns = returns.or(into.returns.take());
     into.is = is.or(into.is.take());
     into.class = class.or(into.class.take());
+    into.begins = begins.or(into.begins.take());
     into.whole |= whole;
     into.stops |= stops;
     into.requires_login |= requires_login;
@@ -492,6 +494,7 @@ fn read_neutral(library: &mut Library<'_>, row: &Row<'_>) {
 
 fn read_type(library: &mut Library<'_>, row: &Row<'_>) {
     let (returns, is) = (type_ref(row, "returns"), type_ref(row, "is"));
+    let begins = row.text("begins").map(|text| (*text.get_ref()).to_owned());
     if returns.is_none() && is.is_none() && !row.is_broken() {
         row.missing("returns");
     }
@@ -501,6 +504,9 @@ fn read_type(library: &mut Library<'_>, row: &Row<'_>) {
         }
         if is.is_some() {
             member.is.clone_from(&is);
+        }
+        if begins.is_some() {
+            member.begins.clone_from(&begins);
         }
     });
 }
