@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use solvent_base::Name;
 use solvent_finding::RouteSegment;
 use solvent_ir::Const;
-use solvent_models::{ArgSelector, EntryRow, EntryShape, MemberId, PortRoot};
+use solvent_models::{ArgSelector, EntryRow, EntryShape, MemberId, PortRoot, RouteSyntax};
 
 use crate::call::{Args, Out};
 use crate::library::Ports;
 use crate::link::{ClassId, FnId, Site, Target, UnitId};
 use crate::machine::{Frame, Machine};
-use crate::value::{Atom, CollKind, Ls, RouteRef, V};
+use crate::value::{Atom, CollKind, Ls, Piece, RouteRef, V};
 use crate::world::Registration;
 
 /// A route bound to a handler, ready to be evaluated.
@@ -288,7 +288,9 @@ impl Machine<'_> {
         let routes = route.and_then(|v| {
             let v = self.object_data(v);
             self.constant_texts(v).or_else(|| {
-                let some = listed.then(|| self.some_texts(v)).flatten();
+                let some = listed
+                    .then(|| self.some_texts(v).or_else(|| self.pattern_texts(v, entry)))
+                    .flatten();
                 partly = some.is_some();
                 some
             })
@@ -405,6 +407,23 @@ impl Machine<'_> {
         };
         self.bound.insert(key, bound);
         Some(made)
+    }
+
+    /// Regular expressions with parts that are not known, which then let everything through.
+    fn pattern_texts(&self, v: V, row: &EntryRow) -> Option<Vec<String>> {
+        if row.syntax != RouteSyntax::Regex {
+            return None;
+        }
+        let mut out = Vec::new();
+        for atom in self.w.store.atoms(v) {
+            let Atom::Text(pieces) = atom else { continue };
+            let parts = pieces.iter().map(|piece| match piece {
+                Piece::Lit(text) => self.text(*text).to_string(),
+                Piece::Data(_) => ".*".to_owned(),
+            });
+            out.push(parts.collect());
+        }
+        (!out.is_empty()).then_some(out)
     }
 
     /// The constants among the alternatives of a text.
