@@ -55,23 +55,7 @@ impl Machine<'_> {
             None if data == V::NEVER => self.w.store.lib(path),
             None => data,
         };
-        let at = self.w.store.konst(Const::Str(path));
-        let mut all = Vec::new();
-        for atom in self.w.store.atoms_of(v) {
-            all.push(match atom {
-                Atom::LibObject { class, attrs, data } => {
-                    let mut attrs = attrs.to_vec();
-                    attrs.push((self.n.path, at));
-                    Atom::LibObject {
-                        class,
-                        attrs: attrs.into(),
-                        data,
-                    }
-                }
-                other => other,
-            });
-        }
-        self.w.store.bounded_value(all)
+        self.known_as(v, path)
     }
 
     /// Whether it is called with the name of the input: `request.get("Host")`.
@@ -124,11 +108,37 @@ impl Machine<'_> {
                 v = self.w.store.join(v, got);
             }
         }
-        match &member.is {
+        let v = match &member.is {
             Some(kind) => self.typed(v, kind),
             None if v == V::NEVER => self.w.store.unknown(),
             None => v,
+        };
+        if member.kept {
+            let path = self.name(&member.path);
+            return self.known_as(v, path);
         }
+        v
+    }
+
+    /// Instances of a library's class with the path under which what they keep is found again.
+    fn known_as(&mut self, v: V, path: Name) -> V {
+        let at = self.w.store.konst(Const::Str(path));
+        let mut all = Vec::new();
+        for atom in self.w.store.atoms_of(v) {
+            all.push(match atom {
+                Atom::LibObject { class, attrs, data } => {
+                    let mut attrs = attrs.to_vec();
+                    attrs.push((self.n.path, at));
+                    Atom::LibObject {
+                        class,
+                        attrs: attrs.into(),
+                        data,
+                    }
+                }
+                other => other,
+            });
+        }
+        self.w.store.bounded_value(all)
     }
 
     /// What an object holds: of a library's instance, what it was made from.

@@ -35,6 +35,9 @@ pub struct Member {
     pub is: Option<TypeRef>,
     /// Direct bases when the path is a class; calling a class gives its instance.
     pub class: Option<Vec<String>>,
+    /// What is put under a key of it, or set on it, is found there by other requests: a session that the server
+    /// keeps.
+    pub kept: bool,
     /// Text with which the result of a call begins, whatever else is in it: `/` of a URL that a route makes.
     pub begins: Option<String>,
     /// The call never returns: `flask.abort`, `sys.exit`.

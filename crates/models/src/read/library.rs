@@ -142,7 +142,7 @@ pub(super) fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<
             read_guard,
         ),
         ("neutral", &["whole"], read_neutral),
-        ("type", &["returns", "is", "begins"], read_type),
+        ("type", &["returns", "is", "begins", "kept"], read_type),
         ("class", &["bases"], read_class),
         ("alias", &["names"], read_alias),
         (
@@ -217,6 +217,7 @@ fn merge(into: &mut Member, from: Member) {
         is,
         class,
         begins,
+        kept,
         stops,
         requires_login,
         whole,
@@ -233,6 +234,7 @@ fn merge(into: &mut Member, from: Member) {
     into.is = is.or(into.is.take());
     into.class = class.or(into.class.take());
     into.begins = begins.or(into.begins.take());
+    into.kept |= kept;
     into.whole |= whole;
     into.stops |= stops;
     into.requires_login |= requires_login;
@@ -494,6 +496,7 @@ fn read_neutral(library: &mut Library<'_>, row: &Row<'_>) {
 
 fn read_type(library: &mut Library<'_>, row: &Row<'_>) {
     let (returns, is) = (type_ref(row, "returns"), type_ref(row, "is"));
+    let kept = row.flag("kept") == Some(true);
     let begins = row.text("begins").map(|text| (*text.get_ref()).to_owned());
     if returns.is_none() && is.is_none() && !row.is_broken() {
         row.missing("returns");
@@ -505,6 +508,7 @@ fn read_type(library: &mut Library<'_>, row: &Row<'_>) {
         if is.is_some() {
             member.is.clone_from(&is);
         }
+        member.kept |= kept;
         if begins.is_some() {
             member.begins.clone_from(&begins);
         }
