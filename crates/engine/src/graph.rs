@@ -39,6 +39,12 @@ pub fn graph(options: &Options, progress: &dyn Progress) -> Result<GraphReport, 
             )
         })
         .collect();
+    // A handler that is no function of the program (a library's, or a class whose methods are a library's) is
+    // counted to the file that binds it.
+    let mut first_of: HashMap<&str, u32> = HashMap::new();
+    for (id, f) in drawn.functions.iter().enumerate() {
+        first_of.entry(f.place.path.as_str()).or_insert(id as u32);
+    }
     let entry_points = scan
         .report
         .entry_points
@@ -50,7 +56,7 @@ pub fn graph(options: &Options, progress: &dyn Progress) -> Result<GraphReport, 
                 entry.place.line,
             );
             Some(GraphEntry {
-                function: *by_name.get(&key)?,
+                function: *by_name.get(&key).or_else(|| first_of.get(key.1))?,
                 entry: entry.clone(),
             })
         })

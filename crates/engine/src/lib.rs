@@ -10,6 +10,7 @@ mod branch;
 pub mod command;
 pub mod debt;
 mod decision;
+mod describe;
 pub mod door;
 pub mod error;
 pub mod evidence;

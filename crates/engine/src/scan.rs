@@ -15,6 +15,7 @@ use solvent_protocol::view::{
 
 use solvent_taint::{FixedSink, Reach};
 
+use crate::describe;
 use crate::progress::Progress;
 use crate::repo::Repo;
 
@@ -185,6 +186,13 @@ pub(crate) fn scan_looking(
                 problems.push(problem);
             }
         }
+    }
+    let files = walk.files.iter().map(|file| &file.path);
+    for (unit, digest) in describe::descriptions(files, &units, system, names) {
+        problems.extend(unit.problems.iter().cloned());
+        tree.push(unit.path.as_str().as_bytes().to_vec());
+        tree.push(digest.as_bytes().to_vec());
+        units.push(unit);
     }
     let lines: u64 = units.iter().map(|u| u64::from(u.lines)).sum();
     let files_analysed = units.len() as u64;

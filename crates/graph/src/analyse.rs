@@ -410,8 +410,16 @@ impl Machine<'_> {
         for round in 0..2 {
             out.clear();
             for hook in hooks {
-                let f = self.w.store.atoms(*hook).find_map(|a| match a {
-                    Atom::Fn { function, .. } | Atom::Method { function, .. } => Some(*function),
+                let of = |v: V| {
+                    self.w.store.atoms(v).find_map(|a| match a {
+                        Atom::Fn { function, .. } | Atom::Method { function, .. } => {
+                            Some(*function)
+                        }
+                        _ => None,
+                    })
+                };
+                let f = of(*hook).or_else(|| match self.w.store.only(*hook) {
+                    Some(Atom::Partial { function, .. }) => of(*function),
                     _ => None,
                 });
                 let Some(f) = f else { continue };

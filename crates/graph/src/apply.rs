@@ -204,6 +204,16 @@ impl Machine<'_> {
             (None, None) if ret == V::NEVER => self.w.store.unknown(),
             (None, None) => ret,
         };
+        let ret = match &member.begins {
+            Some(text) => {
+                let text = Piece::Lit(self.name(text));
+                let labels = self.w.store.deep(ret);
+                self.w
+                    .store
+                    .text(vec![text, Piece::Data(labels)], self.names)
+            }
+            None => ret,
+        };
         let ret = self.as_part(ret, member, receiver);
         let group = |row: &solvent_models::EntryRow| row.shape == solvent_models::EntryShape::Group;
         if let Some(row) = member.entry_points.iter().position(group) {

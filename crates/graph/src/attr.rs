@@ -324,6 +324,15 @@ impl Machine<'_> {
                     }
                     return self.w.store.bounded_value(all);
                 }
+                // What a library gives its classes: a model's manager.
+                for base in self.lib_bases(class) {
+                    let held = self
+                        .class_member(base, name)
+                        .is_some_and(|id| self.m.get(id).is.is_some());
+                    if held {
+                        return self.member_value(base, name, receiver, site);
+                    }
+                }
                 self.w.store.one(Atom::Member { receiver, name })
             }
             Atom::Super { class, receiver } => {

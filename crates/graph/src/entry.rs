@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use solvent_base::Name;
 use solvent_finding::RouteSegment;
 use solvent_ir::Const;
-use solvent_models::{ArgSelector, EntryRow, EntryShape, MemberId, PortRoot};
+use solvent_models::{ArgSelector, EntryRow, EntryShape, MemberId, PortRoot, RouteSyntax};
 
 use crate::call::{Args, Out};
 use crate::library::Ports;
-use crate::link::{ClassId, FnId, Site};
+use crate::link::{ClassId, FnId, Site, Target, UnitId};
 use crate::machine::{Frame, Machine};
-use crate::value::{Atom, CollKind, Ls, V};
+use crate::value::{Atom, CollKind, Ls, Piece, RouteRef, V};
 use crate::world::Registration;
 
 /// A route bound to a handler, ready to be evaluated.
@@ -33,6 +33,12 @@ pub struct Entry {
     pub converters: Vec<(String, u64)>,
     /// Classes of what the handler is called with, by position.
     pub params: Vec<String>,
+    /// Mappings of further arguments that the route gives by name.
+    pub extra: Vec<V>,
+    /// Parameters by name, where the handler has them, with what the framework gives.
+    pub gives: Vec<(Name, V)>,
+    /// The handler is a library's, called so, and bound there; `function` then is the module that binds it.
+    pub library: Option<(String, Site)>,
 }
 
 /// A registration waits for these until all modules have been evaluated.
@@ -41,6 +47,8 @@ pub(crate) struct Bound {
     pub registration: Registration,
     pub handler: V,
     pub member: MemberId,
+    /// A mapping of further arguments that the route gives.
+    pub extra: Option<V>,
 }
 
 impl Machine<'_> {
@@ -111,7 +119,32 @@ impl Machine<'_> {
                     }
                     registered = true;
                 }
+                EntryShape::Listed => {
+                    let ports = Ports { receiver, args };
+                    let handler = row
+                        .handler
+                        .as_ref()
+                        .and_then(|p| self.port_plain(p, &ports))
+                        .unwrap_or_else(|| self.w.store.unknown());
+                    let made =
+                        self.register(frame, index, id, i as u32, receiver, args, handler, None);
+                    return Some(self.w.store.routes(made.into_iter().collect()));
+                }
+                EntryShape::Include => {
+                    return Some(self.included(frame.unit, row, receiver, args));
+                }
+                EntryShape::Wrapper | EntryShape::Action => {
+                    let bare = row.handler.is_some() || row.shape == EntryShape::Action;
+                    return Some(match first {
+                        Some(v) if bare && (self.is_function(v) || self.is_view(v)) => {
+                            self.note_wrapped(id, row, receiver, &Args::default(), v);
+                            v
+                        }
+                        _ => self.plan(id, i as u32, receiver, args, None),
+                    });
+                }
                 EntryShape::BaseClass
+                | EntryShape::Table
                 | EntryShape::Application
                 | EntryShape::Collection
                 | EntryShape::Part
@@ -236,21 +269,31 @@ impl Machine<'_> {
         args: &Args,
         handler: V,
         assumed: Option<String>,
-    ) {
+    ) -> Option<RouteRef> {
         let site = self.site(frame, index);
         let models = self.m;
         let member = models.get(id);
-        let Some(entry) = member.entry_points.get(row as usize) else {
-            return;
-        };
+        let entry = member.entry_points.get(row as usize)?;
+        if matches!(entry.shape, EntryShape::Wrapper | EntryShape::Action) {
+            self.note_wrapped(id, entry, receiver, args, handler);
+            return None;
+        }
         let ports = Ports { receiver, args };
+        let listed = entry.shape == EntryShape::Listed;
         let route = entry
             .route
             .as_ref()
             .and_then(|p| self.port_plain(p, &ports));
+        let mut partly = false;
         let routes = route.and_then(|v| {
             let v = self.object_data(v);
-            self.constant_texts(v)
+            self.constant_texts(v).or_else(|| {
+                let some = listed
+                    .then(|| self.some_texts(v).or_else(|| self.pattern_texts(v, entry)))
+                    .flatten();
+                partly = some.is_some();
+                some
+            })
         });
         // `use(handler)`: what stands at the route's place is the handler already.
         let everywhere = route.is_some_and(|v| self.is_function(v));
@@ -267,7 +310,11 @@ impl Machine<'_> {
                 .unwrap_or_else(|| entry.default_methods.clone()),
             None => entry.default_methods.clone(),
         };
-        let requires_login = self.asked_before(entry, &ports);
+        let mut requires_login = self.asked_before(entry, &ports);
+        let asks = entry.asks.as_ref().and_then(|p| self.port_plain(p, &ports));
+        for v in asks.and_then(|v| self.exact_items(v)).unwrap_or_default() {
+            requires_login.extend(self.constant_texts(v).unwrap_or_default());
+        }
         let prefix = entry
             .prefix
             .as_ref()
@@ -281,9 +328,13 @@ impl Machine<'_> {
         } else {
             Vec::new()
         };
-        if !mounts && !self.has_handler(handler) {
-            return;
+        if !mounts && !listed && !self.has_handler(handler) {
+            return None;
         }
+        let extra = entry
+            .extra
+            .as_ref()
+            .and_then(|p| self.port_plain(p, &ports));
         let registration = Registration {
             site,
             member: member.path.clone(),
@@ -296,7 +347,9 @@ impl Machine<'_> {
             handlers: Vec::new(),
             mounted,
             class_method: None,
-            assumed: if known_route {
+            assumed: if partly {
+                Some("the route is known in part".to_owned())
+            } else if known_route {
                 assumed
             } else {
                 Some("the route is not a constant".to_owned())
@@ -305,10 +358,16 @@ impl Machine<'_> {
         };
         // A loop that registers does so with several routes and handlers at one place: each handler
         // keeps its own.
-        let key = (site, row, registration.routes.join("\0"));
-        let bound = match self.bound.get(&key) {
+        let text = registration.routes.join("\0");
+        let made = RouteRef::Made {
+            site,
+            row,
+            route: self.name(&text),
+        };
+        let key = (site, row, text);
+        let bound = match self.bound.get(&key).cloned() {
             Some(before) => {
-                let mut merged = before.registration.clone();
+                let mut merged = before.registration;
                 for route in registration.routes {
                     if !merged.routes.contains(&route) {
                         merged.routes.push(route);
@@ -333,15 +392,104 @@ impl Machine<'_> {
                     registration: merged,
                     handler: self.newer(before.handler, handler),
                     member: id,
+                    extra: match (before.extra, extra) {
+                        (Some(a), Some(b)) => Some(self.w.store.join(a, b)),
+                        (a, b) => a.or(b),
+                    },
                 }
             }
             None => Bound {
                 registration,
                 handler,
                 member: id,
+                extra,
             },
         };
         self.bound.insert(key, bound);
+        Some(made)
+    }
+
+    /// Regular expressions with parts that are not known, which then let everything through.
+    fn pattern_texts(&self, v: V, row: &EntryRow) -> Option<Vec<String>> {
+        if row.syntax != RouteSyntax::Regex {
+            return None;
+        }
+        let mut out = Vec::new();
+        for atom in self.w.store.atoms(v) {
+            let Atom::Text(pieces) = atom else { continue };
+            let parts = pieces.iter().map(|piece| match piece {
+                Piece::Lit(text) => self.text(*text).to_string(),
+                Piece::Data(_) => ".*".to_owned(),
+            });
+            out.push(parts.collect());
+        }
+        (!out.is_empty()).then_some(out)
+    }
+
+    /// The constants among the alternatives of a text.
+    fn some_texts(&self, v: V) -> Option<Vec<String>> {
+        let texts: Vec<String> = self
+            .w
+            .store
+            .atoms(v)
+            .filter_map(|a| match a {
+                Atom::Const(Const::Str(name)) => Some(self.text(*name).to_string()),
+                _ => None,
+            })
+            .collect();
+        (!texts.is_empty()).then_some(texts)
+    }
+
+    /// The routes that are registered on a value.
+    pub(crate) fn included_by(&mut self, row: &EntryRow, receiver: V) -> V {
+        self.included(UnitId(0), row, Some(receiver), &Args::default())
+    }
+
+    /// What a call that includes routes gives: a list of them.
+    fn included(&mut self, unit: UnitId, row: &EntryRow, receiver: Option<V>, args: &Args) -> V {
+        let ports = Ports { receiver, args };
+        let port = row.mounted.as_ref();
+        let Some(v) = port.and_then(|p| self.port_plain(p, &ports)) else {
+            return self.w.store.unknown();
+        };
+        let variable = row.variable.as_deref().map(|v| self.name(v));
+        let mut refs = self.refs_in(v);
+        // `(list, "name")`: what is included comes first.
+        let mut open = vec![v];
+        if let Some(Atom::Coll { kids, .. }) = self.w.store.only(v)
+            && let Some((_, first)) = kids.first()
+        {
+            open.push(*first);
+        }
+        for v in open {
+            for atom in self.w.store.atoms_of(v) {
+                let unit = match atom {
+                    Atom::Module(unit) => unit,
+                    Atom::Const(Const::Str(text)) => {
+                        match self.p.resolve(unit, &self.text(text), 0, self.names) {
+                            Target::Unit(unit) => unit,
+                            _ => continue,
+                        }
+                    }
+                    Atom::LibObject { ref attrs, .. } => {
+                        let held = attrs.iter().find(|(n, _)| *n == self.n.site);
+                        if let Some(id) = held.and_then(|(_, v)| self.small_int(*v)) {
+                            refs.push(RouteRef::Holder(Site {
+                                function: FnId((id >> 32) as u32),
+                                inst: (id & 0xffff_ffff) as u32,
+                            }));
+                        }
+                        continue;
+                    }
+                    _ => continue,
+                };
+                if let Some(variable) = variable {
+                    refs.push(RouteRef::Module { unit, variable });
+                }
+            }
+        }
+        let routes = self.w.store.routes(refs);
+        self.w.store.many(CollKind::List, routes)
     }
 
     /// Names of what stands in front of the last handler of a registration and looks like it asks who is there.
@@ -531,9 +679,13 @@ impl Machine<'_> {
         });
         if binds {
             let kind = self.n.bound;
+            let mut attrs = Vec::new();
+            if let Some(actions) = args.get(0, None) {
+                attrs.push((self.n.actions, actions));
+            }
             let bound = Atom::LibObject {
                 class: kind,
-                attrs: Box::default(),
+                attrs: attrs.into(),
                 data: receiver,
             };
             return Out::ret(self.w.store.one(bound));

@@ -47,6 +47,7 @@ impl Store {
     pub(crate) fn merge(&mut self, a: &Atom, b: &Atom) -> Option<Atom> {
         match (a, b) {
             (Atom::Data(x), Atom::Data(y)) => Some(Atom::Data(self.union(*x, *y))),
+            (Atom::Routes(x), Atom::Routes(y)) => Some(Atom::Routes(self.both_tables(*x, *y))),
             (
                 Atom::Coll {
                     kind,
@@ -151,7 +152,10 @@ impl Store {
             for atom in all {
                 let drop = match &atom {
                     Atom::Text(_) => true,
-                    Atom::Fn { .. } | Atom::Method { .. } | Atom::Class { .. } => false,
+                    Atom::Fn { .. }
+                    | Atom::Method { .. }
+                    | Atom::Class { .. }
+                    | Atom::Routes(_) => false,
                     _ => over,
                 };
                 if drop {
@@ -249,7 +253,11 @@ impl Store {
         for atom in self.atoms_of(joined) {
             if matches!(
                 atom,
-                Atom::Fn { .. } | Atom::Method { .. } | Atom::Class { .. } | Atom::Lib(_)
+                Atom::Fn { .. }
+                    | Atom::Method { .. }
+                    | Atom::Class { .. }
+                    | Atom::Lib(_)
+                    | Atom::Routes(_)
             ) {
                 self.add(&mut all, atom);
             }

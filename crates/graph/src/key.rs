@@ -2,6 +2,7 @@
 
 use crate::call::Args;
 use crate::label::{InputKey, InputShape, Link, Origin, TraceKind};
+use crate::library::environ::HeaderKey;
 use crate::link::ClassId;
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, CollKind, Ls, Open, Piece, V};
@@ -63,9 +64,14 @@ impl Machine<'_> {
                 self.derive(one, &Link::Transform(Transform::Slice { lower: at, upper }))
             }
             Atom::Data(labels) => {
-                let link = match self.w.store.constant(key) {
-                    Some(Const::Str(name)) => Link::Key(*name),
-                    _ => Link::Value,
+                let name = match self.w.store.constant(key) {
+                    Some(Const::Str(name)) => Some(*name),
+                    _ => None,
+                };
+                let link = match (name, name.and_then(|name| self.header_key(labels, name))) {
+                    (_, Some(HeaderKey::OfTheServer)) => return self.w.store.unknown(),
+                    (_, Some(HeaderKey::Header(name))) | (Some(name), None) => Link::Key(name),
+                    (None, None) => Link::Value,
                 };
                 let deep = self.w.store.deep(key);
                 let is_input_key = deep != Ls::NONE;

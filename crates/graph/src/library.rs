@@ -1,8 +1,11 @@
 //! What the models say about a call or an attribute, applied to values.
 
+pub(crate) mod environ;
+mod fields;
+
 use solvent_base::Name;
 use solvent_ir::Const;
-use solvent_models::{Member, Port, PortRoot, Source, SourceShape, TypeRef};
+use solvent_models::{EntryRow, EntryShape, Member, Port, PortRoot, Source, SourceShape, TypeRef};
 
 use crate::call::Args;
 use crate::label::{Hop, InputKey, InputShape, Label, Origin, TraceKind};
@@ -56,23 +59,7 @@ impl Machine<'_> {
             None if data == V::NEVER => self.w.store.lib(path),
             None => data,
         };
-        let at = self.w.store.konst(Const::Str(path));
-        let mut all = Vec::new();
-        for atom in self.w.store.atoms_of(v) {
-            all.push(match atom {
-                Atom::LibObject { class, attrs, data } => {
-                    let mut attrs = attrs.to_vec();
-                    attrs.push((self.n.path, at));
-                    Atom::LibObject {
-                        class,
-                        attrs: attrs.into(),
-                        data,
-                    }
-                }
-                other => other,
-            });
-        }
-        self.w.store.bounded_value(all)
+        self.known_as(v, path)
     }
 
     /// Whether it is called with the name of the input: `request.get("Host")`.
@@ -87,6 +74,16 @@ impl Machine<'_> {
             return self.w.store.one(Atom::Member { receiver, name });
         };
         let member = self.m.get(id);
+        // `router.urls`: the routes of what it is read from.
+        let lists = |row: &EntryRow| row.shape == EntryShape::Include;
+        if let Some(row) = member.entry_points.iter().find(|row| lists(row)).cloned()
+            && row
+                .mounted
+                .as_ref()
+                .is_some_and(|p| p.root == PortRoot::Receiver)
+        {
+            return self.included_by(&row, receiver);
+        }
         let is_source = member.sources.iter().any(|s| s.at == Port::RETURN);
         let is_method = member.returns.is_some()
             || !member.mutations.is_empty()
@@ -116,11 +113,37 @@ impl Machine<'_> {
                 v = self.w.store.join(v, got);
             }
         }
-        match &member.is {
+        let v = match &member.is {
             Some(kind) => self.typed(v, kind),
             None if v == V::NEVER => self.w.store.unknown(),
             None => v,
+        };
+        if member.kept {
+            let path = self.name(&member.path);
+            return self.known_as(v, path);
         }
+        v
+    }
+
+    /// Instances of a library's class with the path under which what they keep is found again.
+    fn known_as(&mut self, v: V, path: Name) -> V {
+        let at = self.w.store.konst(Const::Str(path));
+        let mut all = Vec::new();
+        for atom in self.w.store.atoms_of(v) {
+            all.push(match atom {
+                Atom::LibObject { class, attrs, data } => {
+                    let mut attrs = attrs.to_vec();
+                    attrs.push((self.n.path, at));
+                    Atom::LibObject {
+                        class,
+                        attrs: attrs.into(),
+                        data,
+                    }
+                }
+                other => other,
+            });
+        }
+        self.w.store.bounded_value(all)
     }
 
     /// What an object holds: of a library's instance, what it was made from.
@@ -171,9 +194,16 @@ impl Machine<'_> {
             }
         }
         if out == Ls::NONE {
-            V::NEVER
-        } else {
-            self.w.store.data(out)
+            return V::NEVER;
+        }
+        let v = self.w.store.data(out);
+        let by_field = member
+            .sources
+            .iter()
+            .any(|s| s.shape == SourceShape::Fields);
+        match receiver {
+            Some(receiver) if by_field => self.by_field(v, receiver, site),
+            _ => v,
         }
     }
 
@@ -188,7 +218,7 @@ impl Machine<'_> {
         let empty = self.w.store.empty;
         let (name, shape) = match &source.shape {
             SourceShape::Text { input } => (self.name(input), InputShape::Whole),
-            SourceShape::Mapping { .. } => (empty, InputShape::Map),
+            SourceShape::Mapping { .. } | SourceShape::Fields => (empty, InputShape::Map),
             SourceShape::Tree => (empty, InputShape::Tree),
             SourceShape::Named { name } => {
                 let ports = Ports { receiver, args };

@@ -64,6 +64,8 @@ pub struct Machine<'a> {
     pub(crate) controllers: std::collections::BTreeMap<crate::link::ClassId, Site>,
     /// Where route holders were made: whether it is an application, and its own prefix.
     pub(crate) made: std::collections::BTreeMap<Site, (bool, Option<String>)>,
+    /// What decorators that leave a handler as it is say of it.
+    pub(crate) wrapped: std::collections::BTreeMap<FnId, crate::route::Wrapping>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,6 +82,9 @@ pub(crate) struct Known {
     pub site: Name,
     pub object: Name,
     pub bound: Name,
+    /// Of the view of a class: which of its methods answer what, and the checks around it.
+    pub actions: Name,
+    pub auth: Name,
     pub decorator: Name,
     pub identity: Name,
     pub staticmethod: Name,
@@ -109,6 +114,8 @@ impl Known {
             site: names.name("<site>"),
             object: names.name("<object>"),
             bound: names.name("<bound>"),
+            actions: names.name("<actions>"),
+            auth: names.name("<auth>"),
             decorator: names.name("<decorator>"),
             identity: names.name("<identity>"),
             staticmethod: names.name("builtins.staticmethod"),
@@ -252,6 +259,7 @@ impl<'a> Machine<'a> {
             bound: std::collections::BTreeMap::new(),
             controllers: std::collections::BTreeMap::new(),
             made: std::collections::BTreeMap::new(),
+            wrapped: std::collections::BTreeMap::new(),
         }
     }
 

@@ -209,6 +209,14 @@ impl Machine<'_> {
                 continue;
             };
             let name = check.path.rsplit('.').next().unwrap_or_default();
+            let body = self
+                .p
+                .fn_id(self.p.class_unit(class), self.p.class(class).body);
+            self.w
+                .logins
+                .entry(body)
+                .or_default()
+                .insert(name.to_owned());
             for (_, function) in self.methods_in(class) {
                 let logins = self.w.logins.entry(function).or_default();
                 logins.insert(name.to_owned());

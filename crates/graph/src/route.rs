@@ -1,9 +1,14 @@
 //! Registrations put together into routes.
 
+mod around;
+mod listed;
+mod pieces;
 mod text;
+mod view;
 
 pub(crate) use text::joined;
 use text::segments;
+pub(crate) use view::Wrapping;
 
 use crate::call::{Args, Out};
 use crate::entry::{Bound, Entry};
@@ -63,6 +68,8 @@ impl Machine<'_> {
                 continue;
             };
             match row.shape {
+                // Served once a table includes them.
+                EntryShape::Registrar if !row.actions.is_empty() => {}
                 EntryShape::Hook => hooks.push(bound.handler),
                 EntryShape::Decorator | EntryShape::Registrar => {
                     self.add_routes(bound, &row, &mounts, &mut out);
@@ -71,6 +78,8 @@ impl Machine<'_> {
             }
         }
         self.add_base_classes(&mut out);
+        self.add_tables(&bounds, &mut out);
+        self.add_listed_hooks(&mut hooks);
         out.sort_by(|a, b| {
             (&a.route, a.function, &a.methods).cmp(&(&b.route, b.function, &b.methods))
         });
@@ -248,6 +257,9 @@ impl Machine<'_> {
             assumed: assumed.cloned(),
             converters: converters.to_vec(),
             params: row.params.clone(),
+            extra: bound.extra.into_iter().collect(),
+            gives: Vec::new(),
+            library: None,
         };
         match atom {
             // A method that its class's decorators serve is called on an instance.
@@ -357,19 +369,18 @@ impl Machine<'_> {
     /// A library's login check: it lets the function through that it is put in front of, and gives itself when
     /// it is called for its settings first.
     pub(crate) fn login_check(&mut self, member: &solvent_models::Member, args: &Args) -> Out {
-        if let Some(v) = args.get(0, None).filter(|v| self.is_function(*v)) {
-            for atom in self.w.store.atoms_of(v) {
-                if let Atom::Fn { function, .. } | Atom::Method { function, .. } = atom {
-                    self.w
-                        .logins
-                        .entry(function)
-                        .or_default()
-                        .insert(last_segment(&member.path).to_owned());
-                }
-            }
-            return Out::ret(v);
-        }
         let path = self.name(&member.path);
+        // One that is always called for its settings first.
+        let factory = |row: &EntryRow| row.shape == EntryShape::Wrapper && row.handler.is_none();
+        if let Some(row) = member.entry_points.iter().position(factory)
+            && let Some(id) = self.path_member(path)
+        {
+            return Out::ret(self.plan(id, row as u32, None, args, None));
+        }
+        let first = args.get(0, None);
+        if let Some(v) = first.filter(|v| self.is_function(*v) || self.is_view(*v)) {
+            return Out::ret(self.note_login(member, v));
+        }
         Out::ret(self.w.store.one(Atom::Lib(path)))
     }
 
@@ -430,6 +441,20 @@ impl Machine<'_> {
         out
     }
 
+    /// The function and those below it that it wraps, from the outside in.
+    fn layers(&self, function: FnId, env: crate::value::EnvId) -> Vec<FnId> {
+        let mut out = vec![function];
+        let mut at = (function, env);
+        while let Some((_, inner, inner_env)) = self.wrapped_by(at.0, at.1) {
+            if out.contains(&inner) || out.len() > MAX_MOUNTS {
+                break;
+            }
+            out.push(inner);
+            at = (inner, inner_env);
+        }
+        out
+    }
+
     /// The function below decorators that wrap it, and the decorators that look like they ask who is
     /// there.
     pub(crate) fn unwrapped(
@@ -445,32 +470,7 @@ impl Machine<'_> {
                     auth.push(name.clone());
                 }
             }
-            let data = self.p.function(function);
-            let Some(parent) = data.parent else { break };
-            let outer = self.p.fn_id(self.p.unit_of(function), parent);
-            if self.p.is_body(outer) {
-                break;
-            }
-            // What the wrapper was given: a function made outside the decorator.
-            let given =
-                self.w
-                    .store
-                    .env(env)
-                    .iter()
-                    .find_map(|(_, v)| match self.w.store.only(*v) {
-                        Some(Atom::Fn {
-                            function: inner,
-                            env: inner_env,
-                        }) if *inner != function
-                            && self.p.function(*inner).parent.is_none_or(|p| {
-                                self.p.fn_id(self.p.unit_of(*inner), p) != outer
-                            }) =>
-                        {
-                            Some((*inner, *inner_env))
-                        }
-                        _ => None,
-                    });
-            let Some((inner, inner_env)) = given else {
+            let Some((outer, inner, inner_env)) = self.wrapped_by(function, env) else {
                 break;
             };
             let name = self.text(self.p.function(outer).qualname);
@@ -482,6 +482,35 @@ impl Machine<'_> {
             env = inner_env;
         }
         (function, auth)
+    }
+
+    /// The decorator that made a wrapper, and what the wrapper was given: a function made outside the decorator.
+    fn wrapped_by(
+        &self,
+        function: FnId,
+        env: crate::value::EnvId,
+    ) -> Option<(FnId, FnId, crate::value::EnvId)> {
+        let parent = self.p.function(function).parent?;
+        let outer = self.p.fn_id(self.p.unit_of(function), parent);
+        if self.p.is_body(outer) {
+            return None;
+        }
+        let cells = self.w.store.env(env);
+        cells.iter().find_map(|(_, v)| match self.w.store.only(*v) {
+            Some(Atom::Fn {
+                function: inner,
+                env: inner_env,
+            }) if *inner != function
+                && self
+                    .p
+                    .function(*inner)
+                    .parent
+                    .is_none_or(|p| self.p.fn_id(self.p.unit_of(*inner), p) != outer) =>
+            {
+                Some((outer, *inner, *inner_env))
+            }
+            _ => None,
+        })
     }
 
     /// Methods of a class that handle requests, by the rows of its library bases.
@@ -564,6 +593,9 @@ impl Machine<'_> {
                     assumed: None,
                     converters: Vec::new(),
                     params: params.clone(),
+                    extra: Vec::new(),
+                    gives: Vec::new(),
+                    library: None,
                 });
             }
         }
@@ -645,7 +677,7 @@ impl Machine<'_> {
             let v = self.typed(V::NEVER, &kind);
             args.pos.push((v, None));
         }
-        if !entry.params.is_empty() {
+        if !entry.params.is_empty() && self.p.language != solvent_ir::Language::Python {
             let function = self.p.function(entry.function);
             let ordinary = |p: &&solvent_ir::Param| p.kind == solvent_ir::ParamKind::Ordinary;
             let unknown = self.w.store.unknown();
@@ -708,7 +740,20 @@ impl Machine<'_> {
             });
             let set = self.w.store.single(label);
             let v = self.w.store.data(set);
-            args.named.push((name, v, None));
+            if param.is_empty() {
+                args.pos.push((v, None));
+            } else {
+                args.named.push((name, v, None));
+            }
+        }
+        for v in &entry.extra {
+            self.spread_keywords(&mut args, *v);
+        }
+        for (name, v) in &entry.gives {
+            let params = &self.p.function(entry.function).params;
+            if params.iter().any(|p| p.name == *name) {
+                args.named.push((*name, *v, None));
+            }
         }
         args
     }

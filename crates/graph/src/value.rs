@@ -4,6 +4,9 @@
 //! get there); [`Store::unknown`] is "anything, but from nowhere outside".
 
 mod labels;
+mod routes;
+
+pub use routes::{RouteRef, TableId};
 
 use solvent_base::{Interner, Name};
 use solvent_ir::{Const, Language, SequenceKind};
@@ -132,6 +135,8 @@ pub enum Atom {
     },
     /// A module that is found by a name known only at run time.
     DynamicModule,
+    /// Entries of a table of routes.
+    Routes(TableId),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -196,6 +201,9 @@ pub struct Store {
     pub(crate) note_ids: IdMap<Box<[Note]>, u32>,
     pub(crate) envs: Vec<Cells>,
     pub(crate) env_ids: IdMap<Cells, u32>,
+    /// Sets of routes, as tables hold them.
+    pub(crate) tables: Vec<Box<[RouteRef]>>,
+    pub(crate) table_ids: IdMap<Box<[RouteRef]>, u32>,
     pub empty: Name,
     /// Whose notion of truth holds.
     pub language: Language,
@@ -243,6 +251,8 @@ impl Store {
             note_ids: IdMap::default(),
             envs: vec![Box::default(), Box::default()],
             env_ids: IdMap::default(),
+            tables: Vec::new(),
+            table_ids: IdMap::default(),
             empty,
             language: Language::Python,
             history: History::Kept,
@@ -533,6 +543,7 @@ impl Store {
                 | Atom::Class { .. }
                 | Atom::Const(_)
                 | Atom::Module(_)
+                | Atom::Routes(_)
                 | Atom::Lib(_)
                     if self.one_depth(&atom) == 0 =>
                 {
@@ -666,6 +677,7 @@ impl Store {
             | Atom::Lib(_)
             | Atom::Module(_)
             | Atom::Namespace(_)
+            | Atom::Routes(_)
             | Atom::DynamicModule => {}
         }
         let mut depth = 0;

@@ -6,6 +6,7 @@
 //! source text; [`settings`] reads files of constants that programs load.
 
 mod blocks;
+mod description;
 mod go;
 mod java;
 mod javascript;
@@ -21,6 +22,8 @@ mod ways;
 
 use solvent_base::{FilePath, Interner};
 use solvent_ir::{Language, Unit};
+
+pub use description::{MAX_DESCRIPTION_BYTES, is_description, lower_description};
 
 /// Largest source file that is read, in bytes. A tree costs up to 40 bytes per byte of dense source
 /// (`a` on each line) and the IR as much again, so 8 MiB stay below 1 GiB; the largest generated

@@ -38,6 +38,11 @@ pub struct Member {
     pub constant: Option<Literal>,
     /// Direct bases when the path is a class; calling a class gives its instance.
     pub class: Option<Vec<String>>,
+    /// What is put under a key of it, or set on it, is found there by other requests: a session that the server
+    /// keeps.
+    pub kept: bool,
+    /// Text with which the result of a call begins, whatever else is in it: `/` of a URL that a route makes.
+    pub begins: Option<String>,
     /// The call never returns: `flask.abort`, `sys.exit`.
     pub stops: bool,
     /// Everything below this path without a member of its own is modelled as this member is: a module
@@ -86,6 +91,9 @@ pub enum SourceShape {
     Named { name: Port },
     /// The input has the name of the receiver's own input: `request.files["f"].filename`.
     OfReceiver,
+    /// A mapping, whose receiver's class declares its keys: an attribute that holds a field of a library's class is
+    /// harmless under its name for what that class's own sanitizer row clears.
+    Fields,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -416,6 +424,19 @@ pub enum EntryShape {
     Mount,
     /// Code that runs before or after every request: `before_request`, error handlers.
     Hook,
+    /// A call that makes one entry of a table of routes: `path("a/", view)`. Its handler may be routes again,
+    /// which then stand below it.
+    Listed,
+    /// A call that gives the routes that its argument lists: `include("shop.urls")`, a module's name, a module,
+    /// a list, or what holds routes.
+    Include,
+    /// What is not called: a module's variable named as `named_by` says names the module whose `variable` lists
+    /// the routes that are served.
+    Table,
+    /// A decorator that leaves the handler as it is; it may say which methods get through.
+    Wrapper,
+    /// A decorator of a method that makes it an action of its class, for registrars with `actions`.
+    Action,
 }
 
 /// How outside control begins at a path.
@@ -450,6 +471,33 @@ pub struct EntryRow {
     /// Classes of what the handler is called with, by position; a handler with one parameter more gets an
     /// error first.
     pub params: Vec<String>,
+    /// For `Table` and `Include`: the variable of a module that lists its routes.
+    pub variable: Option<String>,
+    /// For `Table`: the variable whose value is the name of the module with the table. For a `Hook` that is not
+    /// called: the variable that lists the names of functions and classes around every request, whose
+    /// `method_functions` are run.
+    pub named_by: Option<String>,
+    /// For `Listed` and `Registrar`: a mapping of further arguments that the handler gets by name.
+    pub extra: Option<Port>,
+    /// For `BaseClass`: methods that the class has itself, with those of the program's own that each of them
+    /// calls: `get` of a list's view calls `get_queryset`.
+    pub runs: BTreeMap<String, Vec<String>>,
+    /// For `BaseClass`: parameters of methods by name, and the attribute that holds the class of what they get:
+    /// `form` is an instance of `form_class`.
+    pub gives: BTreeMap<String, String>,
+    /// For `BaseClass`: attributes that list what asks who is there: `permission_classes`.
+    pub checks: Vec<String>,
+    /// For a `Registrar` of classes: methods of the class that are served below the route, and the HTTP method
+    /// of each.
+    pub actions: BTreeMap<String, String>,
+    /// Those of the actions whose route goes on with a key: `/users/<pk>/`.
+    pub on_one: Vec<String>,
+    /// Attributes of the class that name that key, the first that is set; the last is the name otherwise.
+    pub keys: Vec<String>,
+    /// For `Action`: whether its route goes on with a key.
+    pub detail: Option<Port>,
+    /// For `Wrapper`, a list of what asks who is there; for `Registrar`, of its names.
+    pub asks: Option<Port>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -460,6 +508,8 @@ pub enum RouteSyntax {
     Brace,
     /// `/user/:id`, `/file/:name(\\d+)?`: Express, Koa, gin.
     Colon,
+    /// `^user/(?P<id>\\d+)/$`: a regular expression whose groups are the parameters.
+    Regex,
 }
 
 /// What a route parameter of one converter may contain.

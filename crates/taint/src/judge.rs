@@ -9,7 +9,7 @@ use solvent_finding::{
     Assumption, Carrier, EntryPoint, Finding, Fingerprint, Flow, MAX_FLOWS, NoPathReason,
     RouteSegment, Severity, Sink, SinkKind, Symbol, Verdict, WeaknessId,
 };
-use solvent_graph::label::{Label, Marks, Note, Origin};
+use solvent_graph::label::{ChainId, Label, Marks, Note, Origin};
 use solvent_graph::value::{Atom, CollKind, Piece, V};
 use solvent_graph::world::{Fact, Hit, SinkRef, Touch};
 use solvent_graph::{CallEdge, CallTier, Entry, FnId, Root, RootKind, Site, SystemGraph, World};
@@ -179,11 +179,17 @@ impl<'a> View<'a> {
             methods: entry.methods.clone(),
             route: entry.route.clone(),
             segments: entry.segments.clone(),
-            handler: self.symbol(entry.function),
-            location: self
-                .tracer
-                .places
-                .location(program.path_of(entry.function), function.name_span),
+            handler: match &entry.library {
+                Some((path, _)) => library_symbol(path),
+                None => self.symbol(entry.function),
+            },
+            location: self.tracer.places.location(
+                program.path_of(entry.function),
+                match &entry.library {
+                    Some((_, site)) => program.span(*site),
+                    None => function.name_span,
+                },
+            ),
             inputs: inputs
                 .into_iter()
                 .map(|(k, v)| (k, v.into_iter().collect()))
@@ -232,8 +238,8 @@ impl<'a> View<'a> {
                 let mut per_entry: BTreeMap<usize, Vec<Found>> = BTreeMap::new();
                 let mut harmless: BTreeSet<NoPathReason> = BTreeSet::new();
                 for (entry, hit) in all {
-                    let fixed = self.is_fixed(&self.graph.entries[*entry]);
-                    self.judge_hit(hit, row.kind, weakness, &member.path, fixed, |verdict| {
+                    let path = path_of_route(&self.graph.entries[*entry]);
+                    self.judge_hit(hit, row.kind, weakness, &member.path, path, |verdict| {
                         match verdict {
                             Ok((flow, assumed, facts)) => {
                                 let methods = self
@@ -251,7 +257,8 @@ impl<'a> View<'a> {
                 // Hooks run before any handler: their flows belong to every entry; one stands for all.
                 if let Some(list) = hook_hits.get(sink) {
                     for hit in list {
-                        self.judge_hit(hit, row.kind, weakness, &member.path, false, |verdict| {
+                        let path = RoutePath::Open;
+                        self.judge_hit(hit, row.kind, weakness, &member.path, path, |verdict| {
                             match verdict {
                                 Ok((flow, assumed, _)) => {
                                     if let Some(first) =
@@ -334,7 +341,7 @@ impl<'a> View<'a> {
         kind: Kind,
         weakness: &Weakness,
         callee: &str,
-        fixed: bool,
+        path: RoutePath,
         mut tell: impl FnMut(Result<(Flow, Vec<Assumption>, &'h [Fact]), Vec<NoPathReason>>),
     ) {
         let deep = self.world.store.deep(hit.value);
@@ -365,9 +372,18 @@ impl<'a> View<'a> {
                     }
                 }
             }
-            if *carrier == Carrier::RawPath && fixed && self.is_path_only(label) {
+            let is_target = *carrier == Carrier::RawPath;
+            if is_target && path == RoutePath::Fixed && self.is_path_only(label) {
                 tell(Err(vec![NoPathReason::Position {
                     what: "the path of a request to a fixed route".to_owned(),
+                }]));
+                continue;
+            }
+            // As it came: the route's own beginning is in front of all that the attacker writes.
+            let as_it_came = label.chain == ChainId::default();
+            if is_target && is_redirect && path != RoutePath::Open && as_it_came {
+                tell(Err(vec![NoPathReason::Position {
+                    what: "a path of this site, as the route says".to_owned(),
                 }]));
                 continue;
             }
@@ -427,15 +443,6 @@ impl<'a> View<'a> {
         }
     }
 
-    /// A route without parameters: its path is the same in every request.
-    fn is_fixed(&self, entry: &Entry) -> bool {
-        !entry.route.is_empty()
-            && entry
-                .segments
-                .iter()
-                .all(|s| matches!(s, RouteSegment::Literal(_)))
-    }
-
     /// Whether the label is of the path alone, without the query.
     fn is_path_only(&self, label: Label) -> bool {
         self.world
@@ -444,7 +451,9 @@ impl<'a> View<'a> {
             .first()
             .is_some_and(|hop| {
                 let what = self.tracer.names.text(hop.what);
-                what.ends_with(".path") || what.ends_with(".base_url")
+                what.ends_with(".path")
+                    || what.ends_with(".path_info")
+                    || what.ends_with(".base_url")
             })
     }
 
@@ -748,4 +757,41 @@ enum Argument {
     Code(Kind),
     /// One argument among others.
     Plain,
+}
+
+/// A library's function or class, by its dotted path.
+fn library_symbol(path: &str) -> Symbol {
+    let (module, qualname) = path.rsplit_once('.').unwrap_or(("", path));
+    Symbol {
+        module: module.to_owned(),
+        qualname: qualname.to_owned(),
+    }
+}
+
+/// What is known of the path of a request to a route.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum RoutePath {
+    /// Without parameters: the same in every request.
+    Fixed,
+    /// It begins with text of the route behind the first slash.
+    Begun,
+    Open,
+}
+
+fn path_of_route(entry: &Entry) -> RoutePath {
+    let is_literal = |s: &RouteSegment| matches!(s, RouteSegment::Literal(_));
+    if !entry.route.is_empty() && entry.segments.iter().all(is_literal) {
+        return RoutePath::Fixed;
+    }
+    let begun = entry.segments.first().is_some_and(|first| match first {
+        RouteSegment::Literal(text) => text
+            .strip_prefix('/')
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_alphanumeric())),
+        RouteSegment::Param { .. } => false,
+    });
+    if begun {
+        RoutePath::Begun
+    } else {
+        RoutePath::Open
+    }
 }

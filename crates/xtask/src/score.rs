@@ -12,6 +12,7 @@ mod histories;
 mod ledger;
 mod pycg;
 mod reach_pairs;
+mod routes;
 mod sabotage;
 mod secrets;
 mod targets;
@@ -89,6 +90,11 @@ pub const ALL: &[Measurement] = &[
         name: "benchmark-java",
         about: "static verdicts on all eleven categories of OWASP BenchmarkJava, out of the box",
         run: categories::java,
+    },
+    Measurement {
+        name: "routes",
+        about: "entry points against the routes that frameworks themselves list at run time",
+        run: routes::run,
     },
     Measurement {
         name: "pycg",

@@ -9,7 +9,7 @@ use crate::machine::Machine;
 use crate::value::{Atom, CollKind, EnvId, Ls, V};
 
 impl Machine<'_> {
-    pub(super) fn spread_keywords(&mut self, built: &mut Args, v: V) {
+    pub(crate) fn spread_keywords(&mut self, built: &mut Args, v: V) {
         let mut other = V::NEVER;
         for atom in self.w.store.atoms_of(v) {
             match atom {

@@ -27,7 +27,7 @@ pub(super) fn segments(
     }
     let (open, close) = match syntax {
         RouteSyntax::Angle => ('<', '>'),
-        RouteSyntax::Brace | RouteSyntax::Colon => ('{', '}'),
+        RouteSyntax::Brace | RouteSyntax::Colon | RouteSyntax::Regex => ('{', '}'),
     };
     let mut out = Vec::new();
     let mut names = Vec::new();

@@ -1,5 +1,6 @@
 //! Lowering, as a whole.
 
+mod description;
 mod fixtures;
 mod generated;
 mod hostile;

@@ -146,7 +146,7 @@ pub(super) fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<
             read_guard,
         ),
         ("neutral", &["whole"], read_neutral),
-        ("type", &["returns", "is"], read_type),
+        ("type", &["returns", "is", "begins", "kept"], read_type),
         ("class", &["bases"], read_class),
         ("alias", &["names"], read_alias),
         (
@@ -222,6 +222,8 @@ fn merge(into: &mut Member, from: Member) {
         is,
         constant,
         class,
+        begins,
+        kept,
         stops,
         requires_login,
         whole,
@@ -241,6 +243,8 @@ fn merge(into: &mut Member, from: Member) {
     into.is = is.or(into.is.take());
     into.constant = constant.or(into.constant.take());
     into.class = class.or(into.class.take());
+    into.begins = begins.or(into.begins.take());
+    into.kept |= kept;
     into.whole |= whole;
     into.neutral |= neutral;
     into.stops |= stops;
@@ -265,6 +269,7 @@ fn read_source(library: &mut Library<'_>, row: &Row<'_>) {
         ("tree", 2),
         ("named", 3),
         ("of-receiver", 4),
+        ("fields", 5),
     ];
     let Some(shape) = choice(row, "shape", &shapes) else {
         if !row.has("shape") {
@@ -292,7 +297,8 @@ fn read_source(library: &mut Library<'_>, row: &Row<'_>) {
             Some(name) => SourceShape::Named { name },
             None => return row.missing("name"),
         },
-        _ => SourceShape::OfReceiver,
+        4 => SourceShape::OfReceiver,
+        _ => SourceShape::Fields,
     };
     let (Some(kind), Some(at), Some(when)) = (kind, at, conditions(row)) else {
         return;
@@ -533,6 +539,8 @@ fn read_neutral(library: &mut Library<'_>, row: &Row<'_>) {
 
 fn read_type(library: &mut Library<'_>, row: &Row<'_>) {
     let (returns, is) = (type_ref(row, "returns"), type_ref(row, "is"));
+    let kept = row.flag("kept") == Some(true);
+    let begins = row.text("begins").map(|text| (*text.get_ref()).to_owned());
     if returns.is_none() && is.is_none() && !row.is_broken() {
         row.missing("returns");
     }
@@ -542,6 +550,10 @@ fn read_type(library: &mut Library<'_>, row: &Row<'_>) {
         }
         if is.is_some() {
             member.is.clone_from(&is);
+        }
+        member.kept |= kept;
+        if begins.is_some() {
+            member.begins.clone_from(&begins);
         }
     });
 }
@@ -628,7 +640,7 @@ fn read_callback(library: &mut Library<'_>, row: &Row<'_>) {
     library.edit(row, |member| member.callbacks.push(callback.clone()));
 }
 
-const ENTRY_KEYS: [&str; 12] = [
+const ENTRY_KEYS: [&str; 23] = [
     "shape",
     "framework",
     "route",
@@ -641,6 +653,17 @@ const ENTRY_KEYS: [&str; 12] = [
     "bound_by",
     "syntax",
     "params",
+    "variable",
+    "named_by",
+    "extra",
+    "runs",
+    "gives",
+    "checks",
+    "actions",
+    "on_one",
+    "keys",
+    "detail",
+    "asks",
 ];
 
 fn read_converters(words: &Words<'_>, row: &Row<'_>) -> BTreeMap<String, Converter> {
@@ -672,6 +695,11 @@ fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
         ("part", EntryShape::Part),
         ("group", EntryShape::Group),
         ("hook", EntryShape::Hook),
+        ("listed", EntryShape::Listed),
+        ("include", EntryShape::Include),
+        ("table", EntryShape::Table),
+        ("wrapper", EntryShape::Wrapper),
+        ("action", EntryShape::Action),
     ];
     let shape = choice(row, "shape", &shapes);
     if !row.has("shape") {
@@ -679,35 +707,42 @@ fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
     }
     let Some(shape) = shape else { return };
     for (wanted, key) in [
-        (matches!(shape, EntryShape::Registrar), "handler"),
-        (matches!(shape, EntryShape::Mount), "mounted"),
+        (
+            matches!(shape, EntryShape::Registrar | EntryShape::Listed),
+            "handler",
+        ),
+        (
+            matches!(shape, EntryShape::Mount | EntryShape::Include),
+            "mounted",
+        ),
+        (matches!(shape, EntryShape::Table), "variable"),
+        (matches!(shape, EntryShape::Table), "named_by"),
         (matches!(shape, EntryShape::BaseClass), "method_functions"),
     ] {
         if wanted && !row.has(key) {
             row.missing(key);
         }
     }
-    let mut method_functions = BTreeMap::new();
-    for (name, value) in row.map("method_functions") {
-        let methods: Vec<String> = match value.get_ref() {
-            DeValue::String(text) => vec![text.to_string()],
-            DeValue::Array(items) => items
-                .iter()
-                .filter_map(|i| i.get_ref().as_str())
-                .map(str::to_owned)
-                .collect(),
-            _ => {
-                row.complain(value.span(), "a method or a list of methods was expected");
-                continue;
-            }
-        };
-        method_functions.insert(name.to_owned(), methods);
-    }
+    let method_functions = lists(row, "method_functions");
     let syntaxes = [
         ("angle", RouteSyntax::Angle),
         ("brace", RouteSyntax::Brace),
         ("colon", RouteSyntax::Colon),
+        ("regex", RouteSyntax::Regex),
     ];
+    let words = |key: &str| -> Vec<String> {
+        row.texts(key)
+            .iter()
+            .map(|text| (*text.get_ref()).to_owned())
+            .collect()
+    };
+    let one = |key: &str| row.text(key).map(|text| (*text.get_ref()).to_owned());
+    let firsts = |key: &str| -> BTreeMap<String, String> {
+        lists(row, key)
+            .into_iter()
+            .filter_map(|(name, list)| Some((name, list.into_iter().next()?)))
+            .collect()
+    };
     let entry = EntryRow {
         shape,
         framework: row
@@ -734,6 +769,38 @@ fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
             .iter()
             .filter_map(|text| dotted_path(row, text))
             .collect(),
+        variable: one("variable"),
+        named_by: one("named_by"),
+        extra: port(row, "extra"),
+        runs: lists(row, "runs"),
+        gives: firsts("gives"),
+        checks: words("checks"),
+        actions: firsts("actions"),
+        on_one: words("on_one"),
+        keys: words("keys"),
+        detail: port(row, "detail"),
+        asks: port(row, "asks"),
     };
     library.edit(row, |member| member.entry_points.push(entry.clone()));
+}
+
+/// A table of names to words, each one or several.
+fn lists(row: &Row<'_>, key: &str) -> BTreeMap<String, Vec<String>> {
+    let mut out = BTreeMap::new();
+    for (name, value) in row.map(key) {
+        let words: Vec<String> = match value.get_ref() {
+            DeValue::String(text) => vec![text.to_string()],
+            DeValue::Array(items) => items
+                .iter()
+                .filter_map(|i| i.get_ref().as_str())
+                .map(str::to_owned)
+                .collect(),
+            _ => {
+                row.complain(value.span(), "a word or a list of words was expected");
+                continue;
+            }
+        };
+        out.insert(name.to_owned(), words);
+    }
+    out
 }

@@ -22,10 +22,13 @@ pub fn scan(files: &BTreeMap<String, String>) -> Reach {
         let Some(path) = FilePath::new(path) else {
             continue;
         };
+        let bytes = text.as_bytes();
         if solvent_lang::settings::is_settings(&path) {
-            settings.extend(solvent_lang::settings::settings(&path, text.as_bytes()));
+            settings.extend(solvent_lang::settings::settings(&path, bytes));
+        } else if solvent_lang::is_description(&path, bytes) {
+            units.push(solvent_lang::lower_description(&path, bytes, &names));
         } else {
-            units.push(solvent_lang::lower(&path, text.as_bytes(), &names));
+            units.push(solvent_lang::lower(&path, bytes, &names));
         }
     }
     let text = |path: &FilePath| files.get(path.as_str()).cloned();
@@ -53,6 +56,7 @@ fn files_of(case: &Case) -> BTreeMap<String, String> {
         .chain(named("go", "main.go"))
         .chain(named("java", "App.java"))
         .chain(named("properties", "app.properties"))
+        .chain(named("yaml", "api.yaml"))
         .collect()
 }
 
