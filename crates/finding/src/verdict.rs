@@ -49,6 +49,13 @@ pub enum NoPathReason {
         location: Location,
         condition: String,
     },
+    /// Control does not get past what stands there: a call that never comes back, a loop over nothing.
+    NeverPassed { location: Location, what: String },
+    /// The function is called there, but is a generator or coroutine that nobody runs.
+    NeverRun {
+        location: Location,
+        function: Symbol,
+    },
     /// The input is made harmless for this sink.
     Sanitized { location: Location, by: String },
     /// A check on the way lets only harmless values pass.

@@ -12,7 +12,7 @@ use crate::label::{Label, Origin};
 use crate::link::{FnId, Program, Site, UnitId};
 use crate::machine::{Frame, Limits, Machine};
 use crate::value::{Atom, EnvId, V};
-use crate::world::{CallTier, Hit, Place, SummaryId, World};
+use crate::world::{CallTier, Hit, Place, SinkRef, SummaryId, Touch, World};
 
 /// A call edge of the System Graph, with the surest reason seen for it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -40,6 +40,17 @@ pub struct Root {
     pub kind: RootKind,
     pub summaries: Vec<SummaryId>,
     pub hits: Vec<Hit>,
+    /// What the sinks saw that stand at what the root answers.
+    pub touched: Vec<(SinkRef, Touch)>,
+}
+
+/// Code around requests: what runs before and after them, and what answers when they fail.
+#[derive(Clone, Debug)]
+pub struct Hook {
+    pub framework: String,
+    pub value: V,
+    /// Whether it gets what handlers raise.
+    pub catches: bool,
 }
 
 /// The program, what calls what and why, and where outside control begins.
@@ -47,7 +58,7 @@ pub struct SystemGraph {
     pub program: Program,
     pub world: World,
     pub entries: Vec<Entry>,
-    pub hooks: Vec<V>,
+    pub hooks: Vec<Hook>,
     pub edges: Vec<CallEdge>,
     /// Summary of each function evaluated on its own.
     pub alone: BTreeMap<FnId, SummaryId>,
@@ -194,7 +205,7 @@ impl Machine<'_> {
             .map(|(f, id)| (*f, *id))
             .filter(|(_, id)| {
                 let s = self.w.summary(*id);
-                !s.cut.is_empty() && s.live.iter().any(|l| !l)
+                !s.stopped.is_empty() || (!s.cut.is_empty() && s.live.iter().any(|l| !l))
             })
             .collect();
         let bound = self.bound.clone();
@@ -209,12 +220,18 @@ impl Machine<'_> {
             self.look_everywhere = None;
             let function = self.p.function(f);
             let live = self.w.summary(id).live.clone();
+            let stopped = self.w.summary(id).stopped.clone();
             for (site, _, callee) in frame.calls {
                 let block = function
                     .blocks
                     .iter()
                     .position(|b| (b.start..b.end).contains(&site.inst));
-                let dead = block.is_some_and(|b| !live.get(b).copied().unwrap_or(true));
+                let behind = |b: usize| {
+                    let stops = |(at, inst): &(u32, u32)| *at as usize == b && *inst < site.inst;
+                    stopped.iter().any(stops)
+                };
+                let dead =
+                    block.is_some_and(|b| !live.get(b).copied().unwrap_or(true) || behind(b));
                 if dead {
                     let callee = self.w.summary(callee).function;
                     self.w.dead_calls.insert((site, callee));
@@ -368,6 +385,7 @@ impl Machine<'_> {
             edges: Vec::new(),
             facts: vec![Some(Vec::new())],
             fact_table: Vec::new(),
+            known: vec![Vec::new()],
             block: 0,
             afters: BTreeMap::new(),
             cells: Vec::new(),
@@ -378,21 +396,23 @@ impl Machine<'_> {
             caught: BTreeMap::new(),
             caught_changed: false,
             returning: Vec::new(),
+            returned: Vec::new(),
             hits: Vec::new(),
             effects: Vec::new(),
             touched: BTreeMap::new(),
             used: BTreeMap::new(),
             calls: Vec::new(),
             own_calls: BTreeMap::new(),
+            stopped: Vec::new(),
             cut: Vec::new(),
-            vouched: None,
+            vouched: crate::machine::Vouched::default(),
             diverged: false,
         }
     }
 
     /// Evaluates hooks, then every entry point, over the state that modules, functions and other
     /// requests leave.
-    pub fn run_roots(&mut self, entries: &[Entry], hooks: &[V]) -> Vec<Root> {
+    pub fn run_roots(&mut self, entries: &[Entry], hooks: &[Hook]) -> Vec<Root> {
         let size: u64 = self
             .p
             .functions()
@@ -418,17 +438,22 @@ impl Machine<'_> {
                         _ => None,
                     })
                 };
-                let f = of(*hook).or_else(|| match self.w.store.only(*hook) {
+                let f = of(hook.value).or_else(|| match self.w.store.only(hook.value) {
                     Some(Atom::Partial { function, .. }) => of(*function),
                     _ => None,
                 });
                 let Some(f) = f else { continue };
-                out.push(self.root(RootKind::Hook, f, *hook, &Args::default(), None));
+                let args = match (hook.catches, self.raised_by_handlers()) {
+                    (true, Some(v)) => Args::of(&[v]),
+                    _ => Args::default(),
+                };
+                out.push(self.root(RootKind::Hook, (f, hook.value), &args, &hook.framework));
             }
             for (i, entry) in entries.iter().enumerate() {
                 let args = self.handler_args(entry);
                 let kind = RootKind::Entry(i);
-                out.push(self.root(kind, entry.function, entry.value, &args, Some(entry)));
+                let called = (entry.function, entry.value);
+                out.push(self.root(kind, called, &args, &entry.framework));
             }
             if round == 1 || !self.w.forget_stale() {
                 break;
@@ -443,6 +468,7 @@ impl Machine<'_> {
                 kind: RootKind::Body,
                 summaries,
                 hits,
+                touched: Vec::new(),
             });
         }
         out
@@ -450,7 +476,11 @@ impl Machine<'_> {
 
     /// What runs when the program is started: bodies of modules, and `main` where the language has one.
     fn starts(&self) -> Vec<FnId> {
-        let bodies = (0..self.p.units.len()).map(|unit| self.p.body(UnitId(unit as u32)));
+        let idle = self.idle_packages();
+        let units = (0..self.p.units.len()).map(|unit| UnitId(unit as u32));
+        let bodies = units
+            .filter(|unit| !idle.contains(unit))
+            .map(|unit| self.p.body(unit));
         let mut out: Vec<FnId> = bodies.collect();
         if self.is_go() || self.is_java() {
             out.extend(self.p.functions().filter(|f| {
@@ -461,24 +491,43 @@ impl Machine<'_> {
                     Some(_) => self.is_java() && !self.takes_receiver(*f),
                     None => self.is_go() && function.parent == Some(FnIndex(0)),
                 };
-                stands && (&*name == "main" || (self.is_go() && &*name == "init"))
+                stands
+                    && !idle.contains(&self.p.unit_of(*f))
+                    && (&*name == "main" || (self.is_go() && &*name == "init"))
             }));
         }
         out
     }
 
+    /// Where what handlers raise is kept for those that catch it.
+    pub(crate) fn raised_place(&self) -> Place {
+        Place::LibAttr(self.name("<request>"), self.name("<raised>"))
+    }
+
+    pub(crate) fn raised_by_handlers(&mut self) -> Option<V> {
+        let place = self.raised_place();
+        self.w.read(place)
+    }
+
     fn root(
         &mut self,
         kind: RootKind,
-        f: FnId,
-        value: V,
+        (f, value): (FnId, V),
         args: &Args,
-        entry: Option<&Entry>,
+        framework: &str,
     ) -> Root {
         let mut frame = self.bare_frame(f);
         let got = self.call_value(&mut frame, u32::MAX, value, args);
-        if let (Some(entry), Some(answer)) = (entry, got.ret) {
-            self.answered(&mut frame, entry, answer);
+        if frame.raised != V::NEVER {
+            let site = Site {
+                function: f,
+                inst: u32::MAX,
+            };
+            let place = self.raised_place();
+            frame.effects.push((place, site, frame.raised));
+        }
+        if let Some(answer) = got.ret {
+            self.answered(&mut frame, framework, f, answer);
         }
         for (place, site, v) in std::mem::take(&mut frame.effects) {
             // What one request leaves in the program's memory, another may find there; a request's own
@@ -505,6 +554,7 @@ impl Machine<'_> {
             kind,
             summaries,
             hits: frame.hits,
+            touched: frame.touched.into_iter().collect(),
         }
     }
 }

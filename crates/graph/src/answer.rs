@@ -1,13 +1,15 @@
 //! What a handler answers with, as a sink: a page of text that a browser parses.
 
+use std::collections::BTreeSet;
+
 use solvent_ir::{Const, Terminator};
 use solvent_models::{MemberId, PortRoot};
 
-use crate::entry::Entry;
+use crate::label::{Note, Origin};
 use crate::link::{FnId, Site};
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, CollKind, Ls, V};
-use crate::world::{Hit, SinkRef};
+use crate::world::{Hit, SinkRef, SummaryId, Touch};
 
 impl Machine<'_> {
     /// The sinks that a framework's models put at what its handlers return.
@@ -23,37 +25,101 @@ impl Machine<'_> {
         .collect()
     }
 
-    /// Tells what of `answer` arrives at the browser as a page.
-    pub(crate) fn answered(&mut self, frame: &mut Frame, entry: &Entry, answer: V) {
-        for (member, row) in self.answer_sinks(&entry.framework) {
-            let value = self.page_of(answer, 0);
-            let labels = self.w.store.deep(value);
-            let kind = self.m.get(member).sinks[row as usize].kind;
-            let harmless = self
-                .w
-                .store
-                .labels(labels)
-                .iter()
-                .all(|label| label.kills & (1 << kind.index()) != 0);
-            if labels == Ls::NONE || harmless {
-                continue;
-            }
-            let sink = SinkRef {
-                site: self.first_return(entry.function),
+    /// Tells what of `answer`, which a framework gets from `f`, arrives at the browser as a page.
+    pub(crate) fn answered(&mut self, frame: &mut Frame, framework: &str, f: FnId, answer: V) {
+        let sinks = self.answer_sinks(framework);
+        if sinks.is_empty() || (self.is_java() && !self.answers_itself(f)) {
+            return;
+        }
+        let page = self.page_of(answer, 0);
+        let returns = self.page_returns(frame, f);
+        for (member, row) in sinks {
+            let at = |inst: u32| SinkRef {
+                site: Site { function: f, inst },
                 member,
                 row,
             };
-            self.w.sinks.entry(sink).or_insert(false);
-            self.push_hit(
-                frame,
-                Hit {
-                    sink,
-                    value,
-                    facts: Box::default(),
-                    by_name: false,
-                },
-            );
+            if self.comes_from_template(page) {
+                continue;
+            }
+            if self.w.store.deep(page) == Ls::NONE {
+                // A page of nothing but constants.
+                for (inst, v) in &returns {
+                    if self.w.store.constants(*v).is_some() {
+                        self.w.sinks.entry(at(*inst)).or_insert(false);
+                        self.note_touch(frame, at(*inst), Touch::Constant);
+                    }
+                }
+                continue;
+            }
+            let filled: Vec<(u32, V)> = returns
+                .iter()
+                .copied()
+                .filter(|(_, v)| self.w.store.deep(*v) != Ls::NONE)
+                .collect();
+            let mut hits: Vec<(SinkRef, V)> = Vec::new();
+            for (inst, v) in filled {
+                let labels = self.w.store.deep(v);
+                let whole = self
+                    .w
+                    .store
+                    .labels(labels)
+                    .iter()
+                    .all(|label| matches!(label.origin, Origin::Input(_) | Origin::Local));
+                hits.push((at(inst), if whole { v } else { page }));
+            }
+            if hits.is_empty() {
+                hits.push((at(self.first_return(f)), page));
+            }
+            for (sink, value) in hits {
+                self.w.sinks.entry(sink).or_insert(false);
+                self.push_hit(
+                    frame,
+                    Hit {
+                        sink,
+                        value,
+                        facts: Box::default(),
+                        by_name: false,
+                    },
+                );
+            }
         }
+    }
+
+    /// Whether all that is in a page came through a template, which escapes unless it says otherwise; what
+    /// it says stands in a file that is not read here.
+    fn comes_from_template(&self, page: V) -> bool {
+        let labels = self.w.store.labels(self.w.store.deep(page));
+        !labels.is_empty()
+            && labels.iter().all(|label| {
+                self.w.store.notes(label.notes).iter().any(|note| {
+                    matches!(note, Note::Sanitized { by, .. } if self.text(*by).contains("render_template"))
+                })
+            })
+    }
+
+    /// Where the function gives a page, and what is in it, in the evaluations that this activation led to.
+    fn page_returns(&mut self, frame: &Frame, f: FnId) -> Vec<(u32, V)> {
+        let mut out: Vec<(u32, V)> = Vec::new();
+        let roots: Vec<SummaryId> = frame.calls.iter().map(|(_, _, id)| *id).collect();
+        let mut seen = BTreeSet::new();
+        for root in roots {
+            for id in self.w.reached(root) {
+                if self.w.summary(id).function != f || !seen.insert(id) {
+                    continue;
+                }
+                for (inst, v) in self.w.summary(id).returned.clone() {
+                    let mut page = self.page_of(v, 0);
+                    if page == V::NEVER && self.w.store.constants(v).is_some() {
+                        page = v;
+                    }
+                    if page != V::NEVER {
+                        out.push((inst, page));
+                    }
+                }
+            }
+        }
+        out
     }
 
     /// The text of a page: of a response its body, of a tuple its first part. Mappings and lists become JSON.
@@ -100,19 +166,12 @@ impl Machine<'_> {
     }
 
     /// Where a function returns first; its start, where it does not say.
-    fn first_return(&self, f: FnId) -> Site {
-        let value = self
-            .p
-            .function(f)
-            .blocks
-            .iter()
-            .find_map(|block| match block.terminator {
-                Terminator::Return(value) => value,
-                _ => None,
-            });
-        Site {
-            function: f,
-            inst: value.map_or(0, |value| value.0),
-        }
+    fn first_return(&self, f: FnId) -> u32 {
+        let blocks = &self.p.function(f).blocks;
+        let value = blocks.iter().find_map(|block| match block.terminator {
+            Terminator::Return(value) => value,
+            _ => None,
+        });
+        value.map_or(0, |value| value.0)
     }
 }

@@ -1,5 +1,6 @@
 //! One member's rows applied to one call.
 
+mod part;
 mod paths;
 
 use crate::call::{Args, Out};
@@ -35,6 +36,9 @@ impl Machine<'_> {
         }
         if member.stops {
             return Out::never();
+        }
+        if member.entry_points.is_empty() {
+            self.hand_all(args);
         }
         if member.requires_login {
             return self.login_check(member, args);
@@ -215,6 +219,7 @@ impl Machine<'_> {
             None => ret,
         };
         let ret = self.as_part(ret, member, receiver);
+        let ret = self.or_nothing(ret, member, receiver, args);
         let group = |row: &solvent_models::EntryRow| row.shape == solvent_models::EntryShape::Group;
         if let Some(row) = member.entry_points.iter().position(group) {
             self.register(frame, index, id, row as u32, receiver, args, ret, None);
@@ -222,32 +227,6 @@ impl Machine<'_> {
         out.ret = Some(ret);
         out.receiver = new_receiver;
         out
-    }
-
-    /// A part of a holder of routes was made where the holder was.
-    fn as_part(&mut self, v: V, member: &Member, receiver: Option<V>) -> V {
-        let is_part =
-            |row: &solvent_models::EntryRow| row.shape == solvent_models::EntryShape::Part;
-        if !member.entry_points.iter().any(is_part) {
-            return v;
-        }
-        let made = receiver.and_then(|receiver| {
-            self.w.store.atoms(receiver).find_map(|a| match a {
-                Atom::LibObject { attrs, .. } => {
-                    attrs.iter().find(|(n, _)| *n == self.n.site).copied()
-                }
-                _ => None,
-            })
-        });
-        match (made, self.w.store.only(v).cloned()) {
-            (Some(made), Some(Atom::LibObject { class, attrs, data })) => {
-                let mut attrs = attrs.to_vec();
-                attrs.push(made);
-                let attrs = attrs.into();
-                self.w.store.one(Atom::LibObject { class, attrs, data })
-            }
-            _ => v,
-        }
     }
 
     /// The data as an instance of what another value is an instance of.
@@ -605,6 +584,15 @@ impl Machine<'_> {
         if labelled && !matches!(step.how, How::Value) {
             out = self.hop_all(out, TraceKind::Library, site, path);
         }
+        let encoded = self.harmless_after(step.how);
+        if encoded != 0 && labelled {
+            let note = Note::Sanitized {
+                site,
+                by: path,
+                kinds: encoded,
+            };
+            out = self.w.store.clear(out, encoded, note);
+        }
         if !step.clears.is_empty() && labelled {
             let kinds = match &step.pattern {
                 None => step.clears.0,
@@ -715,6 +703,17 @@ impl Machine<'_> {
             return done;
         }
         self.with_context(v, &transform)
+    }
+
+    /// Kinds that what a codec writes cannot harm, whatever it is given.
+    fn harmless_after(&self, how: How) -> u64 {
+        let written = match how {
+            How::HexEncode => "[0-9a-fA-F]*",
+            How::Base64Encode => "[0-9A-Za-z+/=_-]*",
+            _ => return 0,
+        };
+        pattern::allowed_by_match(written, pattern::Anchoring::Full)
+            .map_or(0, |sets| self.kinds_without(&sets))
     }
 
     /// A transform of a text whose parts are known: what stands before and after the input goes along

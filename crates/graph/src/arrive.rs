@@ -1,6 +1,6 @@
 //! What arrives at sinks, and the conditions of rows.
 
-use crate::label::Label;
+use crate::label::{Label, Note};
 use crate::library::Ports;
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, Ls, V};
@@ -28,6 +28,9 @@ impl Machine<'_> {
                 self.port(&mut slot, index, &sink.at, ports)
             };
             let Some(value) = value else { continue };
+            if self.is_java() && self.asks_only_name(frame, index) {
+                continue;
+            }
             let value = if matches!(sink.at.root, PortRoot::Receiver) {
                 self.object_data(value)
             } else {
@@ -41,6 +44,16 @@ impl Machine<'_> {
                 member: id,
                 row: row as u32,
             };
+            let mut value = value;
+            if self.m.kind_info(sink.kind).name == "html-text"
+                && self.w.store.deep(value) != Ls::NONE
+                && self.answers_no_page(frame, index)
+            {
+                let kinds = 1 << sink.kind.index();
+                let by = self.name("its media type");
+                let note = Note::Sanitized { site, by, kinds };
+                value = self.w.store.clear(value, kinds, note);
+            }
             let labels = self.w.store.deep(value);
             let labels = self.that_matter(labels, sink.kind);
             let labelled = labels != Ls::NONE;

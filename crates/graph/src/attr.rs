@@ -14,6 +14,9 @@ use crate::world::{Base, Place};
 /// Longest chain of base classes that is followed.
 const MAX_BASES: usize = 64;
 
+/// Attributes that are followed one by one where their name is not known.
+const MAX_NAMED: usize = 12;
+
 impl Machine<'_> {
     /// The class and its bases in the order in which attributes are looked for.
     pub(crate) fn order_of(&self, class: ClassId) -> Vec<Base> {
@@ -265,6 +268,14 @@ impl Machine<'_> {
                 {
                     return v;
                 }
+                // What a handler in front left on the request.
+                if let Some(path) = self.of_request(class)
+                    && let Some(v) = self.w.read(Place::LibAttr(path, name))
+                {
+                    let own = self.member_value(class, name, receiver, site);
+                    let plain = matches!(self.w.store.only(own), Some(Atom::Member { .. }));
+                    return if plain { v } else { self.w.store.join(own, v) };
+                }
                 if name == self.n.method && self.text(class).ends_with("Request") {
                     return self.request_method(site);
                 }
@@ -282,10 +293,16 @@ impl Machine<'_> {
                 }
                 let env = self.class_env(receiver);
                 if let Some(raw) = self.class_attr(class, env, name) {
+                    if let Some(v) = self.by_descriptor(frame, raw, receiver, site) {
+                        return v;
+                    }
                     let bound = self.bind_attr(raw, receiver, class);
                     return self.run_properties(frame, bound, receiver, class, site);
                 }
                 if let Some(v) = self.field_of(class, name) {
+                    return v;
+                }
+                if let Some(v) = self.by_getattr(frame, class, receiver, name, site) {
                     return v;
                 }
                 let _ = open;
@@ -375,6 +392,127 @@ impl Machine<'_> {
                 self.w.store.one(Atom::Member { receiver, name })
             }
         }
+    }
+
+    /// What `__getattr__` of a class gives for an attribute that is not found.
+    fn by_getattr(
+        &mut self,
+        frame: &mut Frame,
+        class: ClassId,
+        receiver: V,
+        name: Name,
+        site: Site,
+    ) -> Option<V> {
+        if self.has_receivers() || self.text(name).starts_with("__") {
+            return None;
+        }
+        let getattr = self.name("__getattr__");
+        let method = self.method_of(class, getattr, receiver)?;
+        let key = self.w.store.konst(Const::Str(name));
+        self.call_value(frame, site.inst, method, &Args::of(&[key]))
+            .ret
+    }
+
+    /// What `__get__` of an object in the class gives.
+    fn by_descriptor(&mut self, frame: &mut Frame, raw: V, receiver: V, site: Site) -> Option<V> {
+        if self.has_receivers() {
+            return None;
+        }
+        let class = match self.w.store.only(raw) {
+            Some(Atom::Object { class, .. }) => *class,
+            _ => return None,
+        };
+        let get = self.name("__get__");
+        let method = self.method_of(class, get, raw)?;
+        let unknown = self.w.store.unknown();
+        self.call_value(frame, site.inst, method, &Args::of(&[receiver, unknown]))
+            .ret
+    }
+
+    /// Everything that an attribute of a name known in part may be: `getattr(tools, "do_" + name)`.
+    pub(crate) fn any_attr(
+        &mut self,
+        frame: &mut Frame,
+        base: V,
+        name: V,
+        site: Site,
+    ) -> Option<V> {
+        let mut head: Option<String> = None;
+        for atom in self.w.store.atoms_of(name) {
+            let start = match atom {
+                Atom::Text(pieces) => match pieces.first() {
+                    Some(crate::value::Piece::Lit(text)) => self.text(*text).to_string(),
+                    _ => String::new(),
+                },
+                Atom::Const(Const::Str(text)) => self.text(text).to_string(),
+                _ => String::new(),
+            };
+            head = Some(match head {
+                None => start,
+                Some(before) if start.starts_with(&before) => before,
+                Some(before) if before.starts_with(&start) => start,
+                Some(_) => String::new(),
+            });
+        }
+        let head = head.unwrap_or_default();
+        let mut names: Vec<Name> = Vec::new();
+        for atom in self.w.store.atoms_of(base) {
+            let (class, unit) = match &atom {
+                Atom::Object { class, attrs, .. } => {
+                    names.extend(attrs.iter().map(|(n, _)| *n));
+                    (Some(*class), None)
+                }
+                Atom::Class { class, .. } => (Some(*class), None),
+                Atom::Module(unit) => (None, Some(*unit)),
+                _ => return None,
+            };
+            if let Some(class) = class {
+                for base in self.order_of(class) {
+                    if let Base::Own(base) = base {
+                        names.extend(self.methods_in(base).into_iter().map(|(n, _)| n));
+                    }
+                }
+            }
+            if let Some(unit) = unit {
+                let body = self.p.function(self.p.body(unit));
+                names.extend(body.insts.iter().filter_map(|inst| match inst.op {
+                    solvent_ir::Op::StoreName { name, .. } => Some(name),
+                    _ => None,
+                }));
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        names.retain(|name| {
+            let text = self.text(*name);
+            text.starts_with(&head) && !text.starts_with("__") && !text.starts_with('<')
+        });
+        let mut out = V::NEVER;
+        for (i, name) in names.into_iter().enumerate() {
+            let one = self.attr(frame, base, name, site);
+            if i >= MAX_NAMED {
+                self.escape(one, site, "a call by a name known only at run time", 0);
+                continue;
+            }
+            out = self.w.store.join(out, one);
+        }
+        let unknown = self.w.store.unknown();
+        Some(self.w.store.join(out, unknown))
+    }
+
+    /// The class of a request or an answer, which handlers hand on to each other, as a place for what they
+    /// leave on it.
+    fn of_request(&self, class: Name) -> Option<Name> {
+        if !self.is_javascript() {
+            return None;
+        }
+        let text = self.text(class);
+        (text.ends_with("Request")
+            || text.ends_with("Response")
+            || text.ends_with("Context")
+            || text.ends_with("Message")
+            || text.ends_with("Locals"))
+        .then_some(class)
     }
 
     pub(crate) fn field_of(&mut self, class: ClassId, name: Name) -> Option<V> {
@@ -488,7 +626,8 @@ impl Machine<'_> {
                     Atom::Object { class, attrs, open }
                 }
                 Atom::LibObject { class, attrs, data } => {
-                    if let Some(path) = self.path_of(&attrs) {
+                    let path = self.path_of(&attrs).or_else(|| self.of_request(class));
+                    if let Some(path) = path {
                         frame
                             .effects
                             .push((Place::LibAttr(path, name), site, value));

@@ -1,6 +1,7 @@
 //! Calls: who is called, what the parameters get, and what comes back.
 
 mod bind;
+mod idle;
 
 use solvent_base::Name;
 use solvent_ir::{self as ir, Arg, Op};
@@ -446,6 +447,15 @@ impl Machine<'_> {
                 {
                     return out;
                 }
+                // `next(error)`
+                if self.is_javascript()
+                    && self.text(class).ends_with("NextFunction")
+                    && let Some(error) = args.get(0, None)
+                    && self.w.store.deep(error) != Ls::NONE
+                {
+                    let (place, site) = (self.raised_place(), self.site(frame, index));
+                    frame.effects.push((place, site, error));
+                }
                 let receiver = self.w.store.one(atom);
                 if self.class_member(class, self.n.call).is_some() {
                     return self.call_member(frame, index, receiver, self.n.call, args);
@@ -569,6 +579,7 @@ impl Machine<'_> {
                 }
                 Atom::Partial { function, .. } => self.escape(function, site, what, depth + 1),
                 Atom::LibObject { data, attrs, .. } => {
+                    self.hand(&attrs);
                     self.escape(data, site, what, depth + 1);
                     for (_, v) in &*attrs {
                         self.escape(*v, site, what, depth + 1);
@@ -576,6 +587,29 @@ impl Machine<'_> {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// Objects of libraries that a call of another library gets.
+    pub(crate) fn hand_all(&mut self, args: &Args) {
+        for v in args.all() {
+            for atom in self.w.store.atoms_of(v) {
+                if let Atom::LibObject { attrs, .. } = atom {
+                    self.hand(&attrs);
+                }
+            }
+        }
+    }
+
+    /// Remembers that an object of a library goes where it cannot be followed.
+    pub(crate) fn hand(&mut self, attrs: &[(Name, V)]) {
+        if let Some((_, id)) = attrs.iter().find(|(n, _)| *n == self.n.site)
+            && let Some(id) = self.small_int(*id)
+        {
+            self.w.handed.insert(Site {
+                function: FnId((id >> 32) as u32),
+                inst: (id & 0xffff_ffff) as u32,
+            });
         }
     }
 
@@ -605,6 +639,19 @@ impl Machine<'_> {
         args: &Args,
         tier: CallTier,
     ) -> Out {
+        if let Some(v) = self.never_asked(frame, index, f) {
+            return Out::ret(v);
+        }
+        // `Type.Method(receiver, ..)`
+        if self.is_go()
+            && receiver.is_none()
+            && self.takes_receiver(f)
+            && let Some((first, _)) = args.pos.first()
+        {
+            let mut rest = args.clone();
+            rest.pos.remove(0);
+            return self.call_function(frame, index, f, env, Some(*first), &rest, tier);
+        }
         let (bound, sources) = self.bind(f, env, receiver, args);
         for (param, v) in self.p.function(f).params.iter().zip(&bound) {
             self.named(frame, index, param.name, *v);
@@ -660,9 +707,10 @@ impl Machine<'_> {
             site,
             what,
         };
-        let (ret, raised, afters) = {
+        let (ret, raised, afters, vouches) = {
             let s = self.w.summary(id);
-            (s.ret, s.raised, s.afters.clone())
+            let vouches = s.vouches.any.clone().unwrap_or_default();
+            (s.ret, s.raised, s.afters.clone(), vouches)
         };
         if raised != V::NEVER {
             let raised = self.w.store.fill(raised, &holes, Some(call));
@@ -680,9 +728,23 @@ impl Machine<'_> {
             out.ret = Some(v);
         }
         for (param, source) in &sources {
-            if let Some(Some(after)) = afters.get(*param as usize) {
-                let v = self.w.store.fill(*after, &holes, None);
-                out.afters.push((*source, v));
+            let after = match afters.get(*param as usize) {
+                Some(Some(after)) => Some(self.w.store.fill(*after, &holes, None)),
+                _ => None,
+            };
+            let vouched = vouches.iter().find(|(p, _, _)| p == param);
+            if let (Some((_, kinds, marks)), Some(given)) =
+                (vouched, frame.vals.get(*source as usize))
+            {
+                let note = Note::Guarded {
+                    site,
+                    by: what,
+                    kinds: *kinds,
+                };
+                let v = self.w.store.clear(after.unwrap_or(*given), *kinds, note);
+                out.afters.push((*source, self.w.store.mark(v, *marks)));
+            } else if let Some(after) = after {
+                out.afters.push((*source, after));
             }
         }
         if receiver.is_some()

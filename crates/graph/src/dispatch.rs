@@ -263,6 +263,7 @@ impl Machine<'_> {
                 self.unknown_call(frame, index, receiver, args, &text)
             }
             Atom::DynamicModule => {
+                self.w.dynamic = true;
                 let found = self.candidates(frame, index, receiver, name, args);
                 let text = self.text(name).to_string();
                 let site = self.site(frame, index);
@@ -347,22 +348,31 @@ impl Machine<'_> {
         args: &Args,
     ) -> Option<Out> {
         let dynamic = matches!(self.w.store.only(receiver), Some(Atom::DynamicModule));
-        if !dynamic
+        let modelled = !dynamic
             && self
                 .m
                 .methods_named(&self.text(name), args.count())
                 .next()
-                .is_some()
-        {
-            return None;
-        }
+                .is_some();
         let all = self.w.by_name.get(&name)?.clone();
         let fitting: Vec<_> = all
             .into_iter()
             .filter(|f| self.p.function(*f).class.is_some() != dynamic)
             .filter(|f| self.fits(*f, args, !dynamic))
             .collect();
-        if fitting.is_empty() || fitting.len() > self.limits.candidates {
+        if fitting.is_empty() || modelled || fitting.len() > self.limits.candidates {
+            // Any of them may be meant.
+            let site = self.site(frame, index);
+            let what = format!(
+                "a call of `{}` on a value that is not known",
+                self.text(name)
+            );
+            for f in fitting {
+                let escapes = self.w.escapes.entry(f).or_default();
+                if escapes.len() < 4 {
+                    escapes.insert((site, what.clone()));
+                }
+            }
             return None;
         }
         let site = self.site(frame, index);

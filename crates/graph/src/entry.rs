@@ -67,6 +67,16 @@ impl Machine<'_> {
         for (i, row) in member.entry_points.iter().enumerate() {
             let first = args.get(0, None);
             match row.shape {
+                // `register_error_handler(404, handler)`
+                EntryShape::Hook if row.handler.is_some() => {
+                    let ports = Ports { receiver, args };
+                    let handler = row.handler.as_ref();
+                    if let Some(handler) = handler.and_then(|p| self.port_plain(p, &ports)) {
+                        let row = i as u32;
+                        self.register(frame, index, id, row, receiver, args, handler, None);
+                    }
+                    registered = true;
+                }
                 EntryShape::Decorator | EntryShape::Hook => {
                     if args.count() == 1
                         && let Some(v) = first
@@ -97,11 +107,7 @@ impl Machine<'_> {
                     };
                     for args in &each {
                         let ports = Ports { receiver, args };
-                        let handler = row
-                            .handler
-                            .as_ref()
-                            .and_then(|p| self.port_plain(p, &ports));
-                        if let Some(handler) = handler {
+                        if let Some(handler) = self.chain_of(row, &ports) {
                             let row = i as u32;
                             self.register(frame, index, id, row, receiver, args, handler, None);
                         }
@@ -335,8 +341,10 @@ impl Machine<'_> {
             .extra
             .as_ref()
             .and_then(|p| self.port_plain(p, &ports));
+        let mounts_unknown = mounts && self.is_unknown_mount(handler, 0);
         let registration = Registration {
             site,
+            mounts_unknown,
             member: member.path.clone(),
             row,
             receivers,
@@ -379,6 +387,7 @@ impl Machine<'_> {
                     }
                 }
                 merged.receiver_known |= registration.receiver_known;
+                merged.mounts_unknown |= registration.mounts_unknown;
                 if registration.assumed.is_none() {
                     merged.assumed = None;
                 }

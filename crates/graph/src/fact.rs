@@ -1,7 +1,7 @@
 //! What a condition says about the request, and functions that check for others.
 
 use crate::label::{Link, Origin};
-use crate::machine::{Frame, Machine};
+use crate::machine::{Frame, Machine, Vouch};
 use crate::refine::{MAX_DEPTH, Normal, Says};
 use crate::value::{Atom, CollKind, Ls, V};
 use crate::world::Fact;
@@ -289,7 +289,7 @@ impl Machine<'_> {
 
     // ---- functions that check
 
-    /// For which parameters a truthy answer of this return vouches.
+    /// For which parameters this return vouches.
     pub(crate) fn note_vouches(
         &mut self,
         frame: &mut Frame,
@@ -297,10 +297,7 @@ impl Machine<'_> {
         value: Option<ir::Value>,
         v: V,
     ) {
-        if self.w.store.truth(v) == Some(false) {
-            return;
-        }
-        let mut this: Vec<(u32, u64, u16)> = Vec::new();
+        let answer = self.answer_truth(function, value, v);
         let params: Vec<(u32, ir::Value)> = function
             .insts
             .iter()
@@ -310,6 +307,9 @@ impl Machine<'_> {
                 _ => None,
             })
             .collect();
+        let mut any: Vec<Vouch> = Vec::new();
+        let mut truthy: Vec<Vouch> = Vec::new();
+        let mut falsy: Vec<Vouch> = Vec::new();
         for (p, param) in params {
             let v = frame.vals[param.0 as usize];
             // What the ways here already established.
@@ -323,41 +323,74 @@ impl Machine<'_> {
             if current == v {
                 current = self.version_at(frame, p, v);
             }
-            let said = match value {
-                Some(value) => self.says(frame, function, param, value, true, 0),
-                None => Vec::new(),
-            };
-            let (mut kinds, mut marks) = self.cleared(v, current);
-            for one in said {
-                match one {
-                    Says::Harmless {
-                        kinds: more,
-                        normal,
-                        ..
-                    } => {
-                        if !matches!(normal, Some(Normal::Asked)) {
-                            kinds |= more;
-                        }
-                    }
-                    Says::OneOf(_) => kinds = u64::MAX,
-                    Says::Marked(more) => marks |= more,
-                    Says::Truth(_) => {}
+            let established = self.cleared(v, current);
+            let known = frame.known[frame.block as usize].clone();
+            let (kinds, marks) = known.into_iter().fold(established, |sum, (at, holds)| {
+                let said = self.says(frame, function, param, at, holds, 0);
+                vouched_by(said, sum)
+            });
+            if kinds != 0 || marks != 0 {
+                any.push((p, kinds, marks));
+            }
+            for (holds, list) in [(true, &mut truthy), (false, &mut falsy)] {
+                let said = match value {
+                    Some(value) => self.says(frame, function, param, value, holds, 0),
+                    None => Vec::new(),
+                };
+                let (kinds, marks) = vouched_by(said, (kinds, marks));
+                if kinds != 0 || marks != 0 {
+                    list.push((p, kinds, marks));
                 }
             }
-            if kinds != 0 || marks != 0 {
-                this.push((p, kinds, marks));
-            }
         }
-        frame.vouched = Some(match frame.vouched.take() {
-            None => this,
-            Some(before) => before
-                .into_iter()
-                .filter_map(|(p, k, m)| {
-                    let (_, k2, m2) = this.iter().find(|(q, _, _)| *q == p)?;
-                    Some((p, k & k2, m & m2))
-                })
-                .collect(),
-        });
+        let vouched = &mut frame.vouched;
+        if answer != Some(false) {
+            narrow(&mut vouched.truthy, truthy);
+        }
+        if answer != Some(true) {
+            narrow(&mut vouched.falsy, falsy);
+        }
+        narrow(&mut vouched.any, any);
+    }
+
+    /// Whether what is returned says yes, where that is plain. Of several results, the last one says it.
+    fn answer_truth(
+        &mut self,
+        function: &ir::Function,
+        value: Option<ir::Value>,
+        v: V,
+    ) -> Option<bool> {
+        if !self.is_go() {
+            return self.w.store.truth(v);
+        }
+        let value = value?;
+        let (last, v) = match function.op(value) {
+            Op::Sequence { items, .. } => {
+                let Some(ir::Item::One(last)) = items.last() else {
+                    return None;
+                };
+                let at = self.w.store.konst(Const::Int(items.len() as i64 - 1));
+                let component = match self.w.store.only(v).cloned() {
+                    Some(Atom::Coll {
+                        kind,
+                        kids,
+                        rest,
+                        keys,
+                    }) => self.coll_index(kind, &kids, rest, keys, at),
+                    _ => return None,
+                };
+                (*last, component)
+            }
+            _ => (value, v),
+        };
+        // An error that is made here is not nil.
+        if let Op::Call { callee, .. } = function.op(Self::base(function, last))
+            && let Op::Attr { name, .. } = function.op(*callee)
+            && matches!(&*self.text(*name), "New" | "Errorf")
+        {
+            return Some(true);
+        }
+        self.w.store.truth(v)
     }
 
     pub(crate) fn version_at(&mut self, frame: &Frame, param: u32, v: V) -> V {
@@ -406,9 +439,46 @@ impl Machine<'_> {
         };
         let (k0, m0) = fold(had);
         if has.is_empty() {
-            return (u64::MAX, 0);
+            // Something else was put in its place.
+            let constant = self.w.store.constants(after).is_some();
+            return (if constant { u64::MAX } else { 0 }, 0);
         }
         let (k1, m1) = fold(has);
         (k1 & !k0, m1 & !m0)
     }
+}
+
+/// What is said of a value, beside what is known.
+fn vouched_by(said: Vec<Says>, (mut kinds, mut marks): (u64, u16)) -> (u64, u16) {
+    for one in said {
+        match one {
+            Says::Harmless {
+                kinds: more,
+                normal,
+                ..
+            } => {
+                if !matches!(normal, Some(Normal::Asked)) {
+                    kinds |= more;
+                }
+            }
+            Says::OneOf(_) => kinds = u64::MAX,
+            Says::Marked(more) => marks |= more,
+            Says::Truth(_) => {}
+        }
+    }
+    (kinds, marks)
+}
+
+/// What another way out vouches for as well.
+fn narrow(have: &mut Option<Vec<Vouch>>, this: Vec<Vouch>) {
+    *have = Some(match have.take() {
+        None => this,
+        Some(before) => before
+            .into_iter()
+            .filter_map(|(p, k, m)| {
+                let (_, k2, m2) = this.iter().find(|(q, _, _)| *q == p)?;
+                Some((p, k & k2, m & m2))
+            })
+            .collect(),
+    });
 }

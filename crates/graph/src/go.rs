@@ -150,10 +150,36 @@ impl Machine<'_> {
                         return Some(self.attr(frame, inner, name, site));
                     }
                 }
-                None
+                self.by_embedded_interface(frame, *class, attrs, name, site)
             }
             _ => None,
         }
+    }
+
+    /// A method that a struct has from an interface that it embeds: of whatever the field holds.
+    fn by_embedded_interface(
+        &mut self,
+        frame: &mut Frame,
+        class: crate::link::ClassId,
+        attrs: &[(Name, V)],
+        name: Name,
+        site: Site,
+    ) -> Option<V> {
+        if self.methods_in(class).iter().any(|(own, _)| *own == name) {
+            return None;
+        }
+        for (_, inner) in attrs {
+            for atom in self.w.store.atoms_of(*inner) {
+                let Atom::Object { class: held, .. } = atom else {
+                    continue;
+                };
+                let receiver = self.w.store.one(atom);
+                if self.method_of(held, name, receiver).is_some() {
+                    return Some(self.attr(frame, receiver, name, site));
+                }
+            }
+        }
+        None
     }
 
     // Functions of the language.
@@ -172,7 +198,7 @@ impl Machine<'_> {
         let first = args.get(0, None);
         let site = self.site(frame, index);
         Some(Out::ret(match path {
-            "<copy>" | "<convert>" | "string" | "any" => first?,
+            "<copy>" | "<convert>" | "string" | "any" | "net/http.HandlerFunc" => first?,
             "<typed>" => self.of_type(first?),
             "<nth>" => {
                 let at = self.small_int(args.get(1, None)?)?;
@@ -239,6 +265,20 @@ impl Machine<'_> {
                 }
             }
             "min" | "max" => self.w.store.unknown(),
+            // What a function panics with, a deferred call of whoever called it may get.
+            "panic" => {
+                let place = self.panics();
+                frame.effects.push((place, site, first?));
+                self.w.store.unknown()
+            }
+            "recover" => {
+                let place = self.panics();
+                let unknown = self.w.store.unknown();
+                match self.w.read(place) {
+                    Some(v) => self.w.store.join(v, unknown),
+                    None => unknown,
+                }
+            }
             "os/exec.Command" | "os/exec.CommandContext" => {
                 let skipped = usize::from(path == "os/exec.CommandContext");
                 let values = args.pos.iter().skip(skipped).map(|(v, _)| *v).collect();
@@ -292,6 +332,11 @@ impl Machine<'_> {
         }))
     }
 
+    /// Where what the program panics with is kept, of one request.
+    fn panics(&self) -> Place {
+        Place::LibAttr(self.name("<go>"), self.name("<panic>"))
+    }
+
     /// Functions of `strings` on texts that are known or have known parts.
     fn text_function(
         &mut self,
@@ -320,7 +365,11 @@ impl Machine<'_> {
         let v = args.get(0, None)?;
         let mut rest = args.clone();
         rest.pos.remove(0);
-        if method == "Replace" {
+        if method == "Replace"
+            && args
+                .get(3, None)
+                .is_some_and(|n| self.small_int(n) == Some(-1))
+        {
             rest.pos.truncate(2);
         }
         if let Some(name) = self.w.store.constant_str(v) {
@@ -481,6 +530,14 @@ impl Machine<'_> {
         args: &Args,
     ) -> Option<Out> {
         let v = self.w.store.one(receiver.clone());
+        // A function as an `http.Handler`.
+        let is_code = matches!(
+            receiver,
+            Atom::Fn { .. } | Atom::Method { .. } | Atom::Partial { .. }
+        );
+        if is_code && &*self.text(name) == "ServeHTTP" {
+            return Some(self.call_value(frame, index, v, args));
+        }
         let plain = matches!(
             receiver,
             Atom::Const(_) | Atom::Text(_) | Atom::Coll { .. } | Atom::Data(_) | Atom::Fn { .. }

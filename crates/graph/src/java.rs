@@ -8,6 +8,7 @@ mod collection;
 mod entry;
 mod method;
 mod native;
+mod note;
 mod text;
 
 use solvent_base::Name;

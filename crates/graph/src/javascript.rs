@@ -5,8 +5,10 @@
 //! value of unknown make-up is a value; the same thing called is a method: [`Machine::callee_of`].
 
 mod array;
+mod event;
 mod method;
 mod native;
+mod require;
 mod text;
 
 use solvent_base::Name;
@@ -220,8 +222,36 @@ impl Machine<'_> {
                 Some(self.run_properties(frame, bound, receiver, *class, site))
             }
             Atom::Module(unit) => Some(self.exported(*unit, name)),
+            Atom::LibObject { class, .. } if &*self.text(*class) == "<proxy>" => {
+                let key = self.w.store.konst(Const::Str(name));
+                self.trapped(frame, atom, key, site)
+            }
             _ => None,
         }
+    }
+
+    /// What a proxy's own `get` gives for a key.
+    pub(crate) fn trapped(
+        &mut self,
+        frame: &mut Frame,
+        proxy: &Atom,
+        key: V,
+        site: Site,
+    ) -> Option<V> {
+        let Atom::LibObject { attrs, data, .. } = proxy else {
+            return None;
+        };
+        let (handler, get) = (self.name("<handler>"), self.name("get"));
+        let handler = attrs.iter().find(|(n, _)| *n == handler).map(|(_, v)| *v)?;
+        let has = self.w.store.atoms(handler).any(
+            |a| matches!(a, Atom::Coll { kids, .. } if kids.iter().any(|(k, _)| *k == Const::Str(get))),
+        );
+        if !has {
+            return None;
+        }
+        let trap = self.attr(frame, handler, get, site);
+        self.call_value(frame, site.inst, trap, &Args::of(&[*data, key]))
+            .ret
     }
 
     pub(crate) fn empty_object(&mut self) -> V {

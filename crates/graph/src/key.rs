@@ -1,14 +1,16 @@
 //! Keys and elements: reading and writing the parts of containers.
 
+mod named;
+
 use crate::call::Args;
-use crate::label::{InputKey, InputShape, Link, Origin, TraceKind};
+use crate::label::{Link, TraceKind};
 use crate::library::environ::HeaderKey;
 use crate::link::ClassId;
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, CollKind, Ls, Open, Piece, V};
 use crate::world::Place;
 use solvent_base::Name;
-use solvent_finding::{Carrier, Transform};
+use solvent_finding::Transform;
 use solvent_ir::{Const, FnIndex};
 
 impl Machine<'_> {
@@ -37,6 +39,24 @@ impl Machine<'_> {
 
     pub(crate) fn index_of(&mut self, frame: &mut Frame, index: u32, atom: Atom, key: V) -> V {
         let site = self.site(frame, index);
+        if self.is_javascript()
+            && let Atom::LibObject { class, .. } = &atom
+            && &*self.text(*class) == "<proxy>"
+            && let Some(v) = self.trapped(frame, &atom, key, site)
+        {
+            return v;
+        }
+        // A method by a name known only at run time.
+        if self.is_javascript()
+            && matches!(atom, Atom::Object { .. } | Atom::Module(_))
+            && self.w.store.constants(key).is_none()
+        {
+            let one = self.w.store.one(atom.clone());
+            if let Some(v) = self.any_attr(frame, one, key, site) {
+                let own = self.derive(one, &Link::Value);
+                return self.w.store.join(v, own);
+            }
+        }
         match atom {
             Atom::Coll {
                 kind,
@@ -162,7 +182,8 @@ impl Machine<'_> {
             for (_, v) in kids {
                 out = self.w.store.join(out, *v);
             }
-            return out;
+            let missing = self.missing(kind, kids, key);
+            return self.w.store.join(out, missing);
         };
         let mut out = V::NEVER;
         for want in wanted {
@@ -199,56 +220,30 @@ impl Machine<'_> {
         out
     }
 
-    /// A mapping that was filled under names the attacker chose, read under a constant one: a raw
-    /// query or body that the program takes apart itself becomes the named input.
-    pub(crate) fn named_by(&mut self, rest: V, keys: Ls, want: &Const) -> V {
-        let Const::Str(name) = want else { return rest };
-        let name = *name;
-        // A mapping of inputs that was laid over this one.
-        let rest = self
-            .w
-            .store
-            .map_each(rest, &mut |store, label| match label.origin {
-                Origin::Input(id) if store.input(id).shape != InputShape::Whole => {
-                    store.linked(label, &Link::Key(name))
-                }
-                _ => label,
-            });
-        if keys == Ls::NONE {
-            return rest;
+    /// What reading a key gives that is not there, where that is no error.
+    fn missing(&mut self, kind: CollKind, kids: &[(Const, V)], key: V) -> V {
+        let chosen = self.w.store.deep(key) != Ls::NONE;
+        if kids.is_empty() || !(kind == CollKind::Dict || chosen) {
+            return V::NEVER;
         }
-        let origins: Vec<Origin> = self.w.store.labels(keys).iter().map(|l| l.origin).collect();
-        self.w.store.map_each(rest, &mut |store, label| {
-            if !origins.contains(&label.origin) {
-                return label;
+        if self.is_javascript() {
+            return self.w.store.none();
+        }
+        if self.is_go() && kind == CollKind::Dict {
+            // The zero value of the type that the others have.
+            let is_text = |v: &V| {
+                self.w
+                    .store
+                    .atoms(*v)
+                    .any(|a| matches!(a, Atom::Const(Const::Str(_)) | Atom::Text(_)))
+            };
+            if kids.iter().any(|(_, v)| is_text(v)) {
+                let empty = self.w.store.empty;
+                return self.w.store.konst(Const::Str(empty));
             }
-            let Origin::Input(id) = label.origin else {
-                if matches!(label.origin, Origin::Hole(_)) {
-                    let parsed = store.linked(label, &Link::ParseQuery);
-                    return store.linked(parsed, &Link::Key(name));
-                }
-                return label;
-            };
-            let key = store.input(id).clone();
-            let carrier = match key.carrier {
-                Carrier::RawQuery | Carrier::RawPath | Carrier::QueryName => Carrier::Query,
-                Carrier::RawBody | Carrier::FormName => Carrier::Form,
-                Carrier::HeaderName => Carrier::Header,
-                _ => return label,
-            };
-            let mut out = label;
-            let key = InputKey {
-                carrier,
-                name,
-                inner: Vec::new(),
-                shape: InputShape::Whole,
-            };
-            out.origin = Origin::Input(store.input_id(key));
-            // What was done to the whole is not done to the named part; decoding is the framework's
-            // business from here on.
-            out.chain = crate::label::ChainId::default();
-            out
-        })
+            return self.w.store.none();
+        }
+        V::NEVER
     }
 
     pub(crate) fn small_int(&self, v: V) -> Option<i64> {
@@ -535,6 +530,11 @@ impl Machine<'_> {
                     if rest != V::NEVER || keys != Ls::NONE {
                         let key = self.w.store.data(keys);
                         all = self.w.store.join(all, key);
+                    }
+                    if self.is_javascript() {
+                        // An iterator of its own may give anything that it holds.
+                        let held = self.held_by_methods(&kids, rest);
+                        all = self.w.store.join(all, held);
                     }
                     all
                 }

@@ -25,6 +25,7 @@ mod library;
 pub mod link;
 pub mod machine;
 mod make;
+mod media;
 mod native;
 mod operate;
 mod ports;
@@ -39,7 +40,7 @@ mod weak;
 pub mod world;
 
 pub use analyse::{
-    CallEdge, Root, RootKind, SystemGraph, build, build_beside, build_within, by_language,
+    CallEdge, Hook, Root, RootKind, SystemGraph, build, build_beside, build_within, by_language,
     edges_of, on_big_stack,
 };
 pub use entry::Entry;

@@ -5,6 +5,8 @@
 //! are widened. Calls are in `call`, attributes in `attr`, operators in `operate`, what the models
 //! say in `library`, checks in `refine`.
 
+mod frame;
+
 use std::collections::BTreeMap;
 
 use solvent_base::{Interner, Name};
@@ -15,7 +17,7 @@ use crate::hash::IdMap;
 use crate::label::{Hop, Label, Link, Note, Origin, TraceKind};
 use crate::link::{FnId, Program, Site, Target, UnitId};
 use crate::value::{CollKind, EnvId, Ls, Piece, V};
-use crate::world::{CallTier, Fact, Hit, Place, SinkRef, SummaryId, Touch, Use, World};
+use crate::world::World;
 
 /// How much may be computed; reaching a limit is recorded, never silent.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +42,10 @@ impl Limits {
         candidates: 3,
     };
 }
+
+pub(crate) use frame::Frame;
+use frame::Kept;
+pub use frame::{Vouch, Vouched};
 
 /// The interpreter over one program.
 pub struct Machine<'a> {
@@ -128,91 +134,6 @@ impl Known {
             own_class: names.name("<class>"),
             exports: names.name("<exports>"),
         }
-    }
-}
-
-/// A summary that a call used, and which caller's value each parameter got.
-pub(crate) type OwnCall = (SummaryId, Vec<(u32, u32)>);
-
-/// One activation under evaluation.
-pub(crate) struct Frame {
-    pub f: FnId,
-    pub unit: UnitId,
-    pub env: EnvId,
-    pub args: Vec<V>,
-    pub vals: Vec<V>,
-    pub live: Vec<bool>,
-    pub edges: Vec<(u32, u32)>,
-    pub facts: Vec<Option<Vec<u32>>>,
-    pub fact_table: Vec<Fact>,
-    pub block: u32,
-    pub afters: BTreeMap<(u32, u32), V>,
-    pub cells: Vec<(Name, V)>,
-    pub cells_changed: bool,
-    pub ret: V,
-    pub yields: V,
-    /// What may leave the function as an exception.
-    pub raised: V,
-    /// What the handlers that begin at these blocks catch.
-    pub caught: BTreeMap<u32, V>,
-    pub caught_changed: bool,
-    pub returning: Vec<u32>,
-    pub hits: Vec<Hit>,
-    pub effects: Vec<(Place, Site, V)>,
-    pub touched: BTreeMap<SinkRef, Touch>,
-    pub used: BTreeMap<SinkRef, Use>,
-    pub calls: Vec<(Site, CallTier, SummaryId)>,
-    pub own_calls: BTreeMap<u32, Vec<OwnCall>>,
-    pub cut: Vec<(u32, u32)>,
-    pub vouched: Option<Vec<(u32, u64, u16)>>,
-    pub diverged: bool,
-}
-
-/// What a frame had collected when a loop was entered: another round collects the rest anew.
-#[derive(Default)]
-struct Kept {
-    hits: usize,
-    effects: usize,
-    calls: usize,
-    cut: usize,
-    returning: usize,
-    touched: BTreeMap<SinkRef, Touch>,
-    used: BTreeMap<SinkRef, Use>,
-    vouched: Option<Vec<(u32, u64, u16)>>,
-    ret: V,
-    yields: V,
-    raised: V,
-}
-
-impl Frame {
-    fn kept(&self) -> Kept {
-        Kept {
-            hits: self.hits.len(),
-            effects: self.effects.len(),
-            calls: self.calls.len(),
-            cut: self.cut.len(),
-            returning: self.returning.len(),
-            touched: self.touched.clone(),
-            used: self.used.clone(),
-            vouched: self.vouched.clone(),
-            ret: self.ret,
-            yields: self.yields,
-            raised: self.raised,
-        }
-    }
-
-    fn start_over(&mut self, kept: &Kept) {
-        self.hits.truncate(kept.hits);
-        self.effects.truncate(kept.effects);
-        self.calls.truncate(kept.calls);
-        self.cut.truncate(kept.cut);
-        self.returning.truncate(kept.returning);
-        self.touched.clone_from(&kept.touched);
-        self.used.clone_from(&kept.used);
-        self.vouched.clone_from(&kept.vouched);
-        self.ret = kept.ret;
-        self.yields = kept.yields;
-        self.raised = kept.raised;
     }
 }
 
@@ -307,6 +228,7 @@ impl<'a> Machine<'a> {
             edges: Vec::new(),
             facts: vec![None; blocks],
             fact_table: Vec::new(),
+            known: vec![Vec::new(); blocks],
             block: 0,
             afters: BTreeMap::new(),
             cells: Vec::new(),
@@ -317,6 +239,7 @@ impl<'a> Machine<'a> {
             caught: BTreeMap::new(),
             caught_changed: false,
             returning: Vec::new(),
+            returned: Vec::new(),
             hits: Vec::new(),
             effects: Vec::new(),
             touched: BTreeMap::new(),
@@ -324,7 +247,8 @@ impl<'a> Machine<'a> {
             calls: Vec::new(),
             own_calls: BTreeMap::new(),
             cut: Vec::new(),
-            vouched: None,
+            stopped: Vec::new(),
+            vouched: Vouched::default(),
             diverged: false,
         };
         if blocks == 0 {
@@ -396,7 +320,13 @@ impl<'a> Machine<'a> {
             self.w.steps += 1;
             let inst = &function.insts[index as usize];
             self.stored(frame, function, index, &inst.op);
-            let new = self.eval(frame, function, index, &inst.op);
+            let mut new = self.eval(frame, function, index, &inst.op);
+            if frame.diverged && self.look_everywhere == Some(frame.f) && self.w.depth <= 1 {
+                // What stands behind is looked at all the same.
+                frame.diverged = false;
+                new = self.w.store.unknown();
+            }
+            let new = self.read_again(frame, function, index, new);
             let old = frame.vals[index as usize];
             if new != old {
                 let widen = round >= WIDEN_AFTER && matches!(inst.op, Op::Phi(_));
@@ -411,6 +341,7 @@ impl<'a> Machine<'a> {
                 }
             }
             if frame.diverged {
+                frame.stopped.push((block, index));
                 return changed;
             }
         }
@@ -453,6 +384,7 @@ impl<'a> Machine<'a> {
                 frame.ret = self.w.store.join(ret, v);
                 frame.returning.push(block);
                 if let Some(value) = value {
+                    frame.returned.push((value.0, v));
                     self.named(frame, value.0, function.name, v);
                 }
                 self.note_vouches(frame, function, *value, v);
@@ -464,44 +396,6 @@ impl<'a> Machine<'a> {
             }
             Terminator::Raise(None) => self.raise_again(frame, function),
             Terminator::Stop => {}
-        }
-        changed
-    }
-
-    /// Control may go from `from` to `to`, knowing the condition.
-    fn enter(
-        &mut self,
-        frame: &mut Frame,
-        function: &ir::Function,
-        from: u32,
-        to: u32,
-        condition: Option<(ir::Value, bool)>,
-    ) -> bool {
-        let mut facts = frame.facts[from as usize].clone().unwrap_or_default();
-        if let Some((value, holds)) = condition {
-            for fact in self.facts_of(frame, function, value, holds) {
-                let id = match frame.fact_table.iter().position(|f| *f == fact) {
-                    Some(id) => id as u32,
-                    None => {
-                        frame.fact_table.push(fact);
-                        frame.fact_table.len() as u32 - 1
-                    }
-                };
-                if !facts.contains(&id) && facts.len() < 32 {
-                    facts.push(id);
-                }
-            }
-        }
-        let mut changed = false;
-        if !frame.edges.contains(&(from, to)) {
-            frame.edges.push((from, to));
-            changed = true;
-        }
-        frame.live[to as usize] = true;
-        let slot = &mut frame.facts[to as usize];
-        match slot {
-            None => *slot = Some(facts),
-            Some(have) => have.retain(|f| facts.contains(f)),
         }
         changed
     }
@@ -714,6 +608,8 @@ impl<'a> Machine<'a> {
             }
             Op::Element(v) => {
                 let v = get(frame, *v);
+                // `for _ in range(0)`
+                frame.diverged |= self.is_empty_for_good(v);
                 self.element(frame, index, v)
             }
             Op::Enter(v) => {

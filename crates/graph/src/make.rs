@@ -43,7 +43,7 @@ impl Machine<'_> {
                 .take(16)
                 .collect();
             attrs.extend(kept);
-            let fields = self.declared_fields(class);
+            let fields = self.constructor_fields(class);
             for ((v, _), name) in args.pos.iter().zip(fields) {
                 attrs.push((name, *v));
             }
@@ -92,7 +92,32 @@ impl Machine<'_> {
         (out != V::NEVER).then_some(out)
     }
 
-    /// Names annotated in the class body, in order: the fields of a dataclass.
+    /// What a class is made with, by position, where it says no more than which fields it has: those of a
+    /// dataclass, its bases' first.
+    fn constructor_fields(&self, class: ClassId) -> Vec<Name> {
+        if self.has_receivers() {
+            return self.declared_fields(class);
+        }
+        let mut out: Vec<Name> = Vec::new();
+        for base in self.order_of(class).into_iter().rev() {
+            let crate::world::Base::Own(base) = base else {
+                continue;
+            };
+            for name in self.declared_fields(base) {
+                let text = self.text(name);
+                let Some(field) = text.strip_prefix("<field> ").map(|field| self.name(field))
+                else {
+                    continue;
+                };
+                if !out.contains(&field) {
+                    out.push(field);
+                }
+            }
+        }
+        out
+    }
+
+    /// Names that the class body stores, in order.
     pub(crate) fn declared_fields(&self, class: ClassId) -> Vec<Name> {
         let p = self.p;
         let unit = p.class_unit(class);
@@ -157,11 +182,15 @@ impl Machine<'_> {
                 | Atom::Object { .. }
                 | Atom::Partial { .. } => {
                     let args = Args::of(&[v]);
+                    let keeps = matches!(atom, Atom::Object { .. });
                     let one = self.w.store.one(atom);
-                    let got = self
-                        .call_value(frame, index, one, &args)
-                        .ret
-                        .unwrap_or(V::NEVER);
+                    let got = self.call_value(frame, index, one, &args);
+                    if keeps && got.receiver.is_some() {
+                        // The object may have kept it, and call it later.
+                        let site = self.site(frame, index);
+                        self.escape(v, site, "a decorator that keeps it", 0);
+                    }
+                    let got = got.ret.unwrap_or(V::NEVER);
                     let callable = self.w.store.atoms(got).any(|a| {
                         matches!(
                             a,

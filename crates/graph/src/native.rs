@@ -26,6 +26,12 @@ impl Machine<'_> {
             "builtins.getattr" => {
                 let name = self.w.store.constants(args.get(1, None)?);
                 let base = first?;
+                if name.is_none() {
+                    let site = self.site(frame, index);
+                    let any = self.any_attr(frame, base, args.get(1, None)?, site)?;
+                    let default = args.get(2, None).unwrap_or(V::NEVER);
+                    return Some(Out::ret(self.w.store.join(any, default)));
+                }
                 let names: Vec<Name> = name?
                     .into_iter()
                     .filter_map(|c| match c {
@@ -157,6 +163,11 @@ impl Machine<'_> {
                     }
                 }
             }
+            "builtins.range" if self.is_empty_range(args) => {
+                self.w
+                    .store
+                    .coll(CollKind::Tuple, Vec::new(), V::NEVER, Ls::NONE)
+            }
             "builtins.range" => {
                 let unknown = self.w.store.unknown();
                 self.w.store.many(CollKind::Iter, unknown)
@@ -222,7 +233,10 @@ impl Machine<'_> {
                         }
                         out
                     }
-                    None => self.w.store.one(Atom::DynamicModule),
+                    None => {
+                        self.w.dynamic = true;
+                        self.w.store.one(Atom::DynamicModule)
+                    }
                 }
             }
             "functools.partial" | "functools.partialmethod" => {
@@ -264,6 +278,26 @@ impl Machine<'_> {
             "asyncio.run" | "asyncio.ensure_future" | "asyncio.create_task" => first?,
             _ => return None,
         }))
+    }
+
+    /// `range(0)`, `range(3, 1)`.
+    fn is_empty_range(&self, args: &Args) -> bool {
+        let numbers: Option<Vec<i64>> = args.pos.iter().map(|(v, _)| self.small_int(*v)).collect();
+        match numbers.as_deref() {
+            Some([end]) => *end <= 0,
+            Some([start, end]) => start >= end,
+            _ => false,
+        }
+    }
+
+    /// A sequence without elements that nobody can put one into.
+    pub(crate) fn is_empty_for_good(&self, v: V) -> bool {
+        !self.has_receivers()
+            && matches!(
+                self.w.store.only(v),
+                Some(Atom::Coll { kind: CollKind::Tuple, kids, rest, keys })
+                    if kids.is_empty() && *rest == V::NEVER && *keys == Ls::NONE
+            )
     }
 
     fn super_value(&mut self, frame: &Frame, args: &Args) -> Option<V> {

@@ -1,6 +1,8 @@
 //! What a check says about values: facts for the request that must pass it, and taint that it ends.
 
+mod again;
 mod guard;
+mod member;
 
 use guard::{elements_of, port_values};
 
@@ -315,6 +317,12 @@ impl Machine<'_> {
                     &mut out,
                 );
             }
+            // One of several results.
+            Op::Call { callee, args } if self.is_nth(frame, *callee) => {
+                if let Some(call) = args.first().map(Arg::value) {
+                    return self.says(frame, function, value, call, holds, depth + 1);
+                }
+            }
             Op::Call { callee, args } => {
                 let (callee, args) = (*callee, args.clone());
                 let sense = if holds {
@@ -329,6 +337,11 @@ impl Machine<'_> {
             _ => {}
         }
         out
+    }
+
+    fn is_nth(&self, frame: &Frame, callee: ir::Value) -> bool {
+        let callee = frame.vals[callee.0 as usize];
+        matches!(self.w.store.only(callee), Some(Atom::Lib(path)) if &*self.text(*path) == "<nth>")
     }
 
     #[expect(
@@ -450,38 +463,7 @@ impl Machine<'_> {
                 }
                 if let Some((whole, _)) = derived {
                     let part = frame.vals[left.0 as usize];
-                    if let Some(texts) = self.constant_texts(part) {
-                        let mut marks = 0;
-                        if texts
-                            .iter()
-                            .all(|t| !t.is_empty() && "../".starts_with(t.as_str()) || t == "..")
-                        {
-                            marks |= Marks::NO_CLIMB;
-                        }
-                        if texts.iter().all(|t| t == "/") {
-                            marks |= Marks::NO_CLIMB | Marks::NOT_ABSOLUTE;
-                        }
-                        if whole && texts.iter().all(|t| t == "\\") {
-                            marks |= Marks::NO_BACKSLASH;
-                        }
-                        if marks != 0 {
-                            out.push(Says::Marked(marks));
-                        }
-                        let mut one = texts.first().map(|t| t.chars()).into_iter().flatten();
-                        if let (true, [_], Some(c), None) =
-                            (whole, &texts[..], one.next(), one.next())
-                        {
-                            let kinds = self.excluded(&[c]);
-                            if kinds != 0 {
-                                let by = self.name("a check for one character");
-                                out.push(Says::Harmless {
-                                    kinds,
-                                    by,
-                                    normal: None,
-                                });
-                            }
-                        }
-                    }
+                    self.says_lacking(part, whole, out);
                 }
                 // `root in path.parents`.
                 if positive
@@ -592,6 +574,7 @@ impl Machine<'_> {
         sense: GuardSense,
         out: &mut Vec<Says>,
     ) {
+        self.says_membership(frame, function, value, callee, args, sense, out);
         for id in self.callee_members(frame, function, callee, args) {
             let models = self.m;
             let member = models.get(id);
@@ -690,7 +673,7 @@ impl Machine<'_> {
             }
         }
         // A function of the program that vouches for its argument.
-        if sense == GuardSense::True
+        if matches!(sense, GuardSense::True | GuardSense::False)
             && let Some(calls) = frame.own_calls.get(&call.0).cloned()
         {
             let mut common: Option<(u64, u16)> = None;
@@ -705,7 +688,11 @@ impl Machine<'_> {
                         continue;
                     }
                     let summary = self.w.summary(id);
-                    for (p, kinds, marks) in &summary.vouches {
+                    let vouches = match sense {
+                        GuardSense::True => &summary.vouches.truthy,
+                        _ => &summary.vouches.falsy,
+                    };
+                    for (p, kinds, marks) in vouches.iter().flatten() {
                         if *p == param {
                             this.0 |= kinds;
                             this.1 |= marks;

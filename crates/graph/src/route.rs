@@ -1,15 +1,19 @@
 //! Registrations put together into routes.
 
 mod around;
+mod chain;
 mod listed;
+mod live;
 mod pieces;
 mod text;
 mod view;
 
+use live::Seen;
 pub(crate) use text::joined;
 use text::segments;
 pub(crate) use view::Wrapping;
 
+use crate::analyse::Hook;
 use crate::call::{Args, Out};
 use crate::entry::{Bound, Entry};
 use crate::label::{Hop, InputKey, InputShape, Label, Note, Origin, TraceKind};
@@ -18,7 +22,7 @@ use crate::machine::Machine;
 use crate::value::{Atom, V};
 use crate::world::Registration;
 use solvent_finding::RouteSegment;
-use solvent_models::{EntryRow, EntryShape, RouteSyntax};
+use solvent_models::{EntryRow, EntryShape, RouteSyntax, pattern};
 use std::collections::BTreeMap;
 
 /// Longest chain of mounts that is followed.
@@ -50,8 +54,13 @@ fn last_segment(path: &str) -> &str {
 
 impl Machine<'_> {
     /// All entry points, and the hooks that run around them.
-    pub fn entries(&mut self) -> (Vec<Entry>, Vec<V>) {
-        let bounds: Vec<Bound> = self.bound.values().cloned().collect();
+    pub fn entries(&mut self) -> (Vec<Entry>, Vec<Hook>) {
+        let all: Vec<Bound> = self.bound.values().cloned().collect();
+        let bounds: Vec<Bound> = all
+            .iter()
+            .filter(|bound| !self.stands_behind(&all, bound))
+            .cloned()
+            .collect();
         let mut out = Vec::new();
         let mut hooks = Vec::new();
         let mounts: Vec<Registration> = bounds
@@ -63,23 +72,37 @@ impl Machine<'_> {
             })
             .map(|b| b.registration.clone())
             .collect();
+        let seen = self.see(&mounts);
         for bound in &bounds {
+            if self.never_happens(&seen, bound) {
+                continue;
+            }
             let Some(row) = self.row(bound).cloned() else {
                 continue;
             };
             match row.shape {
                 // Served once a table includes them.
                 EntryShape::Registrar if !row.actions.is_empty() => {}
-                EntryShape::Hook => hooks.push(bound.handler),
+                EntryShape::Hook => hooks.push(Hook {
+                    framework: row.framework.clone(),
+                    value: bound.handler,
+                    catches: bound.registration.member.contains("error"),
+                }),
                 EntryShape::Decorator | EntryShape::Registrar => {
-                    self.add_routes(bound, &row, &mounts, &mut out);
+                    self.add_routes(bound, &row, &mounts, &seen, &mut out);
                 }
                 _ => {}
             }
         }
-        self.add_base_classes(&mut out);
+        self.add_base_classes(&seen, &mut out);
         self.add_tables(&bounds, &mut out);
-        self.add_listed_hooks(&mut hooks);
+        let mut listed = Vec::new();
+        self.add_listed_hooks(&mut listed);
+        hooks.extend(listed.into_iter().map(|value| Hook {
+            framework: String::new(),
+            value,
+            catches: false,
+        }));
         out.sort_by(|a, b| {
             (&a.route, a.function, &a.methods).cmp(&(&b.route, b.function, &b.methods))
         });
@@ -101,6 +124,7 @@ impl Machine<'_> {
         bound: &Bound,
         row: &EntryRow,
         mounts: &[Registration],
+        seen: &Seen,
         out: &mut Vec<Entry>,
     ) {
         let registration = &self.on_its_controller(bound);
@@ -113,7 +137,7 @@ impl Machine<'_> {
         }
         for receiver in &registration.receivers {
             let mut found = Vec::new();
-            self.prefixes(*receiver, mounts, &mut Vec::new(), &mut found);
+            self.prefixes(*receiver, mounts, seen, &mut Vec::new(), &mut found);
             for (prefix, assumed) in found {
                 let assumed = registration.assumed.clone().or(assumed);
                 prefixes
@@ -149,10 +173,13 @@ impl Machine<'_> {
                 let converters = names
                     .into_iter()
                     .map(|(name, converter)| {
-                        let kills = row
-                            .converters
-                            .get(&converter)
-                            .map_or(0, |c| c.clears.0 | self.excluded(&c.excludes));
+                        let kills = match row.converters.get(&converter) {
+                            // Elsewhere parameters are decoded after they were matched.
+                            Some(c) if !self.has_receivers() => {
+                                c.clears.0 | self.excluded(&c.excludes)
+                            }
+                            _ => self.kinds_of_route(&converter),
+                        };
                         (name, kills)
                     })
                     .collect::<Vec<_>>();
@@ -216,6 +243,21 @@ impl Machine<'_> {
             });
         }
         common.unwrap_or_default()
+    }
+
+    /// Kinds that no text harms which a route's own pattern lets through: `(\d+)`.
+    fn kinds_of_route(&self, converter: &str) -> u64 {
+        let inside = converter
+            .strip_prefix('(')
+            .and_then(|c| c.strip_suffix(')'));
+        let sets = inside
+            .and_then(|text| pattern::allowed_by_match(text, pattern::Anchoring::Full))
+            .unwrap_or_default();
+        // A percent sign may become anything once the parameter is decoded.
+        if sets.is_empty() || sets.iter().any(|set| set.contains('%')) {
+            return 0;
+        }
+        self.kinds_without(&sets)
     }
 
     /// Kinds for which nothing harmful can be written without these characters.
@@ -308,6 +350,9 @@ impl Machine<'_> {
                 let Some(class) = self.class_of(*function) else {
                     return;
                 };
+                if row.bound_by.is_some() && !self.may_be_found(class) {
+                    return;
+                }
                 let receiver = self.open_object(class);
                 let raw = self.w.store.one(atom.clone());
                 let value = self.bind_attr(raw, receiver, class);
@@ -553,7 +598,8 @@ impl Machine<'_> {
         out
     }
 
-    pub(crate) fn add_base_classes(&mut self, out: &mut Vec<Entry>) {
+    pub(crate) fn add_base_classes(&mut self, seen: &Seen, out: &mut Vec<Entry>) {
+        let mut served: Vec<(ClassId, String, Vec<String>)> = Vec::new();
         for class in (0..self.p.class_count()).map(ClassId) {
             if self.w.classes[class.0 as usize].bases.is_empty() {
                 continue;
@@ -573,6 +619,17 @@ impl Machine<'_> {
             let Some((framework, params)) = framework else {
                 continue;
             };
+            served.push((class, framework, params));
+        }
+        // A tree that serves none of them is a library of handlers.
+        let used = |class: ClassId| !self.never_used(seen, class);
+        if served.iter().any(|(class, _, _)| used(*class)) {
+            let unused = served.iter().filter(|(class, _, _)| !used(*class));
+            let unused: Vec<ClassId> = unused.map(|(class, _, _)| *class).collect();
+            served.retain(|(class, _, _)| !unused.contains(class));
+            self.w.unused.extend(unused);
+        }
+        for (class, framework, params) in served {
             let route = self.class_routes(class).into_iter().next();
             for (function, methods) in self.class_handlers(class, false) {
                 let receiver = self.open_object(class);
@@ -606,6 +663,7 @@ impl Machine<'_> {
         &self,
         at: Site,
         mounts: &[Registration],
+        program: &Seen,
         seen: &mut Vec<Site>,
         out: &mut Vec<(String, Option<String>)>,
     ) {
@@ -632,13 +690,13 @@ impl Machine<'_> {
                 }
                 for receiver in &mount.receivers {
                     let mut outer = Vec::new();
-                    self.prefixes(*receiver, mounts, seen, &mut outer);
+                    self.prefixes(*receiver, mounts, program, seen, &mut outer);
                     for (head, assumed) in outer {
                         out.push((joined(&head, &prefix), assumed));
                     }
                 }
             }
-            if !mounted {
+            if !mounted && !self.never_mounted(program, at) {
                 out.push((
                     own,
                     Some("its collection is not seen to be registered".to_owned()),
@@ -682,7 +740,8 @@ impl Machine<'_> {
             let ordinary = |p: &&solvent_ir::Param| p.kind == solvent_ir::ParamKind::Ordinary;
             let unknown = self.w.store.unknown();
             if function.params.iter().filter(ordinary).count() > entry.params.len() {
-                args.pos.insert(0, (unknown, None));
+                let raised = self.raised_by_handlers();
+                args.pos.insert(0, (raised.unwrap_or(unknown), None));
             }
             // The route's parameters are read from the request.
             return args;

@@ -1,7 +1,7 @@
 //! Names: cells, globals, imports, and what definitions make.
 
 use crate::label::Origin;
-use crate::link::{FnId, Target, UnitId};
+use crate::link::{FnId, Site, Target, UnitId, successors};
 use crate::machine::{Frame, Machine, is_builtin};
 use crate::value::{Atom, CollKind, EnvId, Ls, V};
 use crate::world::{Base, CallTier, ModuleState, Place};
@@ -166,6 +166,7 @@ impl Machine<'_> {
                         self.store_method(frame, site, name, v);
                     }
                     self.w.write(place, site, v);
+                    self.forget_overwritten(frame.f, place, site);
                 } else {
                     frame.effects.push((place, site, v));
                 }
@@ -203,6 +204,20 @@ impl Machine<'_> {
             Scope::Enclosing(owner) => {
                 let owner = self.p.fn_id(frame.unit, owner);
                 frame.effects.push((Place::Cell(owner, name), site, v));
+            }
+        }
+    }
+
+    /// What the module wrote under the same name before, on every way to its end, nobody finds there later.
+    fn forget_overwritten(&mut self, body: FnId, place: Place, site: Site) {
+        if self.is_go() {
+            return;
+        }
+        let before = self.w.written_at(place);
+        let function = self.p.function(body);
+        for at in before {
+            if at.function == body && at != site && overwrites(function, at.inst, site.inst) {
+                self.w.take_back(place, at);
             }
         }
     }
@@ -597,4 +612,41 @@ impl Machine<'_> {
         }
         self.w.store.one(Atom::Class { class: id, env })
     }
+}
+
+/// Whether the later of two writes of a function comes after the earlier one on every way to its end, and
+/// never before it.
+fn overwrites(function: &ir::Function, earlier: u32, later: u32) -> bool {
+    let block_of = |inst: u32| {
+        function
+            .blocks
+            .iter()
+            .position(|b| (b.start..b.end).contains(&inst))
+    };
+    let (Some(from), Some(to)) = (block_of(earlier), block_of(later)) else {
+        return false;
+    };
+    let walk = |start: Vec<u32>, around: Option<usize>| {
+        let mut seen = vec![false; function.blocks.len()];
+        let mut open = start;
+        while let Some(at) = open.pop() {
+            if Some(at as usize) == around || std::mem::replace(&mut seen[at as usize], true) {
+                continue;
+            }
+            open.extend(successors(function, at));
+        }
+        seen
+    };
+    if from == to {
+        return earlier < later && !walk(successors(function, from as u32), None)[from];
+    }
+    let past = walk(vec![from as u32], Some(to));
+    let ends = |at: usize| {
+        matches!(
+            function.blocks[at].terminator,
+            ir::Terminator::Return(_) | ir::Terminator::Stop
+        )
+    };
+    let leaves = past.iter().enumerate().any(|(at, seen)| *seen && ends(at));
+    !leaves && !walk(successors(function, to as u32), None)[from]
 }

@@ -96,8 +96,10 @@ impl Machine<'_> {
             used: Vec::new(),
             calls: Vec::new(),
             live: Box::default(),
+            stopped: Vec::new(),
             cut: Vec::new(),
-            vouches: Vec::new(),
+            vouches: crate::machine::Vouched::default(),
+            returned: Box::default(),
             inputs: Vec::new(),
             running: true,
             recursive: false,
@@ -147,8 +149,10 @@ impl Machine<'_> {
             summary.used = frame.used.into_iter().collect();
             summary.calls = frame.calls;
             summary.live = frame.live.into_boxed_slice();
+            summary.stopped = frame.stopped;
             summary.cut = frame.cut;
-            summary.vouches = frame.vouched.unwrap_or_default();
+            summary.vouches = frame.vouched;
+            summary.returned = frame.returned.into_boxed_slice();
             summary.recursive = false;
             if settled {
                 break;

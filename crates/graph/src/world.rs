@@ -123,10 +123,14 @@ pub struct Summary {
     pub calls: Vec<(Site, CallTier, SummaryId)>,
     /// Blocks that control can enter, by index.
     pub live: Box<[bool]>,
+    /// Where control does not get past an instruction: `(block, instruction)`.
+    pub stopped: Vec<(u32, u32)>,
     /// Which branches are decided by constants: `(branch block, successor that is cut)`.
     pub cut: Vec<(u32, u32)>,
-    /// Parameters that a truthy answer vouches for: `(parameter, kinds, marks)`.
-    pub vouches: Vec<(u32, u64, u16)>,
+    /// Parameters that its answer vouches for.
+    pub vouches: crate::machine::Vouched,
+    /// What each `return` gives, by the value's place.
+    pub returned: Box<[(u32, V)]>,
     /// Inputs of known name that the function reads, whatever becomes of them.
     pub inputs: Vec<InputId>,
     pub(crate) running: bool,
@@ -181,6 +185,8 @@ pub struct Registration {
     /// HTTP method that a class's method answers, where the handler is a class.
     pub class_method: Option<ClassId>,
     pub assumed: Option<String>,
+    /// For mounts: whether what is mounted may be more than what is known of it.
+    pub mounts_unknown: bool,
     /// The default methods of the row were overridden by the shape of the call.
     pub requires_login: Vec<String>,
 }
@@ -214,6 +220,14 @@ pub struct World {
     /// Functions whose value went where it cannot be followed, and where.
     pub escapes: BTreeMap<FnId, BTreeSet<(Site, String)>>,
     pub boundaries: BTreeSet<Boundary>,
+    /// Objects of libraries, by where they were made, that went where they cannot be followed.
+    pub handed: BTreeSet<Site>,
+    /// Classes of handlers that the program does not speak of, beside others that it serves.
+    pub unused: BTreeSet<ClassId>,
+    /// Whether a module is looked for by a name known only at run time.
+    pub dynamic: bool,
+    /// Calls of generators and coroutines whose result nobody asks for, and who would run.
+    pub idle_calls: BTreeSet<(Site, FnId)>,
     /// Calls that lead into a library, by its dotted path; noted while calls are looked for.
     pub library_calls: IdSet<(Site, Name)>,
     /// Sinks seen anywhere, in any context.
@@ -260,6 +274,10 @@ impl World {
             registrations: BTreeMap::new(),
             escapes: BTreeMap::new(),
             boundaries: BTreeSet::new(),
+            handed: BTreeSet::new(),
+            unused: BTreeSet::new(),
+            dynamic: false,
+            idle_calls: BTreeSet::new(),
             library_calls: IdSet::default(),
             sinks: BTreeMap::new(),
             uses: BTreeMap::new(),
@@ -313,6 +331,24 @@ impl World {
             Some((_, have)) => *have = value,
             None => slot.writes.push((site, value)),
         }
+        slot.joined = None;
+        self.changed_places += 1;
+        slot.changed = self.changed_places;
+    }
+
+    /// Where a place is written, so far.
+    pub(crate) fn written_at(&self, place: Place) -> Vec<Site> {
+        let slot = self.places.get(&place).map(|id| &self.slots[*id as usize]);
+        slot.map_or_else(Vec::new, |slot| {
+            slot.writes.iter().map(|(site, _)| *site).collect()
+        })
+    }
+
+    /// Takes back what was written there.
+    pub(crate) fn take_back(&mut self, place: Place, site: Site) {
+        let id = self.slot(place);
+        let slot = &mut self.slots[id as usize];
+        slot.writes.retain(|(have, _)| *have != site);
         slot.joined = None;
         self.changed_places += 1;
         slot.changed = self.changed_places;

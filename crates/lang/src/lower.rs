@@ -212,6 +212,8 @@ pub(crate) struct Lower<'f, 'a, 'i, B: Code> {
     pub copies: u32,
     /// Calls that are made when the function ends.
     pub deferred: Vec<(Value, Vec<Arg>, Span)>,
+    /// Where every way through the function leads through, so far: calls deferred there are made at its end.
+    pub straight: Block,
     /// Variables that a function which exists already captures, with the value that it was last shown and where.
     pub shown: IntMap<Name, (Value, Block)>,
 }
@@ -333,6 +335,7 @@ impl<'f, 'a, 'i, B: Code> Lower<'f, 'a, 'i, B> {
             discarded: None,
             copies: 0,
             deferred: Vec::new(),
+            straight: Block(0),
             shown: IntMap::default(),
         };
         (lower, pending)

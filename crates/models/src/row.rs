@@ -462,7 +462,8 @@ pub struct EntryRow {
     /// `*` takes its tail, upper case, as the method.
     pub method_functions: BTreeMap<String, Vec<String>>,
     /// For `BaseClass`: the class becomes an entry point only once it is registered by a call of this
-    /// member on it (`as_view`); empty: deriving is enough.
+    /// member on it (`as_view`); empty: deriving is enough. For a `Decorator` over methods: those of a class that
+    /// has no annotation, of which this one is the plainest, are never called.
     pub bound_by: Option<String>,
     /// How route text is written.
     pub syntax: RouteSyntax,

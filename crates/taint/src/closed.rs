@@ -114,7 +114,20 @@ impl View<'_> {
             .iter()
             .filter(|(_, callee)| *callee == owner)
             .find_map(|(site, _)| self.dead_branch(*site));
-        if let (true, Some(cut)) = (callers.is_empty(), cut) {
+        let idle: Vec<NoPathReason> = self
+            .world
+            .idle_calls
+            .iter()
+            .filter(|(_, callee)| *callee == owner)
+            .map(|(site, callee)| NoPathReason::NeverRun {
+                location: self.tracer.location(*site),
+                function: self.symbol(*callee),
+            })
+            .take(8)
+            .collect();
+        if callers.is_empty() && !idle.is_empty() {
+            idle
+        } else if let (true, Some(cut)) = (callers.is_empty(), cut) {
             vec![cut]
         } else if callers.is_empty() {
             vec![NoPathReason::NoCaller {
@@ -213,6 +226,9 @@ impl View<'_> {
         let program = &self.graph.program;
         let function = program.function(f);
         let class = program.class_id(program.unit_of(f), function.class?);
+        if self.world.unused.contains(&class) {
+            return None;
+        }
         let base = self.world.outside_base(class, self.tracer.names)?;
         if self.from_outside.contains(&f) {
             return None;
@@ -236,6 +252,7 @@ impl View<'_> {
             .iter()
             .position(|b| (b.start..b.end).contains(&site.inst))? as u32;
         let mut cuts: BTreeSet<(u32, u32)> = BTreeSet::new();
+        let mut stops: BTreeSet<(u32, u32)> = BTreeSet::new();
         let ids: Vec<SummaryId> = self
             .roots
             .iter()
@@ -245,11 +262,15 @@ impl View<'_> {
             .collect();
         for id in ids {
             let summary = self.world.summary(id);
-            if summary.live.get(block as usize).copied().unwrap_or(false) {
+            let behind = |(at, inst): &(u32, u32)| *at == block && *inst < site.inst;
+            let live = summary.live.get(block as usize).copied().unwrap_or(false);
+            if live && !summary.stopped.iter().any(behind) {
                 return None;
             }
             cuts.extend(summary.cut.iter().copied());
+            stops.extend(summary.stopped.iter().copied());
         }
+        let path = program.path_of(site.function);
         for (branch, cut) in cuts {
             let mut seen = BTreeSet::new();
             let mut open = vec![cut];
@@ -270,11 +291,29 @@ impl View<'_> {
                 function: site.function,
                 inst: condition.0,
             };
-            let path = program.path_of(site.function);
             return Some(NoPathReason::DeadBranch {
                 location: self.tracer.location(at),
                 condition: self.tracer.places.quote(path, program.span(at)),
             });
+        }
+        for (at, inst) in stops {
+            let mut seen = BTreeSet::new();
+            let mut open = vec![at];
+            while let Some(at) = open.pop() {
+                if seen.insert(at) {
+                    open.extend(successors(function, at));
+                }
+            }
+            if seen.contains(&block) {
+                let at = Site {
+                    function: site.function,
+                    inst,
+                };
+                return Some(NoPathReason::NeverPassed {
+                    location: self.tracer.location(at),
+                    what: self.tracer.places.quote(path, program.span(at)),
+                });
+            }
         }
         None
     }

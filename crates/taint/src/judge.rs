@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use solvent_base::{Interner, Name, ProblemKind};
 use solvent_finding::{
     Assumption, Carrier, EntryPoint, Finding, Fingerprint, Flow, MAX_FLOWS, NoPathReason,
-    RouteSegment, Severity, Sink, SinkKind, Symbol, Verdict, WeaknessId,
+    RouteSegment, Severity, Sink, SinkKind, Symbol, Transform, Verdict, WeaknessId,
 };
 use solvent_graph::label::{ChainId, Label, Marks, Note, Origin};
 use solvent_graph::value::{Atom, CollKind, Piece, V};
@@ -72,6 +72,10 @@ impl<'a> View<'a> {
             } else {
                 &mut outside
             };
+            for (sink, touch) in &root.touched {
+                let have = map.entry(*sink).or_insert(*touch);
+                *have = (*have).max(*touch);
+            }
             for id in &root.summaries {
                 let summary = world.summary(*id);
                 reached.insert(summary.function);
@@ -238,9 +242,14 @@ impl<'a> View<'a> {
                 let mut per_entry: BTreeMap<usize, Vec<Found>> = BTreeMap::new();
                 let mut harmless: BTreeSet<NoPathReason> = BTreeSet::new();
                 for (entry, hit) in all {
-                    let path = path_of_route(&self.graph.entries[*entry]);
-                    self.judge_hit(hit, row.kind, weakness, &member.path, path, |verdict| {
-                        match verdict {
+                    let entry_point = Some(&self.graph.entries[*entry]);
+                    self.judge_hit(
+                        hit,
+                        row.kind,
+                        weakness,
+                        &member.path,
+                        entry_point,
+                        |verdict| match verdict {
                             Ok((flow, assumed, facts)) => {
                                 let methods = self
                                     .tracer
@@ -251,14 +260,13 @@ impl<'a> View<'a> {
                                     .push((flow, assumed, methods));
                             }
                             Err(reasons) => harmless.extend(reasons),
-                        }
-                    });
+                        },
+                    );
                 }
                 // Hooks run before any handler: their flows belong to every entry; one stands for all.
                 if let Some(list) = hook_hits.get(sink) {
                     for hit in list {
-                        let path = RoutePath::Open;
-                        self.judge_hit(hit, row.kind, weakness, &member.path, path, |verdict| {
+                        self.judge_hit(hit, row.kind, weakness, &member.path, None, |verdict| {
                             match verdict {
                                 Ok((flow, assumed, _)) => {
                                     if let Some(first) =
@@ -341,12 +349,13 @@ impl<'a> View<'a> {
         kind: Kind,
         weakness: &Weakness,
         callee: &str,
-        path: RoutePath,
+        entry: Option<&Entry>,
         mut tell: impl FnMut(Result<(Flow, Vec<Assumption>, &'h [Fact]), Vec<NoPathReason>>),
     ) {
         let deep = self.world.store.deep(hit.value);
         let labels: Vec<Label> = self.world.store.labels(deep).to_vec();
         let info = self.models.kind_info(kind);
+        let path = entry.map_or(RoutePath::Open, path_of_route);
         let is_list = info.name == "argv";
         let is_path = info.name.starts_with("file-path");
         let is_redirect = info.name == "redirect-target";
@@ -433,6 +442,21 @@ impl<'a> View<'a> {
             let Some(flow) = self.tracer.flow(hit, label, &sink_words) else {
                 continue;
             };
+            let by_route = entry.is_some_and(|entry| {
+                let name = self.tracer.names.text(self.world.store.input(id).name);
+                *carrier == Carrier::PathSegment
+                    && entry
+                        .converters
+                        .iter()
+                        .any(|(param, kills)| **param == *name && kills & (1 << check.index()) != 0)
+            });
+            if by_route && !flow.transforms.iter().any(decodes) {
+                tell(Err(vec![NoPathReason::Position {
+                    what: "a parameter of the route, whose pattern lets nothing harmful through"
+                        .to_owned(),
+                }]));
+                continue;
+            }
             let mut assumed = self.tracer.assumptions(label);
             if hit.by_name {
                 let name = callee.rsplit('.').next().unwrap_or_default().to_owned();
@@ -747,6 +771,14 @@ fn without_presence(mut findings: Vec<Finding>) -> Vec<Finding> {
         .collect();
     findings.retain(|f| !asks(f) || key(f).is_some_and(|key| !worse.contains(&key)));
     findings
+}
+
+/// Whether a transform may bring back what a pattern kept out.
+fn decodes(transform: &Transform) -> bool {
+    match transform {
+        Transform::UrlDecode | Transform::Base64Decode | Transform::Opaque(_) => true,
+        _ => false,
+    }
 }
 
 /// What an input in an argument list can do.

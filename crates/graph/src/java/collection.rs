@@ -535,10 +535,15 @@ impl Machine<'_> {
                 }
                 Did { ret, now: None }
             }
-            ("get" | "getProperty", 1) => Did {
-                ret: self.entry_java(map, first?, unknown),
-                now: None,
-            },
+            ("get" | "getProperty", 1) => {
+                let mut ret = self.entry_java(map, first?, unknown);
+                if !self.is_sure(map, first?) && ret != unknown {
+                    // It may not be there.
+                    let none = self.w.store.none();
+                    ret = self.w.store.join(ret, none);
+                }
+                Did { ret, now: None }
+            }
             ("getOrDefault" | "getProperty", 2) => {
                 let other = args.get(1, None)?;
                 let v = self.entry_java(map, first?, unknown);

@@ -73,24 +73,30 @@ impl Machine<'_> {
                 match (results, exact) {
                     (Turns::Each(results), Some(items)) => {
                         let mut out = V::NEVER;
+                        let mut sure = false;
                         let turns: Vec<(V, V)> = items.into_iter().zip(results).collect();
                         for (item, result) in turns {
                             match self.w.store.truth(result) {
                                 Some(false) => {}
                                 Some(true) => {
                                     out = self.w.store.join(out, item);
+                                    sure = true;
                                     break;
                                 }
                                 None => out = self.w.store.join(out, item),
                             }
                         }
-                        if out == V::NEVER {
-                            self.w.store.none()
-                        } else {
+                        let none = self.w.store.none();
+                        if sure {
                             out
+                        } else {
+                            self.w.store.join(out, none)
                         }
                     }
-                    _ => self.element(frame, index, list),
+                    _ => {
+                        let (any, none) = (self.element(frame, index, list), self.w.store.none());
+                        self.w.store.join(any, none)
+                    }
                 }
             }
             "some" | "every" | "findIndex" | "findLastIndex" => {

@@ -19,6 +19,9 @@ impl Machine<'_> {
         args: &Args,
     ) -> Option<Out> {
         let method = self.text(name);
+        if let Some(out) = self.event_method(frame, index, receiver, &method, args) {
+            return Some(out);
+        }
         match receiver {
             Atom::Fn { .. }
             | Atom::Method { .. }

@@ -38,6 +38,7 @@ impl Machine<'_> {
                 let attrs = Box::default();
                 self.w.store.one(Atom::LibObject { class, attrs, data })
             }
+            "require" | "<import>" => self.required_by_name(frame, index, first?),
             "<typeof>" => self.type_of(first?),
             "<keys>" => self.keys_of(first?),
             "<jsx>" => return self.jsx(frame, index, args),
@@ -74,6 +75,7 @@ impl Machine<'_> {
             }
             "Object.assign" => {
                 let mut out = first?;
+                self.given_to_prototype(frame, index, args);
                 for (v, _) in args.pos.iter().skip(1) {
                     out = self.merge_mapping(frame, index, out, *v);
                 }
@@ -293,6 +295,23 @@ impl Machine<'_> {
                 }
             }
             _ => self.call_lib(frame, index, path, args),
+        }
+    }
+
+    /// `Object.assign(Class.prototype, { .. })`: its methods are called on instances.
+    fn given_to_prototype(&mut self, frame: &Frame, index: u32, args: &Args) {
+        let source = args.pos.first().and_then(|(_, source)| *source);
+        let Some(source) = source else { return };
+        let op = &self.p.function(frame.f).insts[source as usize].op;
+        let solvent_ir::Op::Attr { name, .. } = op else {
+            return;
+        };
+        if &*self.text(*name) != "prototype" {
+            return;
+        }
+        let site = self.site(frame, index);
+        for (v, _) in args.pos.iter().skip(1) {
+            self.escape(*v, site, "the prototype of a class", 0);
         }
     }
 

@@ -1,11 +1,13 @@
 //! Methods of texts: known ones, and those that are partly the attacker's.
 
 use solvent_finding::Transform;
-use solvent_ir::Const;
+use solvent_ir::{Const, Op};
+use solvent_models::pattern;
 
 use crate::call::Args;
+use crate::label::Note;
 use crate::machine::{Frame, Machine};
-use crate::value::{Ls, MAX_TEXT, V};
+use crate::value::{Atom, Ls, MAX_TEXT, V};
 
 impl Machine<'_> {
     /// A method of a known text with known arguments; positions count units of UTF-16, which for the texts
@@ -217,9 +219,79 @@ impl Machine<'_> {
                     let new = self.derive(new, &crate::label::Link::Value);
                     return Some(self.w.store.join(rest, new));
                 }
-                self.parts_method(frame, index, v, "replace", args)
+                if let Some(out) = self.replaced_by_pattern(frame, index, v, args) {
+                    return Some(out);
+                }
+                let mut said = args.clone();
+                if method == "replace" {
+                    // Only the first one.
+                    let one = self.w.store.konst(Const::Int(1));
+                    said.pos.truncate(2);
+                    said.pos.push((one, None));
+                }
+                self.parts_method(frame, index, v, "replace", &said)
             }
             _ => None,
         }
+    }
+
+    /// `text.replace(/[^a-z]/g, "")`: harmless where neither what is left nor what is put in harms.
+    fn replaced_by_pattern(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        v: V,
+        args: &Args,
+    ) -> Option<V> {
+        let (regex, source) = *args.pos.first()?;
+        let is_regex = |a: &Atom| matches!(a, Atom::LibObject { class, .. } if &*self.text(*class) == "RegExp");
+        if !self.w.store.atoms(regex).any(is_regex) {
+            return None;
+        }
+        let to = args.get(1, None)?;
+        let mut out = self.with_context(v, &Transform::Opaque("replace".to_owned()));
+        if self.w.store.deep(to) != Ls::NONE {
+            let more = self.derive(to, &crate::label::Link::Value);
+            out = self.w.store.join(out, more);
+        }
+        let function = self.p.function(frame.f);
+        let everywhere = match source.map(|at| &function.insts[at as usize].op) {
+            Some(Op::Call { args, .. }) => args.get(1).is_some_and(|flags| {
+                let flags = frame.vals[flags.value().0 as usize];
+                let flags = self.w.store.constant_str(flags);
+                flags.is_some_and(|flags| self.text(flags).contains('g'))
+            }),
+            _ => false,
+        };
+        let (Some(text), Some(to)) = (self.pattern_text(regex), self.w.store.constant_str(to))
+        else {
+            return Some(out);
+        };
+        if !everywhere {
+            return Some(out);
+        }
+        let to = self.text(to);
+        let mut kinds = self.kinds_after_replacing(&text, &to);
+        if let Some(left) = pattern::left_by_removing(&text) {
+            let put_in: Vec<char> = to.chars().collect();
+            kinds |= self.kinds_without(&[left]) & self.kinds_unharmed_by(&put_in);
+        }
+        if kinds != 0 {
+            let site = self.site(frame, index);
+            let by = self.name("replace");
+            let note = Note::Sanitized { site, by, kinds };
+            out = self.w.store.clear(out, kinds, note);
+        }
+        Some(out)
+    }
+
+    /// Kinds for which none of these characters does harm.
+    fn kinds_unharmed_by(&self, chars: &[char]) -> u64 {
+        let kinds = self.m.kinds().iter();
+        let unharmed = kinds.filter(|kind| {
+            let harmful = &self.m.kind_info(*kind).harmful;
+            !chars.iter().any(|c| harmful.contains(*c))
+        });
+        unharmed.fold(0, |sum, kind| sum | (1 << kind.index()))
     }
 }

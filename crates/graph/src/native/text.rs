@@ -9,6 +9,23 @@ use crate::machine::{Frame, Machine};
 use crate::value::{Atom, CollKind, Ls, MAX_TEXT, Piece, V};
 
 impl Machine<'_> {
+    /// Kinds that a text cannot harm in which every `from` has become `to`.
+    pub(crate) fn kinds_after_replacing(&self, from: &str, to: &str) -> u64 {
+        let mut one = from.chars();
+        let (Some(gone), None) = (one.next(), one.next()) else {
+            return 0;
+        };
+        if !to.contains(gone) {
+            return self.excluded(&[gone]);
+        }
+        // The quote ends, stands alone behind a backslash or between others, and begins again.
+        let quoted = gone == '\'' && matches!(to, "'\\''" | "'\"'\"'");
+        match self.m.kind("shell-command-in-single-quotes") {
+            Some(kind) if quoted => 1 << kind.index(),
+            _ => 0,
+        }
+    }
+
     pub(crate) fn text_method(
         &mut self,
         frame: &mut Frame,
@@ -223,12 +240,10 @@ impl Machine<'_> {
                     _ => Transform::Opaque("replace".to_owned()),
                 };
                 let mut out = self.with_context(v, &transform);
-                if let Transform::Replace { from, to } = &transform {
-                    let mut one = from.chars();
-                    if let (Some(gone), None) = (one.next(), one.next())
-                        && !to.contains(gone)
-                    {
-                        let kinds = self.excluded(&[gone]);
+                // A number says how many of them are replaced.
+                if let (Transform::Replace { from, to }, None) = (&transform, args.get(2, None)) {
+                    let kinds = self.kinds_after_replacing(from, to);
+                    if kinds != 0 {
                         let site = self.site(frame, index);
                         let by = self.name("replace");
                         let note = Note::Sanitized { site, by, kinds };

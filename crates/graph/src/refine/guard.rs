@@ -46,15 +46,28 @@ impl Machine<'_> {
             receiver,
             args: &built,
         };
-        let Some(v) = self.port_plain(port, &ports) else {
+        // `PATTERN.matcher(text).matches()`
+        let matcher = match function.op(callee) {
+            Op::Attr { base, .. } if member.path.starts_with("java.util.regex.Matcher.") => {
+                match function.op(Self::base(function, *base)) {
+                    Op::Call { callee, .. } => match function.op(*callee) {
+                        Op::Attr { base, .. } => Some(frame.vals[base.0 as usize]),
+                        _ => None,
+                    },
+                    _ => None,
+                }
+            }
+            _ => None,
+        };
+        let Some(v) = matcher.or_else(|| self.port_plain(port, &ports)) else {
             return 0;
         };
         let Some(text) = self.pattern_text(v) else {
             return 0;
         };
         let anchoring = match member.path.rsplit('.').next() {
-            Some("fullmatch") => pattern::Anchoring::Full,
-            Some("match") => pattern::Anchoring::Start,
+            Some("fullmatch" | "matches") => pattern::Anchoring::Full,
+            Some("match") if !self.has_receivers() => pattern::Anchoring::Start,
             _ => pattern::Anchoring::Search,
         };
         match pattern::allowed_by_match(&text, anchoring) {

@@ -45,13 +45,23 @@ pub(super) fn segments(
             (_, Some((name, converter))) => (converter, name),
             (_, None) => ("string", inside),
         };
-        let converter = converter.split('(').next().unwrap_or_default().trim();
+        let written = converter.trim();
+        let converter = written.split('(').next().unwrap_or_default().trim();
         let name = name.trim().to_owned();
         out.push(RouteSegment::Param {
             name: name.clone(),
             converter: converter.to_owned(),
         });
-        names.push((name, converter.to_owned()));
+        // `{id:[0-9]+}`
+        let pattern = syntax == RouteSyntax::Brace && written.contains(['[', '\\', '*', '+', '.']);
+        names.push((
+            name,
+            if pattern {
+                format!("({written})")
+            } else {
+                converter.to_owned()
+            },
+        ));
         rest = &rest[at + end + 1..];
     }
     if !rest.is_empty() {
@@ -77,6 +87,7 @@ fn colon_segments(route: &str) -> (Vec<RouteSegment>, Vec<(String, String)>) {
             out.push(RouteSegment::Literal(rest[..at].to_owned()));
         }
         rest = &rest[at + 1 + name.len()..];
+        let mut pattern = None;
         if rest.starts_with('(') {
             let mut depth = 0_usize;
             let end = rest.char_indices().find_map(|(i, c)| {
@@ -87,6 +98,7 @@ fn colon_segments(route: &str) -> (Vec<RouteSegment>, Vec<(String, String)>) {
                 }
                 (depth == 0).then_some(i + 1)
             });
+            pattern = end.map(|end| rest[..end].to_owned());
             rest = &rest[end.unwrap_or(rest.len())..];
         }
         rest = rest.trim_start_matches(['?', '*', '+']);
@@ -95,7 +107,7 @@ fn colon_segments(route: &str) -> (Vec<RouteSegment>, Vec<(String, String)>) {
             name: name.clone(),
             converter: converter.clone(),
         });
-        names.push((name, converter));
+        names.push((name, pattern.unwrap_or(converter)));
     }
     if !rest.is_empty() {
         out.push(RouteSegment::Literal(rest.to_owned()));

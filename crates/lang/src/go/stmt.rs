@@ -155,12 +155,38 @@ impl<'a> Lower<'_, 'a, '_> {
         };
         let (callee, _) = self.callee(function);
         let args = self.arguments(call);
-        self.deferred.push((callee, args, span));
+        self.deferred.push((callee, args.clone(), span));
+        if matches!(function.kind(), "func_literal" | "identifier") {
+            self.when_it_panics(callee, &args, span);
+        }
+    }
+
+    /// What follows may panic, and what was deferred runs then too.
+    fn when_it_panics(&mut self, callee: Value, args: &[Arg], span: solvent_base::Span) {
+        let fork = self.fork();
+        let (panics, exit) = (self.b.block(), self.b.block());
+        let condition = self.unknown("whether what follows panics", span);
+        self.b.terminate(solvent_ir::Terminator::Branch {
+            condition,
+            then: panics,
+            otherwise: exit,
+        });
+        self.join(panics, fork);
+        self.b.emit(
+            Op::Call {
+                callee,
+                args: args.to_vec(),
+            },
+            span,
+        );
+        self.b.terminate(solvent_ir::Terminator::Raise(None));
+        self.join(exit, fork);
+        self.straight = exit;
     }
 
     /// Whether every way through the function leads through here.
     fn is_straight(&mut self) -> bool {
-        self.b.here() == Block(0)
+        self.b.here() == self.straight
     }
 
     /// Deferred calls, the last one first.

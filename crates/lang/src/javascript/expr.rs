@@ -144,8 +144,11 @@ impl<'a> Lower<'_, 'a, '_> {
                     self.b.emit(Op::Await(value), span)
                 }
                 source => {
-                    self.expr(source);
-                    self.unknown("a module by a computed name", span)
+                    let name = self.expr(source);
+                    let callee = self.builtin("<import>", span);
+                    let args = vec![Arg::Positional(name)];
+                    let call = self.b.emit(Op::Call { callee, args }, span);
+                    self.b.emit(Op::Await(call), span)
                 }
             },
             ast::Expression::LogicalExpression(node) => {

@@ -1,7 +1,7 @@
 //! Statements.
 
 use ruff_python_ast::{self as ast, Expr, Stmt};
-use solvent_ir::{Arg, Class, ClassIndex, Const, FunctionKind, Op, Terminator, Value};
+use solvent_ir::{Arg, Class, ClassIndex, Const, FunctionKind, Op, Scope, Terminator, Value};
 
 use super::function::{each_default, each_parameter};
 use super::{Body, Code, Lower, Pending};
@@ -54,7 +54,15 @@ impl<'a> Lower<'_, 'a, '_> {
                     self.assign(&node.target, value);
                 }
                 if matches!(self.kind, FunctionKind::Module | FunctionKind::ClassBody) {
-                    self.expr(&node.annotation);
+                    let kind = self.expr(&node.annotation);
+                    if let (FunctionKind::ClassBody, Expr::Name(name)) = (self.kind, &*node.target)
+                    {
+                        // A field, where the class is a dataclass.
+                        let name = self.name(&format!("<field> {}", name.id));
+                        let (scope, value) = (Scope::Class, kind);
+                        let span = self.span(node);
+                        self.b.emit(Op::StoreName { scope, name, value }, span);
+                    }
                 }
             }
             Stmt::For(node) => self.for_loop(node),

@@ -211,6 +211,19 @@ impl From<&NoPathReason> for ReasonView {
                 format!("the branch on `{condition}` is never taken"),
                 Some(location),
             ),
+            NoPathReason::NeverPassed { location, what } => reason(
+                "never_passed",
+                format!("control does not get past `{what}`"),
+                Some(location),
+            ),
+            NoPathReason::NeverRun { location, function } => reason(
+                "never_run",
+                format!(
+                    "`{}` is called here, but what it makes is never run",
+                    symbol_text(function)
+                ),
+                Some(location),
+            ),
             NoPathReason::Sanitized { location, by } => reason(
                 "sanitized",
                 format!("`{by}` makes the input harmless here"),

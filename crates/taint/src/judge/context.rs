@@ -32,10 +32,11 @@ impl View<'_> {
     /// Command Language, 2.2).
     pub(super) fn is_quoted_twice(&self, v: V, label: Label, kind: Kind) -> bool {
         let by_quoting = |reason: &NoPathReason| match reason {
-            NoPathReason::Sanitized { by, .. } => self
-                .models
-                .member(by)
-                .is_some_and(|m| m.steps.iter().any(|row| row.how == How::Quote)),
+            NoPathReason::Sanitized { by, .. } => self.models.member(by).is_some_and(|m| {
+                m.steps
+                    .iter()
+                    .any(|row| matches!(row.how, How::Quote | How::JsonEncode))
+            }),
             _ => false,
         };
         let cures = self.cures(label, kind);

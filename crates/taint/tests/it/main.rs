@@ -72,6 +72,8 @@ pub fn reason(reason: &NoPathReason) -> String {
             format!("guarded by {by} in line {}", location.line)
         }
         NoPathReason::NotFromInput => "not from input".to_owned(),
+        NoPathReason::NeverPassed { what, .. } => format!("never passed `{what}`"),
+        NoPathReason::NeverRun { function, .. } => format!("never run `{}`", function.qualname),
         NoPathReason::Position { what } => format!("position: {what}"),
     }
 }

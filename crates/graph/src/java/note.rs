@@ -1,0 +1,129 @@
+//! Which annotations stand over a class or a method, by their names.
+
+use solvent_ir::{self as ir, Arg, Op};
+
+use crate::link::{ClassId, FnId};
+use crate::machine::{Frame, Machine};
+use crate::world::Base;
+
+impl Machine<'_> {
+    /// Whether what the method returns is the answer itself, and may be a page.
+    pub(crate) fn answers_itself(&self, f: FnId) -> bool {
+        let function = self.p.function(f);
+        let (Some(parent), Some(class)) = (function.parent, self.class_of(f)) else {
+            return false;
+        };
+        let outer = self.p.function(self.p.fn_id(self.p.unit_of(f), parent));
+        let over: Vec<String> = function
+            .decorators
+            .iter()
+            .filter_map(|note| self.note_name(outer, *note))
+            .collect();
+        let says = |names: &[String], wanted: &str| names.iter().any(|name| name == wanted);
+        let whole = self.class_notes(class);
+        (says(&over, "ResponseBody")
+            || says(&whole, "RestController")
+            || says(&whole, "ResponseBody"))
+            && !function
+                .decorators
+                .iter()
+                .any(|note| self.produces_other(outer, *note))
+    }
+
+    /// Whether nothing but its name is asked of the file that is made there: nothing is opened.
+    pub(crate) fn asks_only_name(&self, frame: &Frame, index: u32) -> bool {
+        let function = self.p.function(frame.f);
+        let made = match function.insts.get(index as usize).map(|inst| &inst.op) {
+            Some(Op::Call { .. }) => ir::Value(index),
+            _ => return false,
+        };
+        let mut asked = false;
+        for inst in &function.insts {
+            let mut used = false;
+            inst.op.for_each_operand(&mut |v| used |= v == made);
+            match &inst.op {
+                Op::Attr { base, name } if *base == made && &*self.text(*name) == "getName" => {
+                    asked = true;
+                }
+                Op::After { object, .. } if *object == made => {}
+                _ if used => return false,
+                _ => {}
+            }
+        }
+        let leaves = |block: &ir::BlockData| block.terminator.operand() == Some(made);
+        asked && !function.blocks.iter().any(leaves)
+    }
+
+    /// Whether a mapping says that it answers with something that is no page.
+    fn produces_other(&self, outer: &ir::Function, note: ir::Value) -> bool {
+        let Op::Call { args, .. } = outer.op(note) else {
+            return false;
+        };
+        args.iter().any(|arg| {
+            let Arg::Named(name, value) = arg else {
+                return false;
+            };
+            if &*self.text(*name) != "produces" {
+                return false;
+            }
+            match outer.op(*value) {
+                Op::Const(ir::Const::Str(text)) => !self.text(*text).contains("html"),
+                Op::Attr { name, .. } => !self.text(*name).contains("HTML"),
+                _ => false,
+            }
+        })
+    }
+
+    /// Names of the annotations of a class.
+    fn class_notes(&self, class: ClassId) -> Vec<String> {
+        let unit = self.p.class_unit(class);
+        let body = self
+            .p
+            .function(self.p.fn_id(unit, self.p.class(class).body));
+        let stored = body.insts.iter().find_map(|inst| match inst.op {
+            Op::StoreName { name, value, .. } if &*self.text(name) == "<annotations>" => {
+                Some(value)
+            }
+            _ => None,
+        });
+        let Some(Op::Sequence { items, .. }) = stored.map(|value| body.op(value)) else {
+            return Vec::new();
+        };
+        items
+            .iter()
+            .filter_map(|item| match item {
+                ir::Item::One(note) | ir::Item::Spread(note) => self.note_name(body, *note),
+            })
+            .collect()
+    }
+
+    /// The last part of an annotation's name.
+    fn note_name(&self, function: &ir::Function, note: ir::Value) -> Option<String> {
+        let Op::Call { args, .. } = function.op(note) else {
+            return None;
+        };
+        let name = match function.op(args.first()?.value()) {
+            Op::Import { member, module, .. } => member.unwrap_or(*module),
+            Op::Attr { name, .. } | Op::Global(name) | Op::Captured { name, .. } => *name,
+            _ => return Some(String::new()),
+        };
+        let text = self.text(name);
+        Some(text.rsplit('.').next().unwrap_or_default().to_owned())
+    }
+
+    /// Whether a framework that looks for annotated classes finds this one: it, or a class of its family, has an
+    /// annotation. Which one does not matter: annotations may stand for others.
+    pub(crate) fn may_be_found(&self, class: ClassId) -> bool {
+        let annotated = |class: ClassId| !self.class_notes(class).is_empty();
+        if annotated(class) {
+            return true;
+        }
+        let related = |other: ClassId| {
+            let order = self.order_of(other);
+            order.contains(&Base::Own(class)) || self.order_of(class).contains(&Base::Own(other))
+        };
+        (0..self.p.class_count())
+            .map(ClassId)
+            .any(|other| other != class && related(other))
+    }
+}

@@ -1,0 +1,59 @@
+//! Modules by a name known only at run time: `require('./routes/' + name)`.
+
+use crate::link::UnitId;
+use crate::machine::{Frame, Machine};
+use crate::value::{Atom, Piece, V};
+use solvent_ir::Const;
+
+/// Modules that are taken for the one that is meant.
+const MAX_MODULES: usize = 64;
+
+impl Machine<'_> {
+    /// What a computed `require` may give: of the modules in the folder that its text names, or of all.
+    pub(super) fn required_by_name(&mut self, frame: &Frame, index: u32, name: V) -> V {
+        self.w.dynamic = true;
+        let mut folders: Vec<String> = Vec::new();
+        for atom in self.w.store.atoms_of(name) {
+            let texts: Vec<String> = match &atom {
+                Atom::Text(pieces) => pieces
+                    .iter()
+                    .filter_map(|piece| match piece {
+                        Piece::Lit(text) => Some(self.text(*text).to_string()),
+                        Piece::Data(_) => None,
+                    })
+                    .collect(),
+                Atom::Const(Const::Str(text)) => vec![self.text(*text).to_string()],
+                _ => Vec::new(),
+            };
+            for text in texts {
+                let parts = text
+                    .split('/')
+                    .filter(|part| part.chars().any(char::is_alphanumeric));
+                folders.extend(parts.map(str::to_owned));
+            }
+        }
+        let below = |unit: &UnitId| {
+            let path = self.p.unit(*unit).path.as_str();
+            let mut above = path.split('/').rev().skip(1);
+            *unit != frame.unit
+                && (folders.is_empty() || above.any(|part| folders.iter().any(|f| f == part)))
+        };
+        let mut units: Vec<UnitId> = (0..self.p.units.len() as u32)
+            .map(UnitId)
+            .filter(below)
+            .collect();
+        let rest = units.split_off(units.len().min(MAX_MODULES));
+        let site = self.site(frame, index);
+        let mut out = self.w.store.unknown();
+        for unit in units {
+            self.ensure_module(unit);
+            let one = self.exports_of(unit);
+            out = self.w.store.join(out, one);
+        }
+        for unit in rest {
+            let one = self.exports_of(unit);
+            self.escape(one, site, "a module by a name known only at run time", 0);
+        }
+        out
+    }
+}
