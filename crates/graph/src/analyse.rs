@@ -313,7 +313,7 @@ impl Machine<'_> {
                 let set = self.w.store.single(label);
                 let data = self.w.store.data(set);
                 match param.kind {
-                    ParamKind::Receiver => self.w.store.unknown(),
+                    ParamKind::Receiver => data,
                     ParamKind::Rest => self.w.store.many(crate::value::CollKind::Tuple, data),
                     ParamKind::KeywordRest => self.w.store.many(crate::value::CollKind::Dict, data),
                     _ => self.annotated(f, i as u32, data),
@@ -428,6 +428,7 @@ impl Machine<'_> {
         self.forget();
         let mut out = Vec::new();
         for round in 0..2 {
+            let raised = self.raised_by_handlers();
             out.clear();
             for hook in hooks {
                 let of = |v: V| {
@@ -455,7 +456,9 @@ impl Machine<'_> {
                 let called = (entry.function, entry.value);
                 out.push(self.root(kind, called, &args, &entry.framework));
             }
-            if round == 1 || !self.w.forget_stale() {
+            // What catches it is called anew.
+            let caught_more = self.raised_by_handlers() != raised;
+            if round == 1 || !(self.w.forget_stale() || caught_more) {
                 break;
             }
         }

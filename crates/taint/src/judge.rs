@@ -1,13 +1,14 @@
 //! What was seen at a sink, and what it means.
 
 mod context;
+mod way;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use solvent_base::{Interner, Name, ProblemKind};
 use solvent_finding::{
-    Assumption, Carrier, EntryPoint, Finding, Fingerprint, Flow, MAX_FLOWS, NoPathReason,
-    RouteSegment, Severity, Sink, SinkKind, Symbol, Transform, Verdict, WeaknessId,
+    Assumption, Carrier, EntryPoint, Finding, Fingerprint, Flow, MAX_FLOWS, NoPathReason, Severity,
+    Sink, SinkKind, Symbol, Verdict, WeaknessId,
 };
 use solvent_graph::label::{ChainId, Label, Marks, Note, Origin};
 use solvent_graph::value::{Atom, CollKind, Piece, V};
@@ -15,6 +16,8 @@ use solvent_graph::world::{Fact, Hit, SinkRef, Touch};
 use solvent_graph::{CallEdge, CallTier, Entry, FnId, Root, RootKind, Site, SystemGraph, World};
 use solvent_ir::Const;
 use solvent_models::{Kind, ModelSet, Weakness};
+
+use way::{RoutePath, decodes, path_of_route};
 
 use crate::FixedSink;
 use crate::place::Places;
@@ -773,14 +776,6 @@ fn without_presence(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings
 }
 
-/// Whether a transform may bring back what a pattern kept out.
-fn decodes(transform: &Transform) -> bool {
-    match transform {
-        Transform::UrlDecode | Transform::Base64Decode | Transform::Opaque(_) => true,
-        _ => false,
-    }
-}
-
 /// What an input in an argument list can do.
 enum Argument {
     /// It is the program, or decides it.
@@ -797,33 +792,5 @@ fn library_symbol(path: &str) -> Symbol {
     Symbol {
         module: module.to_owned(),
         qualname: qualname.to_owned(),
-    }
-}
-
-/// What is known of the path of a request to a route.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum RoutePath {
-    /// Without parameters: the same in every request.
-    Fixed,
-    /// It begins with text of the route behind the first slash.
-    Begun,
-    Open,
-}
-
-fn path_of_route(entry: &Entry) -> RoutePath {
-    let is_literal = |s: &RouteSegment| matches!(s, RouteSegment::Literal(_));
-    if !entry.route.is_empty() && entry.segments.iter().all(is_literal) {
-        return RoutePath::Fixed;
-    }
-    let begun = entry.segments.first().is_some_and(|first| match first {
-        RouteSegment::Literal(text) => text
-            .strip_prefix('/')
-            .is_some_and(|rest| rest.starts_with(|c: char| c.is_alphanumeric())),
-        RouteSegment::Param { .. } => false,
-    });
-    if begun {
-        RoutePath::Begun
-    } else {
-        RoutePath::Open
     }
 }
