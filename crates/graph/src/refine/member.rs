@@ -31,16 +31,16 @@ impl Machine<'_> {
         let all = frame.vals[container.0 as usize];
         match sense {
             GuardSense::True
-                if self.is_collection(all, 0) && self.w.store.deep(all) == Ls::NONE =>
+                if self.is_collection(all, 0)
+                    && self.w.store.deep(all) == Ls::NONE
+                    && self.derives(frame, function, element, value, 0).is_some() =>
             {
-                if self.derives(frame, function, element, value, 0).is_some() {
-                    let by = self.name("membership in a list of allowed values");
-                    out.push(Says::Harmless {
-                        kinds: u64::MAX,
-                        by,
-                        normal: None,
-                    });
-                }
+                let by = self.name("membership in a list of allowed values");
+                out.push(Says::Harmless {
+                    kinds: u64::MAX,
+                    by,
+                    normal: None,
+                });
             }
             GuardSense::False => {
                 if let Some((whole, _)) = self.derives(frame, function, container, value, 0) {
