@@ -30,6 +30,7 @@ impl Machine<'_> {
         let site = self.site(frame, index);
         let ports = Ports { receiver, args };
         self.sinks(frame, index, id, member, &ports, by_name);
+        self.views(frame, index, member, &ports);
         if member.stops {
             return Out::never();
         }

@@ -1,7 +1,7 @@
 //! Values joined, widened and kept within their limits.
 
 use crate::label::ChainId;
-use crate::value::{Atom, CollKind, Ls, MAX_ATOMS, MAX_CONSTS, MAX_TEXTS, Open, Store, V};
+use crate::value::{Atom, CollKind, EnvId, Ls, MAX_ATOMS, MAX_CONSTS, MAX_TEXTS, Open, Store, V};
 use solvent_base::Name;
 use solvent_ir::Const;
 
@@ -273,5 +273,102 @@ impl Store {
             }
         }
         self.bounded_value(all)
+    }
+
+    /// The value without what functions and objects in it hold, where that is nested too deeply: they stay what
+    /// they are, and what they hold is looked for where they were made.
+    pub(crate) fn thinned(&mut self, v: V, room: u8) -> V {
+        let mut all: Vec<Atom> = Vec::new();
+        for atom in self.atoms_of(v) {
+            let one = self.one(atom.clone());
+            let deep = self.deep(one);
+            match atom {
+                Atom::Const(_) | Atom::Module(_) | Atom::Lib(_) | Atom::Data(_) | Atom::Text(_) => {
+                    self.add(&mut all, atom);
+                }
+                Atom::Fn { function, env } => {
+                    let env = self.thin_closure(env);
+                    self.add(&mut all, Atom::Fn { function, env });
+                }
+                Atom::Class { class, env } => {
+                    let env = self.thin_closure(env);
+                    self.add(&mut all, Atom::Class { class, env });
+                }
+                Atom::Object { class, .. } => {
+                    let (attrs, open) = (Box::default(), Open::Yes);
+                    self.add(&mut all, Atom::Object { class, attrs, open });
+                    if deep != Ls::NONE {
+                        self.add(&mut all, Atom::Data(deep));
+                    }
+                }
+                Atom::Method {
+                    function,
+                    env,
+                    receiver,
+                } if room > 0 => {
+                    let env = self.thin_closure(env);
+                    let receiver = self.thinned(receiver, room - 1);
+                    self.add(
+                        &mut all,
+                        Atom::Method {
+                            function,
+                            env,
+                            receiver,
+                        },
+                    );
+                }
+                Atom::Method { function, env, .. } => {
+                    let env = self.thin_closure(env);
+                    self.add(&mut all, Atom::Fn { function, env });
+                }
+                Atom::Coll {
+                    kind,
+                    kids,
+                    rest,
+                    keys,
+                } if room > 0 => {
+                    let kids = kids
+                        .iter()
+                        .map(|(key, v)| (key.clone(), self.thinned(*v, room - 1)))
+                        .collect();
+                    let rest = self.thinned(rest, room - 1);
+                    self.add(
+                        &mut all,
+                        Atom::Coll {
+                            kind,
+                            kids,
+                            rest,
+                            keys,
+                        },
+                    );
+                }
+                Atom::LibObject { class, attrs, .. } => {
+                    let data = self.data(deep);
+                    let plain = |v: V| self.constant(v).is_some();
+                    let attrs = attrs.iter().copied().filter(|(_, v)| plain(*v)).collect();
+                    self.add(&mut all, Atom::LibObject { class, attrs, data });
+                }
+                _ => self.add(&mut all, Atom::Data(deep)),
+            }
+        }
+        self.bounded_value(all)
+    }
+
+    /// A closure of plain variables: of those with labels, the labels; the others are left out.
+    fn thin_closure(&mut self, env: EnvId) -> EnvId {
+        if env == EnvId::SAME {
+            return env;
+        }
+        let mut cells = Vec::new();
+        for (cell, v) in self.env(env).to_vec() {
+            let deep = self.deep(v);
+            if deep != Ls::NONE {
+                cells.push((cell, self.data(deep)));
+            }
+        }
+        if cells.is_empty() {
+            return EnvId::EMPTY;
+        }
+        self.closure(cells)
     }
 }

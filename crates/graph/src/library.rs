@@ -184,6 +184,7 @@ impl Machine<'_> {
         let (name, shape) = match &source.shape {
             SourceShape::Text { input } => (self.name(input), InputShape::Whole),
             SourceShape::Mapping { .. } => (empty, InputShape::Map),
+            SourceShape::Trees { .. } => (empty, InputShape::Trees),
             SourceShape::Tree => (empty, InputShape::Tree),
             SourceShape::Named { name } => {
                 let ports = Ports { receiver, args };

@@ -199,6 +199,10 @@ pub struct World {
     pub library_calls: IdSet<(Site, Name)>,
     /// Sinks seen anywhere, in any context.
     pub sinks: BTreeMap<SinkRef, bool>,
+    /// Of those, the ones behind which something stands that was not read, in words.
+    pub unread: BTreeMap<SinkRef, String>,
+    /// Somewhere templates are configured not to escape.
+    pub(crate) plain_pages: bool,
     /// Where each function value was seen, for closures of functions that nobody calls.
     pub(crate) closures: IdMap<FnId, EnvId>,
     /// Functions that a library's login check stands in front of, with the names of the checks.
@@ -238,6 +242,8 @@ impl World {
             annotations: IdMap::default(),
             registrations: BTreeMap::new(),
             escapes: BTreeMap::new(),
+            unread: BTreeMap::new(),
+            plain_pages: false,
             boundaries: BTreeSet::new(),
             library_calls: IdSet::default(),
             sinks: BTreeMap::new(),

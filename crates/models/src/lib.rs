@@ -20,6 +20,6 @@ pub use port::{ArgSelector, Port, PortRoot, PortStep};
 pub use row::{
     ByName, Callback, Converter, Effect, EntryRow, EntryShape, Guard, GuardSense, Harmful, How,
     Interpreter, KindInfo, Literal, Member, Mutation, RouteSyntax, SinkRow, Source, SourceShape,
-    StepRow, Test, Truth, TypeRef, Weakness, When,
+    StepRow, Test, Truth, TypeRef, View, Weakness, When,
 };
 pub use set::{MemberId, ModelSet};

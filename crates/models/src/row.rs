@@ -27,6 +27,7 @@ pub struct Member {
     pub steps: Vec<StepRow>,
     pub mutations: Vec<Mutation>,
     pub guards: Vec<Guard>,
+    pub views: Vec<View>,
     pub callbacks: Vec<Callback>,
     pub entry_points: Vec<EntryRow>,
     /// Type of the value of a call.
@@ -73,6 +74,8 @@ pub enum SourceShape {
     /// A mapping: the value under key `k` is the input named `k`; its keys carry `names`, if any.
     /// Where a key holds several values (`getlist`) each of them is that input.
     Mapping { names: Option<SourceKind> },
+    /// A mapping whose values may be trees: what a query string with brackets in its names becomes.
+    Trees { names: Option<SourceKind> },
     /// Nested mappings and lists; the input's name is the dotted key (`user.name`).
     Tree,
     /// The value is the input whose name this argument gives.
@@ -299,6 +302,20 @@ pub struct Guard {
     /// The guard holds only if a text that matches the regular expression at this port has nothing
     /// harmful in it. See [`crate::pattern::allowed_by_match`].
     pub pattern: Option<Port>,
+}
+
+/// What a call has to do with the templates of pages.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum View {
+    /// It renders the template of that name with what stands at these ports, the later ones over the earlier;
+    /// without any, with its keyword arguments.
+    Renders { name: Port, locals: Vec<Port> },
+    /// What stands there turns escaping on or off, for all templates.
+    Configures { autoescape: Port },
+    /// It writes into the page what stands there, escaped where that is configured.
+    Escapes { output: String },
+    /// What stands there goes to a part of a template that is not understood.
+    Unread { at: Port },
 }
 
 /// What the call must have done for its guard to hold.

@@ -220,6 +220,9 @@ impl<'a> View<'a> {
             let Some(row) = member.sinks.get(sink.row as usize) else {
                 continue;
             };
+            if self.is_idle_view(sink.site.function) {
+                continue;
+            }
             let mut said = false;
             let mut silent = true;
             let mut fixed_for: Vec<WeaknessId> = Vec::new();
@@ -331,6 +334,7 @@ impl<'a> View<'a> {
         let info = self.models.kind_info(kind);
         let is_list = info.name == "argv";
         let is_path = info.name.starts_with("file-path");
+        let is_query = info.name == "nosql-query";
         let is_redirect = info.name == "redirect-target";
         let is_url = matches!(info.name.as_str(), "request-url" | "redirect-target");
         for label in labels {
@@ -389,6 +393,12 @@ impl<'a> View<'a> {
             if is_url && self.host_is_ours(hit.value, label) {
                 tell(Err(vec![NoPathReason::Position {
                     what: "the input stands behind the host of the URL".to_owned(),
+                }]));
+                continue;
+            }
+            if is_query && !self.may_be_object(hit.value, label) {
+                tell(Err(vec![NoPathReason::Position {
+                    what: "a text, which is no operator of a query".to_owned(),
                 }]));
                 continue;
             }

@@ -195,7 +195,7 @@ impl Machine<'_> {
                     name = text;
                 }
             }
-            SourceShape::Mapping { .. } => shape = InputShape::Map,
+            SourceShape::Mapping { .. } | SourceShape::Trees { .. } => shape = InputShape::Map,
             SourceShape::Tree => {
                 name = self.w.store.empty;
                 shape = InputShape::Tree;

@@ -14,7 +14,7 @@ use crate::row::*;
 use crate::set::{MemberId, ModelSet};
 use crate::toml_row::{Row, Source as File};
 
-const LIBRARY_KEYS: [&str; 18] = [
+const LIBRARY_KEYS: [&str; 19] = [
     "library",
     "language",
     "about",
@@ -24,6 +24,7 @@ const LIBRARY_KEYS: [&str; 18] = [
     "step",
     "sanitizer",
     "guard",
+    "view",
     "neutral",
     "type",
     "class",
@@ -123,7 +124,7 @@ pub(super) fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<
     };
     library.converters = read_converters(&library.words, &top);
     type Reader = fn(&mut Library<'_>, &Row<'_>);
-    let readers: [(&str, &[&str], Reader); 14] = [
+    let readers: [(&str, &[&str], Reader); 15] = [
         (
             "source",
             &["kind", "at", "shape", "names", "name", "input", "when"],
@@ -140,6 +141,11 @@ pub(super) fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<
             "guard",
             &["at", "holds_when", "for", "requires", "pattern"],
             read_guard,
+        ),
+        (
+            "view",
+            &["name", "locals", "autoescape", "output", "unread"],
+            read_view,
         ),
         ("neutral", &["whole"], read_neutral),
         ("type", &["returns", "is"], read_type),
@@ -211,6 +217,7 @@ fn merge(into: &mut Member, from: Member) {
         steps,
         mutations,
         guards,
+        views,
         callbacks,
         entry_points,
         returns,
@@ -226,6 +233,7 @@ fn merge(into: &mut Member, from: Member) {
     into.steps.extend(steps);
     into.mutations.extend(mutations);
     into.guards.extend(guards);
+    into.views.extend(views);
     into.callbacks.extend(callbacks);
     into.entry_points.extend(entry_points);
     into.returns = returns.or(into.returns.take());
@@ -254,6 +262,7 @@ fn read_source(library: &mut Library<'_>, row: &Row<'_>) {
         ("tree", 2),
         ("named", 3),
         ("of-receiver", 4),
+        ("mapping-of-trees", 5),
     ];
     let Some(shape) = choice(row, "shape", &shapes) else {
         if !row.has("shape") {
@@ -266,7 +275,8 @@ fn read_source(library: &mut Library<'_>, row: &Row<'_>) {
         ("names", 1, "mapping"),
         ("name", 3, "named"),
     ] {
-        if row.has(key) && shape != belongs {
+        let trees = key == "names" && shape == 5;
+        if row.has(key) && shape != belongs && !trees {
             let message = format!("`{key}` only belongs beside `shape = \"{to}\"`");
             row.complain(row.span.clone(), message);
         }
@@ -281,7 +291,8 @@ fn read_source(library: &mut Library<'_>, row: &Row<'_>) {
             Some(name) => SourceShape::Named { name },
             None => return row.missing("name"),
         },
-        _ => SourceShape::OfReceiver,
+        4 => SourceShape::OfReceiver,
+        _ => SourceShape::Trees { names },
     };
     let (Some(kind), Some(at), Some(when)) = (kind, at, conditions(row)) else {
         return;
@@ -293,6 +304,24 @@ fn read_source(library: &mut Library<'_>, row: &Row<'_>) {
         when,
     };
     library.edit(row, |member| member.sources.push(source.clone()));
+}
+
+fn read_view(library: &mut Library<'_>, row: &Row<'_>) {
+    let view = if row.has("autoescape") {
+        required_port(row, "autoescape").map(|autoescape| View::Configures { autoescape })
+    } else if row.has("output") {
+        row.text("output").map(|output| View::Escapes {
+            output: (*output.get_ref()).to_owned(),
+        })
+    } else if row.has("unread") {
+        required_port(row, "unread").map(|at| View::Unread { at })
+    } else {
+        let locals = ports(row, "locals");
+        required_port(row, "name").map(|name| View::Renders { name, locals })
+    };
+    if let Some(view) = view {
+        library.edit(row, |member| member.views.push(view.clone()));
+    }
 }
 
 fn read_sink(library: &mut Library<'_>, row: &Row<'_>) {
