@@ -3,7 +3,7 @@
 use crate::label::ChainId;
 use crate::value::{Atom, CollKind, EnvId, Ls, MAX_ATOMS, MAX_CONSTS, MAX_TEXTS, Open, Store, V};
 use solvent_base::Name;
-use solvent_ir::Const;
+use solvent_ir::{Const, Language};
 
 impl Store {
     /// Either of two values.
@@ -137,7 +137,12 @@ impl Store {
     /// A value of these alternatives, within the limits.
     pub fn bounded_value(&mut self, mut all: Vec<Atom>) -> V {
         let consts = all.iter().filter(|a| matches!(a, Atom::Const(_))).count();
-        if consts > MAX_CONSTS {
+        // Tables of pages in JavaScript are lists of names.
+        let most = match self.language {
+            Language::JavaScript => MAX_CONSTS * 2,
+            _ => MAX_CONSTS,
+        };
+        if consts > most {
             all.retain(
                 |a| !matches!(a, Atom::Const(c) if !matches!(c, Const::None | Const::Bool(_))),
             );
@@ -354,7 +359,19 @@ impl Store {
         self.bounded_value(all)
     }
 
-    /// A closure of plain variables: of those with labels, the labels; the others are left out.
+    /// Whether a value is plain data, or containers of it of this depth.
+    fn is_flat(&self, v: V, room: u8) -> bool {
+        self.atoms(v).all(|atom| match atom {
+            Atom::Const(_) | Atom::Data(_) | Atom::Text(_) | Atom::Lib(_) => true,
+            Atom::Coll { kids, rest, .. } if room > 0 => {
+                let mut all = kids.iter().map(|(_, v)| *v).chain([*rest]);
+                all.all(|v| self.is_flat(v, room - 1))
+            }
+            _ => false,
+        })
+    }
+
+    /// A closure of plain variables: of those with labels, what is flat, or the labels; the others are left out.
     fn thin_closure(&mut self, env: EnvId) -> EnvId {
         if env == EnvId::SAME {
             return env;
@@ -363,7 +380,11 @@ impl Store {
         for (cell, v) in self.env(env).to_vec() {
             let deep = self.deep(v);
             if deep != Ls::NONE {
-                cells.push((cell, self.data(deep)));
+                let flat = match self.is_flat(v, 2) {
+                    true => v,
+                    false => self.data(deep),
+                };
+                cells.push((cell, flat));
             }
         }
         if cells.is_empty() {

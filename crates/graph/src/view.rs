@@ -7,7 +7,8 @@ use crate::library::Ports;
 use crate::link::{FnId, UnitId};
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, CollKind, EnvId, Ls, Piece, V};
-use crate::world::{CallTier, SinkRef, Touch};
+use crate::world::{CallTier, Place, SinkRef, Touch};
+use solvent_base::Name;
 use solvent_ir::Const;
 
 /// What a page gets of which it is not known what it does with it.
@@ -39,6 +40,10 @@ impl Machine<'_> {
                         let Some(v) = v.filter(|v| self.may_hold(*v)) else {
                             continue;
                         };
+                        let v = self.written_attributes(v);
+                        if self.is_empty_mapping(v) {
+                            continue;
+                        }
                         all = match all {
                             V::NEVER => v,
                             before => self.merge_mapping(frame, index, before, v),
@@ -88,9 +93,50 @@ impl Machine<'_> {
         self.w.store.atoms(v).any(|a| {
             !matches!(
                 a,
-                Atom::Const(_) | Atom::Fn { .. } | Atom::Method { .. } | Atom::Lib(_)
+                Atom::Const(_)
+                    | Atom::Fn { .. }
+                    | Atom::Method { .. }
+                    | Atom::Member { .. }
+                    | Atom::Lib(_)
             )
         })
+    }
+
+    fn is_empty_mapping(&self, v: V) -> bool {
+        match self.w.store.only(v) {
+            Some(Atom::Coll {
+                kids, rest, keys, ..
+            }) => kids.is_empty() && *rest == V::NEVER && *keys == Ls::NONE,
+            _ => false,
+        }
+    }
+
+    /// Of an object of the library (`res.locals`) what the program has written to it, as a mapping.
+    fn written_attributes(&mut self, v: V) -> V {
+        let Some(Atom::LibObject { attrs, .. }) = self.w.store.only(v).cloned() else {
+            return v;
+        };
+        let mut all: Vec<(Name, V)> = Vec::new();
+        if let Some(path) = self.path_of(&attrs) {
+            let names = self.w.attributes_of(path);
+            for name in names {
+                if let Some(v) = self.w.read(Place::LibAttr(path, name)) {
+                    all.push((name, v));
+                }
+            }
+        }
+        for (name, v) in &*attrs {
+            if *name != self.n.path && *name != self.n.site {
+                all.retain(|(have, _)| have != name);
+                all.push((*name, *v));
+            }
+        }
+        all.sort_by_key(|(name, _)| self.text(*name));
+        let kids = all
+            .into_iter()
+            .map(|(name, v)| (Const::Str(name), v))
+            .collect();
+        self.w.store.coll(CollKind::Dict, kids, V::NEVER, Ls::NONE)
     }
 
     fn named_arguments(&mut self, args: &Args) -> V {
@@ -109,6 +155,9 @@ impl Machine<'_> {
     fn rendered(&mut self, frame: &mut Frame, index: u32, name: V, locals: V, by: &str) {
         let site = self.site(frame, index);
         let Some(texts) = self.constant_texts(name) else {
+            if self.w.store.deep(locals) == Ls::NONE {
+                return;
+            }
             // Any of those that the name's beginning leaves.
             let begins = self.begins_with(name);
             for (unit, f) in self.p.views().to_vec() {

@@ -36,6 +36,9 @@ pub struct Member {
     pub is: Option<TypeRef>,
     /// Direct bases when the path is a class; calling a class gives its instance.
     pub class: Option<Vec<String>>,
+    /// What is written to an instance of the class may be read from another one: what one request leaves in a
+    /// session, or a function in front of the handler in the request.
+    pub kept: bool,
     /// The call never returns: `flask.abort`, `sys.exit`.
     pub stops: bool,
     /// Everything below this path without a member of its own is modelled as this member is: a module

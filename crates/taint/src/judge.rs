@@ -334,6 +334,7 @@ impl<'a> View<'a> {
         let info = self.models.kind_info(kind);
         let is_list = info.name == "argv";
         let is_path = info.name.starts_with("file-path");
+        let is_html = info.name == "html-text";
         let is_query = info.name == "nosql-query";
         let is_redirect = info.name == "redirect-target";
         let is_url = matches!(info.name.as_str(), "request-url" | "redirect-target");
@@ -361,6 +362,13 @@ impl<'a> View<'a> {
             if *carrier == Carrier::RawPath && fixed && self.is_path_only(label) {
                 tell(Err(vec![NoPathReason::Position {
                     what: "the path of a request to a fixed route".to_owned(),
+                }]));
+                continue;
+            }
+            if is_html && self.is_still_encoded(label) {
+                tell(Err(vec![NoPathReason::Position {
+                    what: "the target of the request as browsers send it, percent-encoded"
+                        .to_owned(),
                 }]));
                 continue;
             }
@@ -636,7 +644,7 @@ impl<'a> View<'a> {
         if !methods.is_empty() {
             entry.methods = methods;
         }
-        let flows: Vec<Flow> = flows.into_iter().map(|f| f.0).take(MAX_FLOWS).collect();
+        let flows = each_input_first(flows.into_iter().map(|f| f.0).collect());
         let verdict = Verdict::Reachable { assumed };
         self.finding(sink, kind, weakness, Some(entry), flows, verdict)
     }
@@ -696,6 +704,17 @@ impl<'a> View<'a> {
             symbol.qualname
         }
     }
+}
+
+/// The best flows, with one of every input before a second one of any.
+fn each_input_first(flows: Vec<Flow>) -> Vec<Flow> {
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    let (mut first, more): (Vec<Flow>, Vec<Flow>) = flows
+        .into_iter()
+        .partition(|flow| seen.insert(flow.input.name.clone()));
+    first.extend(more);
+    first.truncate(MAX_FLOWS);
+    first
 }
 
 /// Without findings that only ask whether a file is there, unless there is nothing worse about the

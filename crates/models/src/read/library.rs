@@ -149,7 +149,7 @@ pub(super) fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<
         ),
         ("neutral", &["whole"], read_neutral),
         ("type", &["returns", "is"], read_type),
-        ("class", &["bases"], read_class),
+        ("class", &["bases", "kept"], read_class),
         ("alias", &["names"], read_alias),
         (
             "mutation",
@@ -223,6 +223,7 @@ fn merge(into: &mut Member, from: Member) {
         returns,
         is,
         class,
+        kept,
         stops,
         requires_login,
         whole,
@@ -239,6 +240,7 @@ fn merge(into: &mut Member, from: Member) {
     into.returns = returns.or(into.returns.take());
     into.is = is.or(into.is.take());
     into.class = class.or(into.class.take());
+    into.kept |= kept;
     into.whole |= whole;
     into.stops |= stops;
     into.requires_login |= requires_login;
@@ -538,7 +540,11 @@ fn read_class(library: &mut Library<'_>, row: &Row<'_>) {
         .iter()
         .filter_map(|text| dotted_path(row, text))
         .collect();
-    library.edit(row, |member| member.class = Some(bases.clone()));
+    let kept = row.flag("kept") == Some(true);
+    library.edit(row, |member| {
+        member.class = Some(bases.clone());
+        member.kept |= kept;
+    });
 }
 
 fn read_alias(library: &mut Library<'_>, row: &Row<'_>) {

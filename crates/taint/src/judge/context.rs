@@ -1,8 +1,9 @@
 //! Where an input stands in the text at a sink, and what that leaves of its harm.
 
-use solvent_finding::{NoPathReason, Transform};
+use solvent_finding::{Carrier, NoPathReason, Transform};
 use solvent_graph::label::{InputShape, Label, Link, Origin};
 use solvent_graph::value::{Atom, Piece, V};
+use solvent_ir::Language;
 use solvent_models::{How, Kind};
 
 use super::View;
@@ -70,6 +71,21 @@ impl View<'_> {
             }
         }
         found
+    }
+
+    /// Whether a label is of the request's target as it came over the wire, which Node leaves encoded: browsers
+    /// write `<` and `>` there as `%3C` and `%3E` (WHATWG URL, path and query percent-encode sets).
+    pub(super) fn is_still_encoded(&self, label: Label) -> bool {
+        let Origin::Input(id) = label.origin else {
+            return false;
+        };
+        let carrier = &self.world.store.input(id).carrier;
+        let raw = matches!(carrier, Carrier::RawPath | Carrier::RawQuery);
+        raw && self.graph.program.language == Language::JavaScript
+            && !self.world.store.chain(label.chain).iter().any(|link| {
+                matches!(link, Link::Transform(Transform::UrlDecode))
+                    || matches!(link, Link::Transform(Transform::Opaque(what)) if what == "several ways")
+            })
     }
 
     /// Whether an input stands somewhere in the value as what it is, and may be an object: text cannot be, nor
