@@ -112,6 +112,7 @@ impl Machine<'_> {
                     registered = true;
                 }
                 EntryShape::BaseClass
+                | EntryShape::FilePath
                 | EntryShape::Application
                 | EntryShape::Collection
                 | EntryShape::Part

@@ -1,5 +1,6 @@
 //! Registrations put together into routes.
 
+mod files;
 mod text;
 
 pub(crate) use text::joined;
@@ -71,6 +72,7 @@ impl Machine<'_> {
             }
         }
         self.add_base_classes(&mut out);
+        self.add_files(&mut out);
         out.sort_by(|a, b| {
             (&a.route, a.function, &a.methods).cmp(&(&b.route, b.function, &b.methods))
         });

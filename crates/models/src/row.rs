@@ -353,6 +353,8 @@ pub enum EntryShape {
     Decorator,
     /// A call that names the handler in an argument.
     Registrar,
+    /// A file below a folder whose path is the route; what it exports under names in `method_functions` answers.
+    FilePath,
     /// A class below `path`, whose methods in `method_functions` handle requests.
     BaseClass,
     /// The class whose instance is the application: its routes are served.
@@ -391,6 +393,8 @@ pub struct EntryRow {
     /// For `BaseClass`: method of the class to HTTP methods, `do_GET` to `GET`. A key that ends in
     /// `*` takes its tail, upper case, as the method.
     pub method_functions: BTreeMap<String, Vec<String>>,
+    /// For `FilePath`: folders and file name without its extension, `pages/api/**`, `app/**/route`.
+    pub files: Option<String>,
     /// For `BaseClass`: the class becomes an entry point only once it is registered by a call of this
     /// member on it (`as_view`); empty: deriving is enough.
     pub bound_by: Option<String>,

@@ -620,7 +620,7 @@ fn read_callback(library: &mut Library<'_>, row: &Row<'_>) {
     library.edit(row, |member| member.callbacks.push(callback.clone()));
 }
 
-const ENTRY_KEYS: [&str; 12] = [
+const ENTRY_KEYS: [&str; 13] = [
     "shape",
     "framework",
     "route",
@@ -630,6 +630,7 @@ const ENTRY_KEYS: [&str; 12] = [
     "prefix",
     "mounted",
     "method_functions",
+    "files",
     "bound_by",
     "syntax",
     "params",
@@ -658,6 +659,7 @@ fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
         ("decorator", EntryShape::Decorator),
         ("registrar", EntryShape::Registrar),
         ("base_class", EntryShape::BaseClass),
+        ("file_path", EntryShape::FilePath),
         ("application", EntryShape::Application),
         ("collection", EntryShape::Collection),
         ("mount", EntryShape::Mount),
@@ -674,6 +676,8 @@ fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
         (matches!(shape, EntryShape::Registrar), "handler"),
         (matches!(shape, EntryShape::Mount), "mounted"),
         (matches!(shape, EntryShape::BaseClass), "method_functions"),
+        (matches!(shape, EntryShape::FilePath), "method_functions"),
+        (matches!(shape, EntryShape::FilePath), "files"),
     ] {
         if wanted && !row.has(key) {
             row.missing(key);
@@ -716,6 +720,7 @@ fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
         prefix: port(row, "prefix"),
         mounted: port(row, "mounted"),
         method_functions,
+        files: row.text("files").map(|text| (*text.get_ref()).to_owned()),
         bound_by: row
             .text("bound_by")
             .and_then(|text| dotted_path(row, &text)),
