@@ -84,12 +84,12 @@ impl Writer<'_> {
     fn output(&mut self, code: &str, at: usize, how: &str) {
         let value = self.call(code);
         let text = format!("{}.{how}({value});\n", self.engine);
-        self.draft.put(&text, at);
+        self.draft.say(&text, at);
     }
 
     fn begin(&mut self, word: &str, at: usize) {
         let text = format!("{word} ({}.plain()) {{\n", self.engine);
-        self.draft.put(&text, at);
+        self.draft.say(&text, at);
     }
 
     /// A name, or a helper with its arguments.
@@ -198,7 +198,7 @@ impl Writer<'_> {
                     "each" => format!("for (const {context} of Object.values({value})) {{\n"),
                     _ => format!("for (const {context} of [].concat({value})) {{\n"),
                 };
-                self.draft.put(&text, at);
+                self.draft.say(&text, at);
                 if let Some(name) = names.split_whitespace().next() {
                     self.names.push((name.to_owned(), context.clone()));
                 }
@@ -208,7 +208,7 @@ impl Writer<'_> {
             // A helper of the program decides what becomes of the block.
             _ => {
                 let value = self.call(code);
-                self.draft.put(&format!("{value};\n"), at);
+                self.draft.say(&format!("{value};\n"), at);
                 self.begin("if", at);
                 self.open.push(Open::Same);
             }
@@ -221,7 +221,7 @@ impl Writer<'_> {
             self.names
                 .retain(|(_, value)| Some(value) != context.as_ref());
         }
-        self.draft.put("}\n", at);
+        self.draft.say("}\n", at);
         Some(())
     }
 
@@ -253,7 +253,7 @@ impl Writer<'_> {
                 more.join(", ")
             ),
         };
-        self.draft.put(&text, at);
+        self.draft.say(&text, at);
     }
 }
 

@@ -181,8 +181,8 @@ impl Writer<'_> {
         match self.python() {
             true => self.draft.line(text, at),
             false => {
-                self.draft.put(text, at);
-                self.draft.put(";\n", at);
+                self.draft.say(text, at);
+                self.draft.say(";\n", at);
             }
         }
     }
@@ -200,14 +200,14 @@ impl Writer<'_> {
                 self.draft.depth += 1;
                 self.draft.line("pass", at);
             }
-            false => self.draft.put(&format!("{head} {{\n"), at),
+            false => self.draft.say(&format!("{head} {{\n"), at),
         }
     }
 
     fn finish(&mut self, at: usize) {
         match self.python() {
             true => self.draft.depth = self.draft.depth.saturating_sub(1),
-            false => self.draft.put("}\n", at),
+            false => self.draft.say("}\n", at),
         }
     }
 

@@ -43,11 +43,24 @@ impl Draft {
         self.text.push_str(text);
     }
 
+    /// Puts text of our own, each word of which stands for that place.
+    pub fn say(&mut self, text: &str, at: usize) {
+        let mut word = false;
+        for (i, c) in text.char_indices() {
+            let part = c.is_alphanumeric() || matches!(c, '_' | '.');
+            if part && !word || i == 0 {
+                self.anchors.push(((self.text.len() + i) as u32, at as u32));
+            }
+            word = part;
+        }
+        self.text.push_str(text);
+    }
+
     /// A statement on a line of its own, in Python's way.
     pub fn line(&mut self, text: &str, at: usize) {
         let indent = "    ".repeat(self.depth);
         self.put(&indent, at);
-        self.put(text, at);
+        self.say(text, at);
         self.text.push('\n');
     }
 

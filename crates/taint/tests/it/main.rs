@@ -9,6 +9,7 @@ use std::path::Path;
 
 use solvent_base::{FilePath, Interner};
 use solvent_finding::{Finding, NoPathReason, Part, Stop, Verdict};
+use solvent_ir::Language;
 use solvent_models::ModelSet;
 use solvent_taint::{Limits, Reach};
 use solvent_testkit::{Case, PinKind};
@@ -16,11 +17,23 @@ use solvent_testkit::{Case, PinKind};
 /// Scans files given as path and text.
 pub fn scan(files: &BTreeMap<String, String>) -> Reach {
     let names = Interner::new();
+    let paths = || files.keys().filter_map(|path| FilePath::new(path));
+    let code: Vec<_> = paths()
+        .filter_map(|path| solvent_lang::language_of(&path))
+        .collect();
+    let python = code.contains(&Language::Python);
+    let javascript = code.contains(&Language::JavaScript);
     let units = files
         .iter()
         .filter_map(|(path, text)| {
             let path = FilePath::new(path)?;
-            Some(solvent_lang::lower(&path, text.as_bytes(), &names))
+            let bytes = text.as_bytes();
+            Some(
+                match solvent_lang::view::language_of(&path, python, javascript) {
+                    Some(language) => solvent_lang::view::lower(&path, bytes, &names, language),
+                    None => solvent_lang::lower(&path, bytes, &names),
+                },
+            )
         })
         .collect();
     let text = |path: &FilePath| files.get(path.as_str()).cloned();
@@ -47,6 +60,11 @@ fn files_of(case: &Case) -> BTreeMap<String, String> {
         .chain(named("typescript", "app.ts"))
         .chain(named("go", "main.go"))
         .chain(named("java", "App.java"))
+        .chain(named("html", "views/page.html"))
+        .chain(named("ejs", "views/page.ejs"))
+        .chain(named("pug", "views/page.pug"))
+        .chain(named("handlebars", "views/page.hbs"))
+        .chain(named("nunjucks", "views/page.njk"))
         .collect()
 }
 
