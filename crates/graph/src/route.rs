@@ -644,7 +644,22 @@ impl Machine<'_> {
                 path: class.clone(),
                 element: None,
             };
-            let v = self.typed(V::NEVER, &kind);
+            // A class that is a source itself: the text of a segment, handed over as it is.
+            let name = self.name(class);
+            let site = Site {
+                function: entry.function,
+                inst: u32::MAX,
+            };
+            let data = match self.path_member(name) {
+                Some(id) if !self.m.get(id).sources.is_empty() => {
+                    self.source_value(self.m.get(id), None, &Args::default(), site)
+                }
+                _ => V::NEVER,
+            };
+            let v = match data {
+                V::NEVER => self.typed(V::NEVER, &kind),
+                data => data,
+            };
             args.pos.push((v, None));
         }
         if !entry.params.is_empty() {

@@ -67,13 +67,18 @@ pub(crate) fn lower(path: &FilePath, bytes: &[u8], interner: &Interner) -> Unit 
     lower_source(path, bytes, &Source::utf8(bytes), interner)
 }
 
-/// Whether a recursive parser should not see the text.
-pub(crate) fn too_deep(text: &str) -> bool {
-    depth::of(text) > MAX_VIEW_DEPTH
+/// Does something that goes down the tree of a text, with the stack that this takes; `None` where the text is
+/// nested too deeply.
+pub(crate) fn with_room<T>(text: &str, work: impl FnOnce() -> Option<T>) -> Option<T> {
+    let depth = depth::of(text);
+    if depth > MAX_VIEW_DEPTH {
+        return None;
+    }
+    stacker::grow(depth::stack(depth, text.len()), work)
 }
 
-/// Deepest nesting of a template's code, which is read on an ordinary stack.
-const MAX_VIEW_DEPTH: u32 = 60;
+/// Deepest nesting of a template's code: people write some dozens of levels.
+const MAX_VIEW_DEPTH: u32 = 2_000;
 
 /// Lowers a text whose places are those of the file.
 pub(crate) fn lower_source(

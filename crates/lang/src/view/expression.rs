@@ -6,6 +6,8 @@ use super::LOCALS;
 
 /// Deepest expression that is read.
 const MAX_DEPTH: u32 = 48;
+/// Longest chain of attributes, calls and filters, or of alternatives.
+const MAX_CHAIN: u32 = 40;
 
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum Ex {
@@ -119,7 +121,7 @@ impl<'a> Reader<'a> {
 
     fn either(&mut self, depth: u32) -> Option<Ex> {
         let mut ex = self.compared(depth)?;
-        loop {
+        for _ in 0..MAX_CHAIN {
             let joins = self.word("or") || self.word("and") || self.eat("||") || self.eat("&&");
             if !joins {
                 return Some(ex);
@@ -127,6 +129,7 @@ impl<'a> Reader<'a> {
             let other = self.compared(depth)?;
             ex = Ex::Either(Box::new(ex), Box::new(other));
         }
+        None
     }
 
     fn compared(&mut self, depth: u32) -> Option<Ex> {
@@ -192,7 +195,7 @@ impl<'a> Reader<'a> {
             return Some(Ex::Plain);
         }
         let mut ex = self.primary(depth + 1)?;
-        loop {
+        for _ in 0..MAX_CHAIN {
             if self.rest().starts_with('.') {
                 self.at += 1;
                 let name = match self.name() {
@@ -259,6 +262,7 @@ impl<'a> Reader<'a> {
                 return Some(ex);
             }
         }
+        None
     }
 
     /// What follows an opening bracket of a call, and the closing one.

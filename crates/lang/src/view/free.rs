@@ -9,7 +9,7 @@ use oxc_span::{GetSpan, SourceType};
 
 use super::LOCALS;
 use super::draft::Draft;
-use crate::javascript::too_deep;
+use crate::javascript::with_room;
 
 /// Names of the language, which stand for themselves where a page is not rendered with them.
 const OWN: [&str; 27] = [
@@ -46,14 +46,14 @@ const OWN: [&str; 27] = [
 const INCLUDING: [&str; 4] = ["include", "partial", "layout", "includeFile"];
 
 pub(super) fn parses(text: &str) -> bool {
-    if too_deep(text) {
-        return false;
-    }
-    let allocator = Allocator::default();
-    let parsed = Parser::new(&allocator, text, SourceType::cjs())
-        .with_options(options())
-        .parse();
-    parsed.diagnostics.is_empty() && !parsed.panicked
+    let parse = || {
+        let allocator = Allocator::default();
+        let parsed = Parser::new(&allocator, text, SourceType::cjs())
+            .with_options(options())
+            .parse();
+        (parsed.diagnostics.is_empty() && !parsed.panicked).then_some(())
+    };
+    with_room(text, parse).is_some()
 }
 
 fn options() -> ParseOptions {
@@ -66,9 +66,10 @@ fn options() -> ParseOptions {
 
 /// The draft with its free names bound; `None` where it does not parse.
 pub(super) fn bound(draft: Draft, engine: &str) -> Option<Draft> {
-    if too_deep(&draft.text) {
-        return None;
-    }
+    with_room(&draft.text, || bound_here(&draft, engine))
+}
+
+fn bound_here(draft: &Draft, engine: &str) -> Option<Draft> {
     let allocator = Allocator::default();
     let parsed = Parser::new(&allocator, &draft.text, SourceType::cjs())
         .with_options(options())
