@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use solvent_base::{Digest, FilePath, Interner, Problem, ProblemKind, ReadError, Span, System};
 use solvent_finding::{EntryPoint, Finding, Verdict};
 use solvent_graph::SystemGraph;
-use solvent_ir::{FunctionKind, Unit};
+use solvent_ir::{FunctionKind, Language, Unit};
 use solvent_models::ModelSet;
 use solvent_protocol::view::{
     Coverage, EntryPointView, FindingView, SCAN_SCHEMA, ScanReport, Subject, Tool, Unmeasured,
@@ -114,6 +114,7 @@ pub(crate) fn scan_looking(
     let mut sources: Vec<FilePath> = Vec::new();
     let mut files_copied_in = 0;
     let mut settings: Vec<solvent_ir::Settings> = Vec::new();
+    let mut rest: Vec<FilePath> = Vec::new();
     for file in &walk.files {
         files_copied_in += u64::from(solvent_lang::is_copied_in(&file.path));
         if solvent_lang::settings::is_settings(&file.path) {
@@ -124,6 +125,12 @@ pub(crate) fn scan_looking(
             }
         } else if solvent_lang::language_of(&file.path).is_some() {
             sources.push(file.path.clone());
+        } else if file.path.extension().is_none() {
+            if is_script(system, &file.path) {
+                sources.push(file.path.clone());
+            }
+        } else if solvent_lang::view::language_of(&file.path, true, true).is_some() {
+            rest.push(file.path.clone());
         } else if let Some(language) = file
             .path
             .extension()
@@ -133,6 +140,18 @@ pub(crate) fn scan_looking(
             *not_modelled.entry(language).or_default() += 1;
         }
     }
+
+    let code: BTreeSet<Language> = sources
+        .iter()
+        .filter_map(solvent_lang::language_of)
+        .collect();
+    let rendered_by = |path: &FilePath| {
+        let has = |language| code.contains(&language);
+        let (python, javascript) = (has(Language::Python), has(Language::JavaScript));
+        solvent_lang::view::language_of(path, python, javascript)
+    };
+    rest.retain(|path| rendered_by(path).is_some());
+    sources.extend(rest);
 
     progress.stage(&format!("reading {} files", sources.len()));
     let Lowered {
@@ -158,7 +177,13 @@ pub(crate) fn scan_looking(
             let digest = Digest::of(&bytes);
             Ok(Some(match known {
                 Some((same, unit)) if same == digest => (unit, digest),
-                _ => (solvent_lang::lower(path, &bytes, names), digest),
+                _ => match rendered_by(path) {
+                    Some(language) => {
+                        let unit = solvent_lang::view::lower(path, &bytes, names, language);
+                        (unit, digest)
+                    }
+                    None => (solvent_lang::lower(path, &bytes, names), digest),
+                },
             }))
         })
         .collect();
@@ -284,6 +309,16 @@ pub(crate) fn scan_looking(
         broken,
         report,
     }
+}
+
+/// Largest file without an extension that is asked what starts it, in bytes.
+const MAX_SCRIPT_BYTES: u64 = 256 << 10;
+
+/// Whether a file without an extension begins with the line of an interpreter that is known.
+fn is_script(system: &dyn System, path: &FilePath) -> bool {
+    system
+        .read(path, MAX_SCRIPT_BYTES)
+        .is_ok_and(|bytes| solvent_lang::language_of_script(path, &bytes).is_some())
 }
 
 /// The bytes of each `def` of a file.

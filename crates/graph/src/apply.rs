@@ -11,7 +11,7 @@ use crate::value::{Atom, CollKind, Ls, Piece, V};
 use solvent_finding::Transform;
 use solvent_ir::Const;
 use solvent_models::{
-    ArgSelector, Effect, Harmful, How, Member, MemberId, PortRoot, StepRow, TypeRef, pattern,
+    ArgSelector, Effect, Harmful, How, Member, MemberId, PortRoot, StepRow, TypeRef, View, pattern,
 };
 
 impl Machine<'_> {
@@ -29,10 +29,14 @@ impl Machine<'_> {
         let member = models.get(id);
         let site = self.site(frame, index);
         let ports = Ports { receiver, args };
-        self.sinks(frame, index, id, member, &ports, by_name);
+        let unread = |view: &View| matches!(view, View::Unread { .. });
+        if !member.views.iter().any(unread) {
+            self.sinks(frame, index, id, member, &ports, by_name);
+        }
         if !by_name {
             self.uses(frame, index, id, member, &ports);
         }
+        self.views(frame, index, member, &ports);
         if member.stops {
             return Out::never();
         }

@@ -260,7 +260,10 @@ impl Machine<'_> {
                 if let Some(v) = known {
                     return v;
                 }
+                // What the library itself says of an attribute goes before what is written to it elsewhere.
+                let own = self.is_kept(class) && self.class_member(class, name).is_some();
                 if let Some(path) = path
+                    && !own
                     && let Some(v) = self.w.read(Place::LibAttr(path, name))
                 {
                     return v;
@@ -488,7 +491,10 @@ impl Machine<'_> {
                     Atom::Object { class, attrs, open }
                 }
                 Atom::LibObject { class, attrs, data } => {
-                    if let Some(path) = self.path_of(&attrs) {
+                    let own = self.is_kept(class) && self.class_member(class, name).is_some();
+                    if let Some(path) = self.path_of(&attrs)
+                        && !own
+                    {
                         frame
                             .effects
                             .push((Place::LibAttr(path, name), site, value));

@@ -145,6 +145,7 @@ impl Machine<'_> {
                 }
                 EntryShape::BaseClass
                 | EntryShape::Table
+                | EntryShape::FilePath
                 | EntryShape::Application
                 | EntryShape::Collection
                 | EntryShape::Part

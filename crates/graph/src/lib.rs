@@ -35,6 +35,7 @@ mod route;
 mod scope;
 mod summary;
 pub mod value;
+mod view;
 mod weak;
 pub mod world;
 

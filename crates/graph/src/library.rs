@@ -219,6 +219,7 @@ impl Machine<'_> {
         let (name, shape) = match &source.shape {
             SourceShape::Text { input } => (self.name(input), InputShape::Whole),
             SourceShape::Mapping { .. } | SourceShape::Fields => (empty, InputShape::Map),
+            SourceShape::Trees { .. } => (empty, InputShape::Trees),
             SourceShape::Tree => (empty, InputShape::Tree),
             SourceShape::Named { name } => {
                 let ports = Ports { receiver, args };
@@ -266,6 +267,12 @@ impl Machine<'_> {
         self.w.store.unknown()
     }
 
+    /// Whether instances of the class share what is written to them.
+    pub(crate) fn is_kept(&mut self, class: Name) -> bool {
+        self.path_member(class)
+            .is_some_and(|id| self.m.get(id).kept)
+    }
+
     /// A value seen as this type.
     pub(crate) fn typed(&mut self, v: V, kind: &TypeRef) -> V {
         let TypeRef::Named { path, element } = kind else {
@@ -310,11 +317,15 @@ impl Machine<'_> {
                 if v != V::NEVER && same {
                     return v;
                 }
-                return self.w.store.one(Atom::LibObject {
-                    class,
-                    attrs: Box::default(),
-                    data: v,
-                });
+                let attrs = match self.is_kept(class) {
+                    true => {
+                        let at = self.w.store.konst(Const::Str(class));
+                        Box::from([(self.n.path, at)])
+                    }
+                    false => Box::default(),
+                };
+                let data = v;
+                return self.w.store.one(Atom::LibObject { class, attrs, data });
             }
         };
         let is_coll = v != V::NEVER

@@ -75,6 +75,8 @@ pub struct Program {
     namespaces: BTreeSet<String>,
     by_last: HashMap<String, Vec<UnitId>>,
     by_path: HashMap<String, UnitId>,
+    /// Templates of pages, each with the function that it became.
+    views: Vec<(UnitId, FnId)>,
     /// Files by their folder, which in Go is a package.
     by_folder: BTreeMap<String, Vec<UnitId>>,
     classes_by_name: HashMap<(String, Name), ClassId>,
@@ -87,6 +89,9 @@ pub struct Program {
     /// Files of settings, in order of their paths.
     settings: Vec<Settings>,
 }
+
+/// What the function is called that a template becomes.
+const VIEW: &str = "<view>";
 
 impl Program {
     /// The same program, beside which these files lie.
@@ -125,6 +130,7 @@ impl Program {
             namespaces: BTreeSet::new(),
             by_last: HashMap::new(),
             by_path: HashMap::new(),
+            views: Vec::new(),
             by_folder: BTreeMap::new(),
             classes_by_name: HashMap::new(),
             class_names: BTreeSet::new(),
@@ -150,6 +156,12 @@ impl Program {
             program.by_last.entry(last).or_default().push(id);
             program.by_module.insert(module, id);
             program.by_path.insert(unit.path.as_str().to_owned(), id);
+            if let Some(function) = unit.functions.get(1)
+                && *names.text(function.qualname) == *VIEW
+            {
+                let first = program.fn_base[index];
+                program.views.push((id, FnId(first + 1)));
+            }
             let folder = folder_of(&unit.path).to_owned();
             if let Some(package) = declared_package(unit, names) {
                 program
@@ -212,6 +224,20 @@ impl Program {
 
     pub fn unit(&self, id: UnitId) -> &Unit {
         &self.units[id.0 as usize]
+    }
+
+    /// Templates of pages, each with the function that it became.
+    pub fn views(&self) -> &[(UnitId, FnId)] {
+        &self.views
+    }
+
+    /// The template that a function belongs to.
+    pub fn view_of(&self, id: FnId) -> Option<FnId> {
+        let unit = self.unit_of(id);
+        self.views
+            .iter()
+            .find(|(of, _)| *of == unit)
+            .map(|(_, function)| *function)
     }
 
     pub fn path_of(&self, id: FnId) -> &FilePath {

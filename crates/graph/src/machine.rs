@@ -577,7 +577,10 @@ impl<'a> Machine<'a> {
                 frame.args.get(*i as usize).copied().unwrap_or(unknown)
             }
             Op::Captured { function, name } => self.captured(frame, *function, *name),
-            Op::Global(name) => self.global(frame.unit, *name),
+            Op::Global(name) => match self.written_here(frame, *name) {
+                Some(v) => v,
+                None => self.global(frame.unit, *name),
+            },
             Op::Import {
                 module,
                 member,

@@ -66,10 +66,13 @@ impl Machine<'_> {
                 let mut out = V::NEVER;
                 for pieces in all {
                     let one = self.w.store.text(pieces, self.names);
+                    let site = self.site(frame, index);
+                    let one = self.now_text(one, site);
                     out = self.w.store.join(out, one);
                 }
                 out
             }
+            "jinja2.get" => self.item_or_attribute(frame, index, first?, args.get(1, None)?),
             "builtins.str" if args.pos.is_empty() => {
                 let empty = self.w.store.empty;
                 self.w.store.konst(Const::Str(empty))

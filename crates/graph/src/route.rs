@@ -1,6 +1,7 @@
 //! Registrations put together into routes.
 
 mod around;
+mod files;
 mod listed;
 mod pieces;
 mod text;
@@ -80,6 +81,7 @@ impl Machine<'_> {
         self.add_base_classes(&mut out);
         self.add_tables(&bounds, &mut out);
         self.add_listed_hooks(&mut hooks);
+        self.add_files(&mut out);
         out.sort_by(|a, b| {
             (&a.route, a.function, &a.methods).cmp(&(&b.route, b.function, &b.methods))
         });
@@ -674,7 +676,22 @@ impl Machine<'_> {
                 path: class.clone(),
                 element: None,
             };
-            let v = self.typed(V::NEVER, &kind);
+            // A class that is a source itself: the text of a segment, handed over as it is.
+            let name = self.name(class);
+            let site = Site {
+                function: entry.function,
+                inst: u32::MAX,
+            };
+            let data = match self.path_member(name) {
+                Some(id) if !self.m.get(id).sources.is_empty() => {
+                    self.source_value(self.m.get(id), None, &Args::default(), site)
+                }
+                _ => V::NEVER,
+            };
+            let v = match data {
+                V::NEVER => self.typed(V::NEVER, &kind),
+                data => data,
+            };
             args.pos.push((v, None));
         }
         if !entry.params.is_empty() && self.p.language != solvent_ir::Language::Python {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use solvent_finding::Carrier;
+
 use crate::call::{MAX_HITS, MAX_RECURSION, SMALL};
 use crate::label::{Hop, InputId, InputShape, Origin, TraceId, TraceKind};
 use crate::link::FnId;
@@ -23,7 +25,10 @@ impl Machine<'_> {
             })
             .filter(|id| {
                 let key = self.w.store.input(*id);
-                key.name != self.w.store.empty && key.shape == InputShape::Whole
+                let of_query = key.carrier == Carrier::Query && key.inner.is_empty();
+                key.name != self.w.store.empty
+                    && (key.shape == InputShape::Whole
+                        || (key.shape == InputShape::Tree && of_query))
             })
             .collect();
         inputs.into_iter().collect()

@@ -161,6 +161,8 @@ pub(crate) const MAX_TEXTS: usize = 4;
 const MAX_PIECES: usize = 24;
 /// Most keyed children of one container.
 pub const MAX_KIDS: usize = 16;
+/// Functions that a mapping keeps by their keys.
+const MAX_FUNCTIONS: usize = 128;
 /// Deepest nesting that is kept.
 pub(crate) const MAX_DEPTH: u8 = 5;
 /// Most labels of one set: beyond, histories are forgotten.
@@ -482,11 +484,32 @@ impl Store {
         keys: Ls,
     ) -> (Vec<(Const, V)>, V, Ls) {
         if kids.len() > MAX_KIDS || kind == CollKind::Iter {
-            // A mapping may keep its first keys; positions are worth nothing once some are gone.
-            let keep = if kind == CollKind::Dict { MAX_KIDS } else { 0 };
-            for (_, v) in kids.split_off(keep) {
-                rest = self.join(rest, v);
+            // A mapping may keep its first keys; positions are worth nothing once some are gone. Tables of
+            // functions keep more: what is called must not become one of many.
+            let (keep, functions) = if kind == CollKind::Dict {
+                (MAX_KIDS, MAX_FUNCTIONS)
+            } else {
+                (0, 0)
+            };
+            let mut plain = 0;
+            let mut held = 0;
+            let mut kept = Vec::with_capacity(kids.len());
+            for (key, v) in kids {
+                let function = functions > 0 && self.atoms(v).any(|a| matches!(a, Atom::Fn { .. }));
+                let room = if function {
+                    held += 1;
+                    held <= functions
+                } else {
+                    plain += 1;
+                    plain <= keep
+                };
+                if room {
+                    kept.push((key, v));
+                } else {
+                    rest = self.join(rest, v);
+                }
             }
+            kids = kept;
         }
         (kids, rest, keys)
     }
@@ -535,6 +558,9 @@ impl Store {
         if self.values[v.0 as usize].1.depth + 1 < MAX_DEPTH {
             return v;
         }
+        if self.language == Language::JavaScript {
+            return self.thinned(v, 2);
+        }
         let deep = self.deep(v);
         let mut all: Vec<Atom> = Vec::new();
         for atom in self.atoms_of(v) {
@@ -569,6 +595,14 @@ impl Store {
     }
 
     pub fn closure(&mut self, cells: Vec<((FnId, Name), V)>) -> EnvId {
+        let cells = if self.language == Language::JavaScript {
+            cells
+                .into_iter()
+                .map(|(cell, v)| (cell, self.shallow(v)))
+                .collect()
+        } else {
+            cells
+        };
         let key: Box<[_]> = cells.into();
         if let Some(&id) = self.env_ids.get(&key) {
             return EnvId(id);

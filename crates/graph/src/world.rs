@@ -220,6 +220,10 @@ pub struct World {
     pub sinks: BTreeMap<SinkRef, bool>,
     /// Uses seen anywhere, with the surest that any context says of their conditions.
     pub uses: BTreeMap<SinkRef, Held>,
+    /// Of those, the ones behind which something stands that was not read, in words.
+    pub unread: BTreeMap<SinkRef, String>,
+    /// Somewhere templates are configured not to escape.
+    pub(crate) plain_pages: bool,
     /// Where each function value was seen, for closures of functions that nobody calls.
     pub(crate) closures: IdMap<FnId, EnvId>,
     /// Functions that a library's login check stands in front of, with the names of the checks.
@@ -259,6 +263,8 @@ impl World {
             annotations: IdMap::default(),
             registrations: BTreeMap::new(),
             escapes: BTreeMap::new(),
+            unread: BTreeMap::new(),
+            plain_pages: false,
             boundaries: BTreeSet::new(),
             library_calls: IdSet::default(),
             sinks: BTreeMap::new(),
@@ -313,9 +319,18 @@ impl World {
             Some((_, have)) => *have = value,
             None => slot.writes.push((site, value)),
         }
+        let new = slot.joined.is_none() && slot.writes.len() == 1;
         slot.joined = None;
         self.changed_places += 1;
         slot.changed = self.changed_places;
+        // Whoever asks for all names of an object waits for this one.
+        if let Place::LibAttr(path, name) = place
+            && new
+            && name != self.store.empty
+        {
+            let any = self.slot(Place::LibAttr(path, self.store.empty));
+            self.slots[any as usize].changed = self.changed_places;
+        }
     }
 
     /// Joins with what the same write gave before: for writes that happen in many contexts.
@@ -331,6 +346,18 @@ impl World {
             None => value,
         };
         self.write(place, site, value);
+    }
+
+    /// Names of what is written to a library's object of that path, in no order; a new one is something that
+    /// the running summary depends on.
+    pub(crate) fn attributes_of(&mut self, path: Name) -> Vec<Name> {
+        let any = self.store.empty;
+        self.read(Place::LibAttr(path, any));
+        let of_path = |place: &Place| match place {
+            Place::LibAttr(at, name) if *at == path && *name != any => Some(*name),
+            _ => None,
+        };
+        self.places.keys().filter_map(of_path).collect()
     }
 
     /// The value of a place, and a note that the running summary depends on it.

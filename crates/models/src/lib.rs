@@ -20,6 +20,6 @@ pub use port::{ArgSelector, Port, PortRoot, PortStep};
 pub use row::{
     ByName, Callback, Converter, Effect, EntryRow, EntryShape, Guard, GuardSense, Harmful, How,
     Interpreter, KindInfo, Literal, Member, Mutation, RouteSyntax, SecretNames, Shown, SinkRow,
-    Source, SourceShape, StepRow, Test, Truth, TypeRef, UseRow, Weakness, When,
+    Source, SourceShape, StepRow, Test, Truth, TypeRef, UseRow, View, Weakness, When,
 };
 pub use set::{MemberId, ModelSet};

@@ -28,6 +28,7 @@ pub struct Member {
     pub steps: Vec<StepRow>,
     pub mutations: Vec<Mutation>,
     pub guards: Vec<Guard>,
+    pub views: Vec<View>,
     pub callbacks: Vec<Callback>,
     pub entry_points: Vec<EntryRow>,
     /// Type of the value of a call.
@@ -38,8 +39,8 @@ pub struct Member {
     pub constant: Option<Literal>,
     /// Direct bases when the path is a class; calling a class gives its instance.
     pub class: Option<Vec<String>>,
-    /// What is put under a key of it, or set on it, is found there by other requests: a session that the server
-    /// keeps.
+    /// What is written to it, under a key or as an attribute, is found there by others: what one request leaves in a
+    /// session, or a function in front of the handler in the request. Of a class, this holds for its instances.
     pub kept: bool,
     /// Text with which the result of a call begins, whatever else is in it: `/` of a URL that a route makes.
     pub begins: Option<String>,
@@ -85,6 +86,8 @@ pub enum SourceShape {
     /// A mapping: the value under key `k` is the input named `k`; its keys carry `names`, if any.
     /// Where a key holds several values (`getlist`) each of them is that input.
     Mapping { names: Option<SourceKind> },
+    /// A mapping whose values may be trees: what a query string with brackets in its names becomes.
+    Trees { names: Option<SourceKind> },
     /// Nested mappings and lists; the input's name is the dotted key (`user.name`).
     Tree,
     /// The value is the input whose name this argument gives.
@@ -378,6 +381,20 @@ pub struct Guard {
     pub pattern: Option<Port>,
 }
 
+/// What a call has to do with the templates of pages.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum View {
+    /// It renders the template of that name with what stands at these ports, the later ones over the earlier;
+    /// without any, with its keyword arguments.
+    Renders { name: Port, locals: Vec<Port> },
+    /// What stands there turns escaping on or off, for all templates.
+    Configures { autoescape: Port },
+    /// It writes into the page what stands there, escaped where that is configured.
+    Escapes { output: String },
+    /// What stands there goes to a part of a template that is not understood.
+    Unread { at: Port },
+}
+
 /// What the call must have done for its guard to hold.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum GuardSense {
@@ -410,6 +427,8 @@ pub enum EntryShape {
     Decorator,
     /// A call that names the handler in an argument.
     Registrar,
+    /// A file below a folder whose path is the route; what it exports under names in `method_functions` answers.
+    FilePath,
     /// A class below `path`, whose methods in `method_functions` handle requests.
     BaseClass,
     /// The class whose instance is the application: its routes are served.
@@ -461,6 +480,8 @@ pub struct EntryRow {
     /// For `BaseClass`: method of the class to HTTP methods, `do_GET` to `GET`. A key that ends in
     /// `*` takes its tail, upper case, as the method.
     pub method_functions: BTreeMap<String, Vec<String>>,
+    /// For `FilePath`: folders and file name without its extension, `pages/api/**`, `app/**/route`.
+    pub files: Option<String>,
     /// For `BaseClass`: the class becomes an entry point only once it is registered by a call of this
     /// member on it (`as_view`); empty: deriving is enough.
     pub bound_by: Option<String>,

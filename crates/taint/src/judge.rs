@@ -229,6 +229,9 @@ impl<'a> View<'a> {
             let Some(row) = member.sinks.get(sink.row as usize) else {
                 continue;
             };
+            if self.is_idle_view(sink.site.function) {
+                continue;
+            }
             let mut said = false;
             let mut silent = true;
             let mut fixed_for: Vec<WeaknessId> = Vec::new();
@@ -349,6 +352,8 @@ impl<'a> View<'a> {
         let info = self.models.kind_info(kind);
         let is_list = info.name == "argv";
         let is_path = info.name.starts_with("file-path");
+        let is_html = info.name == "html-text";
+        let is_query = info.name == "nosql-query";
         let is_redirect = info.name == "redirect-target";
         let is_url = matches!(info.name.as_str(), "request-url" | "redirect-target");
         for label in labels {
@@ -376,6 +381,13 @@ impl<'a> View<'a> {
             if is_target && path == RoutePath::Fixed && self.is_path_only(label) {
                 tell(Err(vec![NoPathReason::Position {
                     what: "the path of a request to a fixed route".to_owned(),
+                }]));
+                continue;
+            }
+            if is_html && self.is_still_encoded(label) {
+                tell(Err(vec![NoPathReason::Position {
+                    what: "the target of the request as browsers send it, percent-encoded"
+                        .to_owned(),
                 }]));
                 continue;
             }
@@ -423,6 +435,12 @@ impl<'a> View<'a> {
             if is_url && self.host_is_ours(hit.value, label) {
                 tell(Err(vec![NoPathReason::Position {
                     what: "the input stands behind the host of the URL".to_owned(),
+                }]));
+                continue;
+            }
+            if is_query && !self.may_be_object(hit.value, label) {
+                tell(Err(vec![NoPathReason::Position {
+                    what: "a text, which is no operator of a query".to_owned(),
                 }]));
                 continue;
             }
@@ -656,7 +674,7 @@ impl<'a> View<'a> {
         if !methods.is_empty() {
             entry.methods = methods;
         }
-        let flows: Vec<Flow> = flows.into_iter().map(|f| f.0).take(MAX_FLOWS).collect();
+        let flows = each_input_first(flows.into_iter().map(|f| f.0).collect());
         let verdict = Verdict::Reachable { assumed };
         self.finding(sink, kind, weakness, Some(entry), flows, verdict)
     }
@@ -721,6 +739,17 @@ impl<'a> View<'a> {
             symbol.qualname
         }
     }
+}
+
+/// The best flows, with one of every input before a second one of any.
+fn each_input_first(flows: Vec<Flow>) -> Vec<Flow> {
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    let (mut first, more): (Vec<Flow>, Vec<Flow>) = flows
+        .into_iter()
+        .partition(|flow| seen.insert(flow.input.name.clone()));
+    first.extend(more);
+    first.truncate(MAX_FLOWS);
+    first
 }
 
 /// Without findings that only ask whether a file is there, unless there is nothing worse about the

@@ -195,7 +195,9 @@ impl Machine<'_> {
                     name = text;
                 }
             }
-            SourceShape::Mapping { .. } | SourceShape::Fields => shape = InputShape::Map,
+            SourceShape::Mapping { .. } | SourceShape::Trees { .. } | SourceShape::Fields => {
+                shape = InputShape::Map;
+            }
             SourceShape::Tree => {
                 name = self.w.store.empty;
                 shape = InputShape::Tree;

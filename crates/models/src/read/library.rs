@@ -14,7 +14,7 @@ use crate::row::*;
 use crate::set::{MemberId, ModelSet};
 use crate::toml_row::{Row, Source as File};
 
-const LIBRARY_KEYS: [&str; 20] = [
+const LIBRARY_KEYS: [&str; 21] = [
     "library",
     "language",
     "about",
@@ -26,6 +26,7 @@ const LIBRARY_KEYS: [&str; 20] = [
     "step",
     "sanitizer",
     "guard",
+    "view",
     "neutral",
     "type",
     "class",
@@ -125,7 +126,7 @@ pub(super) fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<
     };
     library.converters = read_converters(&library.words, &top);
     type Reader = fn(&mut Library<'_>, &Row<'_>);
-    let readers: [(&str, &[&str], Reader); 16] = [
+    let readers: [(&str, &[&str], Reader); 17] = [
         (
             "source",
             &["kind", "at", "shape", "names", "name", "input", "when"],
@@ -145,9 +146,14 @@ pub(super) fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<
             &["at", "holds_when", "for", "requires", "pattern"],
             read_guard,
         ),
+        (
+            "view",
+            &["name", "locals", "autoescape", "output", "unread"],
+            read_view,
+        ),
         ("neutral", &["whole"], read_neutral),
         ("type", &["returns", "is", "begins", "kept"], read_type),
-        ("class", &["bases"], read_class),
+        ("class", &["bases", "kept"], read_class),
         ("alias", &["names"], read_alias),
         (
             "mutation",
@@ -216,6 +222,7 @@ fn merge(into: &mut Member, from: Member) {
         steps,
         mutations,
         guards,
+        views,
         callbacks,
         entry_points,
         returns,
@@ -237,6 +244,7 @@ fn merge(into: &mut Member, from: Member) {
     into.steps.extend(steps);
     into.mutations.extend(mutations);
     into.guards.extend(guards);
+    into.views.extend(views);
     into.callbacks.extend(callbacks);
     into.entry_points.extend(entry_points);
     into.returns = returns.or(into.returns.take());
@@ -270,6 +278,7 @@ fn read_source(library: &mut Library<'_>, row: &Row<'_>) {
         ("named", 3),
         ("of-receiver", 4),
         ("fields", 5),
+        ("mapping-of-trees", 6),
     ];
     let Some(shape) = choice(row, "shape", &shapes) else {
         if !row.has("shape") {
@@ -282,7 +291,8 @@ fn read_source(library: &mut Library<'_>, row: &Row<'_>) {
         ("names", 1, "mapping"),
         ("name", 3, "named"),
     ] {
-        if row.has(key) && shape != belongs {
+        let trees = key == "names" && shape == 5;
+        if row.has(key) && shape != belongs && !trees {
             let message = format!("`{key}` only belongs beside `shape = \"{to}\"`");
             row.complain(row.span.clone(), message);
         }
@@ -298,7 +308,8 @@ fn read_source(library: &mut Library<'_>, row: &Row<'_>) {
             None => return row.missing("name"),
         },
         4 => SourceShape::OfReceiver,
-        _ => SourceShape::Fields,
+        5 => SourceShape::Fields,
+        _ => SourceShape::Trees { names },
     };
     let (Some(kind), Some(at), Some(when)) = (kind, at, conditions(row)) else {
         return;
@@ -310,6 +321,24 @@ fn read_source(library: &mut Library<'_>, row: &Row<'_>) {
         when,
     };
     library.edit(row, |member| member.sources.push(source.clone()));
+}
+
+fn read_view(library: &mut Library<'_>, row: &Row<'_>) {
+    let view = if row.has("autoescape") {
+        required_port(row, "autoescape").map(|autoescape| View::Configures { autoescape })
+    } else if row.has("output") {
+        row.text("output").map(|output| View::Escapes {
+            output: (*output.get_ref()).to_owned(),
+        })
+    } else if row.has("unread") {
+        required_port(row, "unread").map(|at| View::Unread { at })
+    } else {
+        let locals = ports(row, "locals");
+        required_port(row, "name").map(|name| View::Renders { name, locals })
+    };
+    if let Some(view) = view {
+        library.edit(row, |member| member.views.push(view.clone()));
+    }
 }
 
 fn read_sink(library: &mut Library<'_>, row: &Row<'_>) {
@@ -564,7 +593,11 @@ fn read_class(library: &mut Library<'_>, row: &Row<'_>) {
         .iter()
         .filter_map(|text| dotted_path(row, text))
         .collect();
-    library.edit(row, |member| member.class = Some(bases.clone()));
+    let kept = row.flag("kept") == Some(true);
+    library.edit(row, |member| {
+        member.class = Some(bases.clone());
+        member.kept |= kept;
+    });
 }
 
 fn read_alias(library: &mut Library<'_>, row: &Row<'_>) {
@@ -640,7 +673,7 @@ fn read_callback(library: &mut Library<'_>, row: &Row<'_>) {
     library.edit(row, |member| member.callbacks.push(callback.clone()));
 }
 
-const ENTRY_KEYS: [&str; 23] = [
+const ENTRY_KEYS: [&str; 24] = [
     "shape",
     "framework",
     "route",
@@ -650,6 +683,7 @@ const ENTRY_KEYS: [&str; 23] = [
     "prefix",
     "mounted",
     "method_functions",
+    "files",
     "bound_by",
     "syntax",
     "params",
@@ -689,6 +723,7 @@ fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
         ("decorator", EntryShape::Decorator),
         ("registrar", EntryShape::Registrar),
         ("base_class", EntryShape::BaseClass),
+        ("file_path", EntryShape::FilePath),
         ("application", EntryShape::Application),
         ("collection", EntryShape::Collection),
         ("mount", EntryShape::Mount),
@@ -718,6 +753,8 @@ fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
         (matches!(shape, EntryShape::Table), "variable"),
         (matches!(shape, EntryShape::Table), "named_by"),
         (matches!(shape, EntryShape::BaseClass), "method_functions"),
+        (matches!(shape, EntryShape::FilePath), "method_functions"),
+        (matches!(shape, EntryShape::FilePath), "files"),
     ] {
         if wanted && !row.has(key) {
             row.missing(key);
@@ -759,6 +796,7 @@ fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
         prefix: port(row, "prefix"),
         mounted: port(row, "mounted"),
         method_functions,
+        files: row.text("files").map(|text| (*text.get_ref()).to_owned()),
         bound_by: row
             .text("bound_by")
             .and_then(|text| dotted_path(row, &text)),
