@@ -291,7 +291,7 @@ fn read_source(library: &mut Library<'_>, row: &Row<'_>) {
         ("names", 1, "mapping"),
         ("name", 3, "named"),
     ] {
-        let trees = key == "names" && shape == 5;
+        let trees = key == "names" && shape == 6;
         if row.has(key) && shape != belongs && !trees {
             let message = format!("`{key}` only belongs beside `shape = \"{to}\"`");
             row.complain(row.span.clone(), message);
