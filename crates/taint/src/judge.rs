@@ -664,7 +664,7 @@ impl<'a> View<'a> {
                 }
             }
         }
-        methods.sort();
+        methods.sort_by_key(|method| (plainness(method), method.clone()));
         if let Some(why) = &entry.assumed {
             assumed.push(Assumption::Registration { what: why.clone() });
         }
@@ -739,6 +739,13 @@ impl<'a> View<'a> {
             symbol.qualname
         }
     }
+}
+
+/// Where a method stands among those that a route answers: the plainest names the route.
+fn plainness(method: &str) -> usize {
+    const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+    let known = METHODS.iter().position(|m| *m == method);
+    known.unwrap_or(METHODS.len())
 }
 
 /// The best flows, with one of every input before a second one of any.

@@ -387,7 +387,8 @@ fn plain(name: &str) -> String {
 }
 
 fn quotes_are_even(text: &str) -> bool {
-    text.matches('"').count() % 2 == 0 && text.matches('\'').count() % 2 == 0
+    let even = |quote: char| text.matches(quote).count().is_multiple_of(2);
+    even('"') && even('\'')
 }
 
 /// Where the bracket at the beginning closes; texts are left aside.
