@@ -14,11 +14,12 @@ use crate::row::*;
 use crate::set::{MemberId, ModelSet};
 use crate::toml_row::{Row, Source as File};
 
-const LIBRARY_KEYS: [&str; 21] = [
+const LIBRARY_KEYS: [&str; 22] = [
     "library",
     "language",
     "about",
     "converters",
+    "parameters",
     "source",
     "sink",
     "use",
@@ -47,6 +48,7 @@ struct Library<'s> {
     aliases: Vec<(String, String)>,
     /// What the route parameters of this library's entry points may contain.
     converters: BTreeMap<String, Converter>,
+    filling: Option<Filling>,
 }
 
 impl Library<'_> {
@@ -123,6 +125,7 @@ pub(super) fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<
         by_path: HashMap::new(),
         aliases: Vec::new(),
         converters: BTreeMap::new(),
+        filling: read_filling(&top),
     };
     library.converters = read_converters(&library.words, &top);
     type Reader = fn(&mut Library<'_>, &Row<'_>);
@@ -153,7 +156,7 @@ pub(super) fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<
         ),
         ("neutral", &["whole"], read_neutral),
         ("type", &["returns", "is", "begins", "kept"], read_type),
-        ("class", &["bases", "kept"], read_class),
+        ("class", &["bases", "kept", "keyed"], read_class),
         ("alias", &["names"], read_alias),
         (
             "mutation",
@@ -231,6 +234,7 @@ fn merge(into: &mut Member, from: Member) {
         class,
         begins,
         kept,
+        keyed,
         stops,
         requires_login,
         whole,
@@ -255,6 +259,7 @@ fn merge(into: &mut Member, from: Member) {
     into.kept |= kept;
     into.whole |= whole;
     into.neutral |= neutral;
+    into.keyed |= keyed;
     into.stops |= stops;
     into.requires_login |= requires_login;
 }
@@ -594,9 +599,11 @@ fn read_class(library: &mut Library<'_>, row: &Row<'_>) {
         .filter_map(|text| dotted_path(row, text))
         .collect();
     let kept = row.flag("kept") == Some(true);
+    let keyed = row.flag("keyed") == Some(true);
     library.edit(row, |member| {
         member.class = Some(bases.clone());
         member.kept |= kept;
+        member.keyed |= keyed;
     });
 }
 
@@ -673,7 +680,7 @@ fn read_callback(library: &mut Library<'_>, row: &Row<'_>) {
     library.edit(row, |member| member.callbacks.push(callback.clone()));
 }
 
-const ENTRY_KEYS: [&str; 24] = [
+const ENTRY_KEYS: [&str; 31] = [
     "shape",
     "framework",
     "route",
@@ -698,7 +705,43 @@ const ENTRY_KEYS: [&str; 24] = [
     "keys",
     "detail",
     "asks",
+    "table",
+    "before",
+    "answers",
+    "suffix",
+    "names",
+    "stacks",
+    "named",
 ];
+
+/// `parameters = { plain = "http-query", body = "http-json", models = ["pydantic.BaseModel"] }`.
+fn read_filling(top: &Row<'_>) -> Option<Filling> {
+    let (table, span) = top.tables("parameters").into_iter().next()?;
+    let inner = Row::new(
+        table,
+        span,
+        top.source,
+        &["plain", "body", "models", "files"],
+    );
+    let kind = |key: &str| {
+        let word = inner.required_text(key)?;
+        source_kind(&inner, &word)
+    };
+    let paths = |key: &str| -> Vec<String> {
+        let texts = inner.texts(key);
+        texts
+            .iter()
+            .filter_map(|t| dotted_path(&inner, t))
+            .collect()
+    };
+    let (plain, body) = (kind("plain"), kind("body"));
+    Some(Filling {
+        plain: plain?,
+        body: body?,
+        models: paths("models"),
+        files: paths("files"),
+    })
+}
 
 fn read_converters(words: &Words<'_>, row: &Row<'_>) -> BTreeMap<String, Converter> {
     let mut converters = BTreeMap::new();
@@ -735,6 +778,10 @@ fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
         ("table", EntryShape::Table),
         ("wrapper", EntryShape::Wrapper),
         ("action", EntryShape::Action),
+        ("route", EntryShape::Route),
+        ("parameter", EntryShape::Parameter),
+        ("name", EntryShape::Name),
+        ("signature", EntryShape::Signature),
     ];
     let shape = choice(row, "shape", &shapes);
     if !row.has("shape") {
@@ -743,15 +790,20 @@ fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
     let Some(shape) = shape else { return };
     for (wanted, key) in [
         (
-            matches!(shape, EntryShape::Registrar | EntryShape::Listed),
+            matches!(
+                shape,
+                EntryShape::Registrar | EntryShape::Listed | EntryShape::Route
+            ),
             "handler",
         ),
         (
-            matches!(shape, EntryShape::Mount | EntryShape::Include),
+            matches!(shape, EntryShape::Mount | EntryShape::Include) && !row.has("table"),
             "mounted",
         ),
         (matches!(shape, EntryShape::Table), "variable"),
         (matches!(shape, EntryShape::Table), "named_by"),
+        (matches!(shape, EntryShape::Signature), "names"),
+        (matches!(shape, EntryShape::Name), "named"),
         (matches!(shape, EntryShape::BaseClass), "method_functions"),
         (matches!(shape, EntryShape::FilePath), "method_functions"),
         (matches!(shape, EntryShape::FilePath), "files"),
@@ -763,6 +815,7 @@ fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
     let method_functions = lists(row, "method_functions");
     let syntaxes = [
         ("angle", RouteSyntax::Angle),
+        ("angle-name", RouteSyntax::AngleName),
         ("brace", RouteSyntax::Brace),
         ("colon", RouteSyntax::Colon),
         ("regex", RouteSyntax::Regex),
@@ -818,6 +871,18 @@ fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
         keys: words("keys"),
         detail: port(row, "detail"),
         asks: port(row, "asks"),
+        names: row
+            .texts("names")
+            .iter()
+            .map(|text| (*text.get_ref()).to_owned())
+            .collect(),
+        stacks: row.flag("stacks") == Some(true),
+        table: port(row, "table"),
+        named: port(row, "named"),
+        before: port(row, "before"),
+        answers: port(row, "answers"),
+        suffix: port(row, "suffix"),
+        filling: library.filling.clone(),
     };
     library.edit(row, |member| member.entry_points.push(entry.clone()));
 }
