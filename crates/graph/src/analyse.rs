@@ -40,6 +40,8 @@ pub struct Root {
     pub kind: RootKind,
     pub summaries: Vec<SummaryId>,
     pub hits: Vec<Hit>,
+    /// Inputs of known name that the handler is called with.
+    pub given: Vec<crate::label::InputId>,
 }
 
 /// The program, what calls what and why, and where outside control begins.
@@ -410,6 +412,10 @@ impl Machine<'_> {
         for round in 0..2 {
             out.clear();
             for hook in hooks {
+                if let Some(root) = self.root_of_note(*hook) {
+                    out.push(root);
+                    continue;
+                }
                 let of = |v: V| {
                     self.w.store.atoms(v).find_map(|a| match a {
                         Atom::Fn { function, .. } | Atom::Method { function, .. } => {
@@ -423,12 +429,11 @@ impl Machine<'_> {
                     _ => None,
                 });
                 let Some(f) = f else { continue };
-                out.push(self.root(RootKind::Hook, f, *hook, &Args::default(), None));
+                out.push(self.root(RootKind::Hook, f, *hook, None));
             }
             for (i, entry) in entries.iter().enumerate() {
-                let args = self.handler_args(entry);
                 let kind = RootKind::Entry(i);
-                out.push(self.root(kind, entry.function, entry.value, &args, Some(entry)));
+                out.push(self.root(kind, entry.function, entry.value, Some(entry)));
             }
             if round == 1 || !self.w.forget_stale() {
                 break;
@@ -443,6 +448,7 @@ impl Machine<'_> {
                 kind: RootKind::Body,
                 summaries,
                 hits,
+                given: Vec::new(),
             });
         }
         out
@@ -467,19 +473,40 @@ impl Machine<'_> {
         out
     }
 
-    fn root(
-        &mut self,
-        kind: RootKind,
-        f: FnId,
-        value: V,
-        args: &Args,
-        entry: Option<&Entry>,
-    ) -> Root {
+    /// What a list put in front of handlers: a note that says what is called.
+    fn root_of_note(&mut self, note: V) -> Option<Root> {
+        let target = self.note_target(note, V::NEVER)?;
+        let filling = self.note_filling(note)?;
+        let f = self.code_in(target)?;
         let mut frame = self.bare_frame(f);
-        let got = self.call_value(&mut frame, u32::MAX, value, args);
+        self.depended(&mut frame, target, &[], &filling, 0);
+        Some(self.closed(frame, RootKind::Hook, Vec::new()))
+    }
+
+    fn root(&mut self, kind: RootKind, f: FnId, value: V, entry: Option<&Entry>) -> Root {
+        let mut frame = self.bare_frame(f);
+        let args = match entry {
+            Some(entry) => match &entry.filling {
+                Some(filling) => self.filled_entry(&mut frame, entry, filling),
+                None => self.handler_args(entry),
+            },
+            None => Args::default(),
+        };
+        let given = self.inputs_in(&args.all());
+        let got = self.call_value(&mut frame, u32::MAX, value, &args);
         if let (Some(entry), Some(answer)) = (entry, got.ret) {
             self.answered(&mut frame, entry, answer);
         }
+        self.closed(frame, kind, given)
+    }
+
+    /// What a root's evaluation leaves.
+    fn closed(
+        &mut self,
+        mut frame: Frame,
+        kind: RootKind,
+        given: Vec<crate::label::InputId>,
+    ) -> Root {
         for (place, site, v) in std::mem::take(&mut frame.effects) {
             // What one request leaves in the program's memory, another may find there; a request's own
             // context (`flask.g`) is filled by its own hooks.
@@ -505,6 +532,7 @@ impl Machine<'_> {
             kind,
             summaries,
             hits: frame.hits,
+            given,
         }
     }
 }

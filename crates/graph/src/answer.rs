@@ -25,6 +25,23 @@ impl Machine<'_> {
 
     /// Tells what of `answer` arrives at the browser as a page.
     pub(crate) fn answered(&mut self, frame: &mut Frame, entry: &Entry, answer: V) {
+        if let Some(class) = &entry.answers {
+            // Its constructor's rows say what becomes of it; an answer that is ready is left as it is.
+            let mut page = V::NEVER;
+            for atom in self.w.store.atoms_of(answer) {
+                if matches!(atom, Atom::Text(_) | Atom::Data(_)) {
+                    let one = self.w.store.one(atom);
+                    page = self.w.store.join(page, one);
+                }
+            }
+            if self.w.store.deep(page) != Ls::NONE {
+                let class = self.name(class);
+                let at = self.first_return(entry.function).inst;
+                let args = crate::call::Args::of(&[page]);
+                self.call_lib(frame, at, class, &args);
+            }
+            return;
+        }
         for (member, row) in self.answer_sinks(&entry.framework) {
             let value = self.page_of(answer, 0);
             let labels = self.w.store.deep(value);

@@ -219,6 +219,7 @@ impl Machine<'_> {
             None => ret,
         };
         let ret = self.as_part(ret, member, receiver);
+        self.bind_made(frame, index, id, ret, args);
         let group = |row: &solvent_models::EntryRow| row.shape == solvent_models::EntryShape::Group;
         if let Some(row) = member.entry_points.iter().position(group) {
             self.register(frame, index, id, row as u32, receiver, args, ret, None);
@@ -229,7 +230,7 @@ impl Machine<'_> {
     }
 
     /// A part of a holder of routes was made where the holder was.
-    fn as_part(&mut self, v: V, member: &Member, receiver: Option<V>) -> V {
+    pub(crate) fn as_part(&mut self, v: V, member: &Member, receiver: Option<V>) -> V {
         let is_part =
             |row: &solvent_models::EntryRow| row.shape == solvent_models::EntryShape::Part;
         if !member.entry_points.iter().any(is_part) {
@@ -287,8 +288,8 @@ impl Machine<'_> {
             return self.w.store.one(Atom::LibObject { class, attrs, data });
         }
         let holds = |row: &solvent_models::EntryRow| {
-            use solvent_models::EntryShape::{Application, Collection, Group};
-            matches!(row.shape, Application | Collection | Group)
+            use solvent_models::EntryShape::{Application, Collection, Group, Route};
+            matches!(row.shape, Application | Collection | Group | Route)
         };
         if !member.entry_points.iter().any(holds) {
             return v;
@@ -310,7 +311,7 @@ impl Machine<'_> {
             }
         }
         let rows = member.entry_points.clone();
-        self.note_made(site, &rows, own_prefix);
+        self.note_made(site, &rows, own_prefix, args);
         self.w.store.one(Atom::LibObject {
             class,
             attrs: attrs.into(),

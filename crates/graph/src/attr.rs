@@ -8,7 +8,7 @@ use crate::hash::IdSet;
 use crate::label::{Label, Origin, TraceKind};
 use crate::link::{ClassId, FnId, Site};
 use crate::machine::{Frame, Machine};
-use crate::value::{Atom, EnvId, MAX_KIDS, V};
+use crate::value::{Atom, EnvId, MAX_KIDS, Open, V};
 use crate::world::{Base, Place};
 
 /// Longest chain of base classes that is followed.
@@ -271,6 +271,10 @@ impl Machine<'_> {
                 if name == self.n.method && self.text(class).ends_with("Request") {
                     return self.request_method(site);
                 }
+                if self.class_member(class, name).is_none() && self.m.is_keyed(&self.text(class)) {
+                    let key = self.w.store.konst(Const::Str(name));
+                    return self.index(frame, site.inst, receiver, key);
+                }
                 self.member_value(class, name, receiver, site)
             }
             Atom::Object {
@@ -286,12 +290,17 @@ impl Machine<'_> {
                 let env = self.class_env(receiver);
                 if let Some(raw) = self.class_attr(class, env, name) {
                     let bound = self.bind_attr(raw, receiver, class);
-                    return self.run_properties(frame, bound, receiver, class, site);
+                    let v = self.run_properties(frame, bound, receiver, class, site);
+                    // What stands in the class holds until a method sets it.
+                    let fixed = self.w.store.constants(raw).is_some() && open == Open::Yes;
+                    return match self.field_of(class, name).filter(|_| fixed) {
+                        Some(set) => self.w.store.join(v, set),
+                        None => v,
+                    };
                 }
                 if let Some(v) = self.field_of(class, name) {
                     return v;
                 }
-                let _ = open;
                 for base in self.lib_bases(class) {
                     if self.class_member(base, name).is_some() {
                         return self.member_value(base, name, receiver, site);

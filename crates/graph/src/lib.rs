@@ -14,6 +14,7 @@ mod call;
 mod dispatch;
 pub mod entry;
 mod fact;
+mod fill;
 mod go;
 mod hash;
 mod java;

@@ -90,7 +90,7 @@ impl Machine<'_> {
             || !member.callbacks.is_empty()
             || !member.sinks.is_empty()
             || !member.uses.is_empty()
-            || !member.entry_points.is_empty()
+            || (!member.entry_points.is_empty() && member.is.is_none())
             || member.stops
             || self.asks_name(member)
             || (member.is.is_none() && !is_source);
@@ -118,6 +118,7 @@ impl Machine<'_> {
             None if v == V::NEVER => self.w.store.unknown(),
             None => v,
         };
+        let v = self.as_part(v, member, Some(receiver));
         if member.kept {
             let path = self.name(&member.path);
             return self.known_as(v, path);
@@ -263,8 +264,22 @@ impl Machine<'_> {
         if text.starts_with("os.environ") || text.starts_with("sys.argv") {
             return self.local_label(site, &text);
         }
-        let _ = key;
-        self.w.store.unknown()
+        match crate::fill::written_form(&text) {
+            Some(form) => self.form(form, key),
+            None => self.w.store.unknown(),
+        }
+    }
+
+    fn as_mapping(&mut self, v: V) -> V {
+        let Some(Atom::Object { attrs, .. }) = self.w.store.only(v).cloned() else {
+            return v;
+        };
+        let kids = attrs
+            .iter()
+            .filter(|(name, _)| !self.text(*name).starts_with('<'))
+            .map(|(name, v)| (Const::Str(*name), *v))
+            .collect();
+        self.w.store.coll(CollKind::Dict, kids, V::NEVER, Ls::NONE)
     }
 
     /// Whether instances of the class share what is written to them.
@@ -298,6 +313,10 @@ impl Machine<'_> {
             "builtins.list" => CollKind::List,
             "builtins.tuple" => CollKind::Tuple,
             "builtins.set" | "builtins.frozenset" => CollKind::Set,
+            // An object seen as a mapping has its attributes as keys.
+            "builtins.dict" if matches!(self.w.store.only(v), Some(Atom::Object { .. })) => {
+                return self.as_mapping(v);
+            }
             "builtins.dict" => {
                 return if v == V::NEVER {
                     let unknown = self.w.store.unknown();

@@ -335,7 +335,10 @@ impl Program {
                 if !inside_package {
                     return found;
                 }
-                packaged.get_or_insert(found);
+                // A package that is called like a library does not mean itself by that name.
+                if !own.starts_with(&format!("{full}.")) {
+                    packaged.get_or_insert(found);
+                }
             }
             if folder.is_empty() {
                 break;

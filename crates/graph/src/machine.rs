@@ -62,8 +62,14 @@ pub struct Machine<'a> {
     pub(crate) bound: crate::analyse::Bounds,
     /// Where the decorator that makes a class a holder of routes was called.
     pub(crate) controllers: std::collections::BTreeMap<crate::link::ClassId, Site>,
-    /// Where route holders were made: whether it is an application, and its own prefix.
-    pub(crate) made: std::collections::BTreeMap<Site, (bool, Option<String>)>,
+    /// Where route holders were made.
+    pub(crate) made: std::collections::BTreeMap<Site, crate::route::Made>,
+    /// First segments of what the program imports, once they were asked for.
+    pub(crate) imports: Option<std::collections::BTreeSet<String>>,
+    /// Texts of routes by the names that the program gives them.
+    pub(crate) named: std::collections::BTreeMap<String, Vec<String>>,
+    /// What runs before handlers because it is listed where routes are bound.
+    pub(crate) before: std::collections::BTreeSet<crate::value::V>,
     /// What decorators that leave a handler as it is say of it.
     pub(crate) wrapped: std::collections::BTreeMap<FnId, crate::route::Wrapping>,
 }
@@ -260,6 +266,9 @@ impl<'a> Machine<'a> {
             controllers: std::collections::BTreeMap::new(),
             made: std::collections::BTreeMap::new(),
             wrapped: std::collections::BTreeMap::new(),
+            imports: None,
+            named: std::collections::BTreeMap::new(),
+            before: std::collections::BTreeSet::new(),
         }
     }
 

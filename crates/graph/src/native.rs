@@ -9,6 +9,7 @@ use crate::link::Target;
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, CollKind, EnvId, Ls, V};
 
+mod named;
 mod text;
 
 impl Machine<'_> {
@@ -24,16 +25,20 @@ impl Machine<'_> {
         Some(Out::ret(match path {
             "builtins.super" => self.super_value(frame, args)?,
             "builtins.getattr" => {
-                let name = self.w.store.constants(args.get(1, None)?);
+                let wanted = args.get(1, None)?;
                 let base = first?;
-                let names: Vec<Name> = name?
+                let site = self.site(frame, index);
+                let Some(names) = self.w.store.constants(wanted) else {
+                    let found = self.attributes_like(frame, base, wanted, site)?;
+                    return Some(Out::ret(found));
+                };
+                let names: Vec<Name> = names
                     .into_iter()
                     .filter_map(|c| match c {
                         Const::Str(name) => Some(name),
                         _ => None,
                     })
                     .collect();
-                let site = self.site(frame, index);
                 let mut out = V::NEVER;
                 for name in names {
                     let one = self.attr(frame, base, name, site);
@@ -225,7 +230,7 @@ impl Machine<'_> {
                         }
                         out
                     }
-                    None => self.w.store.one(Atom::DynamicModule),
+                    None => self.modules_like(v),
                 }
             }
             "functools.partial" | "functools.partialmethod" => {

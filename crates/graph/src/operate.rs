@@ -264,6 +264,8 @@ impl Machine<'_> {
                 });
                 if merged {
                     self.merge_mapping(frame, site.inst, left, right)
+                } else if let Some(v) = self.either_type(left, right) {
+                    v
                 } else {
                     self.binary_unknown(left, right)
                 }

@@ -4,9 +4,11 @@ mod around;
 mod files;
 mod listed;
 mod pieces;
+mod table;
 mod text;
 mod view;
 
+pub(crate) use table::Made;
 pub(crate) use text::joined;
 use text::segments;
 pub(crate) use view::Wrapping;
@@ -55,13 +57,13 @@ impl Machine<'_> {
         let bounds: Vec<Bound> = self.bound.values().cloned().collect();
         let mut out = Vec::new();
         let mut hooks = Vec::new();
+        let is_mount = |b: &Bound, row: &EntryRow| {
+            matches!(row.shape, EntryShape::Mount | EntryShape::Group)
+                || !b.registration.mounted.is_empty()
+        };
         let mounts: Vec<Registration> = bounds
             .iter()
-            .filter(|b| {
-                let mounts =
-                    |r: &EntryRow| matches!(r.shape, EntryShape::Mount | EntryShape::Group);
-                self.row(b).is_some_and(mounts)
-            })
+            .filter(|b| self.row(b).is_some_and(|row| is_mount(b, row)))
             .map(|b| b.registration.clone())
             .collect();
         for bound in &bounds {
@@ -71,17 +73,24 @@ impl Machine<'_> {
             match row.shape {
                 // Served once a table includes them.
                 EntryShape::Registrar if !row.actions.is_empty() => {}
-                EntryShape::Hook => hooks.push(bound.handler),
-                EntryShape::Decorator | EntryShape::Registrar => {
+                EntryShape::Hook => hooks.push(self.hooked(bound, &row)),
+                _ if is_mount(bound, &row) => {}
+                EntryShape::Decorator
+                | EntryShape::Registrar
+                | EntryShape::Route
+                | EntryShape::Application
+                | EntryShape::Collection => {
                     self.add_routes(bound, &row, &mounts, &mut out);
                 }
                 _ => {}
             }
         }
+        hooks.extend(self.before.iter().copied());
         self.add_base_classes(&mut out);
         self.add_tables(&bounds, &mut out);
         self.add_listed_hooks(&mut hooks);
         self.add_files(&mut out);
+        self.add_signatures(&mut out);
         out.sort_by(|a, b| {
             (&a.route, a.function, &a.methods).cmp(&(&b.route, b.function, &b.methods))
         });
@@ -130,9 +139,14 @@ impl Machine<'_> {
         }
         let mut asked = registration.requires_login.clone();
         if let [receiver] = &*registration.receivers {
-            asked.extend(Self::asked_by_mounts(*receiver, mounts, 0));
+            asked.extend(self.asked_by_mounts(*receiver, mounts, 0));
         }
         let mut routes = registration.routes.clone();
+        let named = registration
+            .named
+            .as_ref()
+            .and_then(|name| self.named.get(name));
+        routes.extend(named.into_iter().flatten().cloned());
         if routes.is_empty() {
             routes.push(String::new());
         }
@@ -151,10 +165,10 @@ impl Machine<'_> {
                 let converters = names
                     .into_iter()
                     .map(|(name, converter)| {
-                        let kills = row
-                            .converters
-                            .get(&converter)
-                            .map_or(0, |c| c.clears.0 | self.excluded(&c.excludes));
+                        let kills = match row.converters.get(&converter) {
+                            Some(c) => c.clears.0 | self.excluded(&c.excludes),
+                            None => self.kept_by_pattern(&converter),
+                        };
                         (name, kills)
                     })
                     .collect::<Vec<_>>();
@@ -205,19 +219,26 @@ impl Machine<'_> {
     }
 
     /// What asks who is there in front of every mount of what was made there.
-    fn asked_by_mounts(at: Site, mounts: &[Registration], depth: usize) -> Vec<String> {
+    fn asked_by_mounts(&self, at: Site, mounts: &[Registration], depth: usize) -> Vec<String> {
         let mut common: Option<Vec<String>> = None;
         for mount in mounts.iter().filter(|m| m.mounted.contains(&at)) {
             let mut names = mount.requires_login.clone();
             if let ([receiver], true) = (&*mount.receivers, depth < MAX_MOUNTS) {
-                names.extend(Self::asked_by_mounts(*receiver, mounts, depth + 1));
+                names.extend(self.asked_by_mounts(*receiver, mounts, depth + 1));
             }
             common = Some(match common {
                 Some(before) => before.into_iter().filter(|n| names.contains(n)).collect(),
                 None => names,
             });
         }
-        common.unwrap_or_default()
+        let mut out = common.unwrap_or_default();
+        out.extend(
+            self.made
+                .get(&at)
+                .into_iter()
+                .flat_map(|made| made.asks.clone()),
+        );
+        out
     }
 
     /// Kinds for which nothing harmful can be written without these characters.
@@ -262,6 +283,8 @@ impl Machine<'_> {
             extra: bound.extra.into_iter().collect(),
             gives: Vec::new(),
             library: None,
+            filling: row.filling.clone(),
+            answers: bound.registration.answers.clone(),
         };
         match atom {
             // A method that its class's decorators serve is called on an instance.
@@ -325,8 +348,16 @@ impl Machine<'_> {
                     value,
                     bound.registration.methods.clone(),
                 ));
+                let bound = matches!(atom, Atom::Method { .. });
                 if let Some(last) = out.last_mut() {
                     last.auth = auth;
+                    if last.filling.is_some() {
+                        for name in self.asked_by_params(function, bound, 0) {
+                            if !last.auth.contains(&name) {
+                                last.auth.push(name);
+                            }
+                        }
+                    }
                 }
             }
             Atom::Partial { function, .. } => {
@@ -357,11 +388,33 @@ impl Machine<'_> {
                             methods
                         };
                         let auth = self.method_checks(class, value);
+                        let params = self.params_of_class(class);
                         out.push(make(function, Some(class), value, methods));
                         if let Some(last) = out.last_mut() {
                             last.auth = auth;
+                            if !params.is_empty() {
+                                last.params = params;
+                            }
                         }
                     }
+                }
+            }
+            Atom::Class { .. } | Atom::Object { .. } => {
+                let suffix = &bound.registration.suffix;
+                for answering in self.object_handlers(atom, row, suffix) {
+                    let methods = if answering.methods.is_empty() {
+                        bound.registration.methods.clone()
+                    } else {
+                        answering.methods
+                    };
+                    let (class, value) = (answering.class, answering.value);
+                    let auth = self.method_checks(class, value);
+                    let mut entry = make(answering.function, Some(class), value, methods);
+                    entry.auth = auth;
+                    if !answering.params.is_empty() {
+                        entry.params = answering.params;
+                    }
+                    out.push(entry);
                 }
             }
             _ => {}
@@ -598,6 +651,8 @@ impl Machine<'_> {
                     extra: Vec::new(),
                     gives: Vec::new(),
                     library: None,
+                    filling: None,
+                    answers: None,
                 });
             }
         }
@@ -616,17 +671,25 @@ impl Machine<'_> {
         }
         seen.push(at);
         let made = self.made.get(&at);
-        let is_application = made.is_none_or(|(application, _)| *application);
+        let is_application = made.is_none_or(|made| made.application);
         let own = made
-            .and_then(|(_, prefix)| prefix.clone())
+            .and_then(|made| made.prefix.clone())
             .unwrap_or_default();
-        if is_application {
+        let mounts_it = |mount: &&Registration| {
+            // What an application lists when it is made is not put below it.
+            mount.mounted.contains(&at) && !mount.receivers.contains(&at)
+        };
+        if is_application && !mounts.iter().any(|mount| mounts_it(&mount)) {
             out.push((own, None));
         } else {
             let mut mounted = false;
-            for mount in mounts.iter().filter(|m| m.mounted.contains(&at)) {
+            for mount in mounts.iter().filter(mounts_it) {
                 mounted = true;
-                let prefix = mount.prefix.clone().unwrap_or_else(|| own.clone());
+                let prefix = match &mount.prefix {
+                    Some(prefix) if mount.adds_prefix => joined(prefix, &own),
+                    Some(prefix) => prefix.clone(),
+                    None => own.clone(),
+                };
                 if mount.receivers.is_empty() {
                     let assumed = (!mount.receiver_known)
                         .then(|| "it is registered on a value that is not known".to_owned());
@@ -650,21 +713,6 @@ impl Machine<'_> {
         seen.pop();
     }
 
-    /// Remembers what kind of route holder was made where.
-    pub(crate) fn note_made(&mut self, site: Site, rows: &[EntryRow], prefix: Option<String>) {
-        for row in rows {
-            match row.shape {
-                EntryShape::Application => {
-                    self.made.insert(site, (true, prefix.clone()));
-                }
-                EntryShape::Collection | EntryShape::Group => {
-                    self.made.insert(site, (false, prefix.clone()));
-                }
-                _ => {}
-            }
-        }
-    }
-
     /// What the handler's parameters get from the route.
     pub(crate) fn handler_args(&mut self, entry: &Entry) -> Args {
         if self.is_java() && entry.params.is_empty() {
@@ -672,29 +720,14 @@ impl Machine<'_> {
         }
         let mut args = Args::default();
         for class in &entry.params {
-            let kind = solvent_models::TypeRef::Named {
-                path: class.clone(),
-                element: None,
-            };
-            // A class that is a source itself: the text of a segment, handed over as it is.
-            let name = self.name(class);
             let site = Site {
                 function: entry.function,
                 inst: u32::MAX,
             };
-            let data = match self.path_member(name) {
-                Some(id) if !self.m.get(id).sources.is_empty() => {
-                    self.source_value(self.m.get(id), None, &Args::default(), site)
-                }
-                _ => V::NEVER,
-            };
-            let v = match data {
-                V::NEVER => self.typed(V::NEVER, &kind),
-                data => data,
-            };
+            let v = self.filled_by_rows(class, site);
             args.pos.push((v, None));
         }
-        if !entry.params.is_empty() && self.p.language != solvent_ir::Language::Python {
+        if !entry.params.is_empty() && self.has_receivers() {
             let function = self.p.function(entry.function);
             let ordinary = |p: &&solvent_ir::Param| p.kind == solvent_ir::ParamKind::Ordinary;
             let unknown = self.w.store.unknown();
@@ -757,7 +790,7 @@ impl Machine<'_> {
             });
             let set = self.w.store.single(label);
             let v = self.w.store.data(set);
-            if param.is_empty() {
+            if param.is_empty() || Self::is_position(param) {
                 args.pos.push((v, None));
             } else {
                 args.named.push((name, v, None));

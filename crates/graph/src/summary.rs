@@ -15,7 +15,12 @@ impl Machine<'_> {
     /// Inputs of known name among the values of an evaluated function: a request must fill them even where
     /// they come to no harm.
     fn inputs_read(&self, frame: &Frame) -> Vec<InputId> {
-        let sets: BTreeSet<Ls> = frame.vals.iter().map(|v| self.w.store.deep(*v)).collect();
+        self.inputs_in(&frame.vals)
+    }
+
+    /// Inputs of known name in these values.
+    pub(crate) fn inputs_in(&self, values: &[V]) -> Vec<InputId> {
+        let sets: BTreeSet<Ls> = values.iter().map(|v| self.w.store.deep(*v)).collect();
         let inputs: BTreeSet<InputId> = sets
             .into_iter()
             .flat_map(|set| self.w.store.labels(set))

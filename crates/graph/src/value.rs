@@ -163,6 +163,8 @@ const MAX_PIECES: usize = 24;
 pub const MAX_KIDS: usize = 16;
 /// Functions that a mapping keeps by their keys.
 const MAX_FUNCTIONS: usize = 128;
+/// Most elements of a list that is a table of functions or classes for the most part, each of which counts.
+pub(crate) const MAX_TABLE: usize = 512;
 /// Deepest nesting that is kept.
 pub(crate) const MAX_DEPTH: u8 = 5;
 /// Most labels of one set: beyond, histories are forgotten.
@@ -483,7 +485,11 @@ impl Store {
         mut rest: V,
         keys: Ls,
     ) -> (Vec<(Const, V)>, V, Ls) {
-        if kids.len() > MAX_KIDS || kind == CollKind::Iter {
+        let table = kids.len() > MAX_KIDS
+            && kids.len() <= MAX_TABLE
+            && matches!(kind, CollKind::List | CollKind::Tuple)
+            && kids.iter().filter(|(_, v)| self.is_row(*v)).count() * 2 > kids.len();
+        if (kids.len() > MAX_KIDS && !table) || kind == CollKind::Iter {
             // A mapping may keep its first keys; positions are worth nothing once some are gone. Tables of
             // functions keep more: what is called must not become one of many.
             let (keep, functions) = if kind == CollKind::Dict {
@@ -512,6 +518,27 @@ impl Store {
             kids = kept;
         }
         (kids, rest, keys)
+    }
+
+    /// Whether an element of a list makes the list a table: it is, or holds, a function, a class or something that
+    /// a library made.
+    fn is_row(&self, v: V) -> bool {
+        let names_code = |v: V| {
+            v != V::NEVER
+                && self.atoms(v).all(|a| {
+                    matches!(
+                        a,
+                        Atom::Fn { .. }
+                            | Atom::Method { .. }
+                            | Atom::Class { .. }
+                            | Atom::Lib(_)
+                            | Atom::LibObject { .. }
+                    )
+                })
+        };
+        names_code(v)
+            || matches!(self.only(v), Some(Atom::Coll { kind: CollKind::Tuple, kids, .. })
+                if kids.iter().any(|(_, v)| names_code(*v)))
     }
 
     /// A text of these pieces: literals are merged, a text of literals only is a constant.

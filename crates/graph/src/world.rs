@@ -173,16 +173,24 @@ pub struct Registration {
     pub receivers: Vec<Site>,
     pub receiver_known: bool,
     pub routes: Vec<String>,
+    /// The name of a route whose text another call gives.
+    pub named: Option<String>,
     pub methods: Vec<String>,
     pub prefix: Option<String>,
+    /// For mounts: the prefix stands before the collection's own, instead of in its place.
+    pub adds_prefix: bool,
     pub handlers: Vec<(FnId, u32)>,
     /// For mounts: where the mounted collection was made.
     pub mounted: Vec<Site>,
     /// HTTP method that a class's method answers, where the handler is a class.
     pub class_method: Option<ClassId>,
     pub assumed: Option<String>,
-    /// The default methods of the row were overridden by the shape of the call.
+    /// What asks who is there in front of what is bound.
     pub requires_login: Vec<String>,
+    /// What is put behind the names of methods that answer; empty: nothing.
+    pub suffix: String,
+    /// The library's class that answers are given to.
+    pub answers: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -44,6 +44,8 @@ pub struct Member {
     pub kept: bool,
     /// Text with which the result of a call begins, whatever else is in it: `/` of a URL that a route makes.
     pub begins: Option<String>,
+    /// For a class: attributes that no row is about read the key of their name, `request.query.name`.
+    pub keyed: bool,
     /// The call never returns: `flask.abort`, `sys.exit`.
     pub stops: bool,
     /// Everything below this path without a member of its own is modelled as this member is: a module
@@ -435,7 +437,7 @@ pub enum EntryShape {
     Application,
     /// A class whose instance holds routes that are served once it is mounted: `Blueprint`.
     Collection,
-    /// A call that gives a part of its receiver: the routes of the part are the receiver's.
+    /// A call or an attribute that gives a part of its receiver: the routes of the part are the receiver's.
     Part,
     /// A call that makes a collection and mounts it on its receiver: `r.Group("/api")`.
     Group,
@@ -456,6 +458,15 @@ pub enum EntryShape {
     Wrapper,
     /// A decorator of a method that makes it an action of its class, for registrars with `actions`.
     Action,
+    /// A call that makes a route, served wherever what it is put into is mounted: `web.get("/x", f)`.
+    Route,
+    /// What stands as the default of a handler's parameter, or in its annotation, and says what it gets:
+    /// `Query()`, `Depends(f)`. The member's source rows say which input, `handler` whose result.
+    Parameter,
+    /// A call that gives the text of a route a name, to which handlers are bound elsewhere.
+    Name,
+    /// Every function of the program with parameters of these names: what servers are given.
+    Signature,
 }
 
 /// How outside control begins at a path.
@@ -470,15 +481,16 @@ pub struct EntryRow {
     /// Methods when no argument says so.
     pub default_methods: Vec<String>,
     /// The handler: a function, a lambda, a class, or the result of `as_view`. `None` for
-    /// decorators and base classes, where it is what is decorated or derived.
+    /// decorators and base classes, where it is what is decorated or derived. Of an `Application`: objects,
+    /// one or a list, whose `method_functions` run around its handlers.
     pub handler: Option<Port>,
     /// The route prefix: of a collection, an argument of its constructor; of a mount, an argument of
     /// the mounting call, which replaces the collection's own when it is passed.
     pub prefix: Option<Port>,
     /// The mounted collection of routes.
     pub mounted: Option<Port>,
-    /// For `BaseClass`: method of the class to HTTP methods, `do_GET` to `GET`. A key that ends in
-    /// `*` takes its tail, upper case, as the method.
+    /// For `BaseClass`, and for those that name an object as handler: method of the class to HTTP methods,
+    /// `do_GET` to `GET`. A key that ends in `*` takes its tail, upper case, as the method.
     pub method_functions: BTreeMap<String, Vec<String>>,
     /// For `FilePath`: folders and file name without its extension, `pages/api/**`, `app/**/route`.
     pub files: Option<String>,
@@ -519,17 +531,49 @@ pub struct EntryRow {
     pub detail: Option<Port>,
     /// For `Wrapper`, a list of what asks who is there; for `Registrar`, of its names.
     pub asks: Option<Port>,
+    /// For `Signature`: the names of the parameters.
+    pub names: Vec<String>,
+    /// For `Mount`: its prefix stands before the collection's own, instead of in its place.
+    pub stacks: bool,
+    /// For those that hold or mount routes: a list of them, made by `Route` calls or as pairs of route text
+    /// and handler.
+    pub table: Option<Port>,
+    /// The name that `Name` gives to a route's text, or to which a handler is bound.
+    pub named: Option<Port>,
+    /// What is called before the handler, a list of what `Parameter` calls made: `dependencies=[Depends(f)]`.
+    pub before: Option<Port>,
+    /// The class that the handler's result is passed to, when it is named: `response_class=HTMLResponse`.
+    pub answers: Option<Port>,
+    /// What is put behind the names of `method_functions`: `suffix="list"` makes `on_get` be `on_get_list`.
+    pub suffix: Option<Port>,
+    /// How parameters are filled by what is written for them; `None`: by the route alone.
+    pub filling: Option<Filling>,
+}
+
+/// A framework that fills a handler's parameters by their names, annotations and defaults.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Filling {
+    /// Where a parameter of a plain type comes from that nothing else is said of.
+    pub plain: SourceKind,
+    /// Where objects and containers come from.
+    pub body: SourceKind,
+    /// Classes whose subclasses are made from the body, field by field.
+    pub models: Vec<String>,
+    /// Classes of files that are sent.
+    pub files: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum RouteSyntax {
-    /// `/user/<int:id>`: Flask, Werkzeug, Bottle's new style.
+    /// `/user/<int:id>`: Flask, Werkzeug.
     Angle,
+    /// `/user/<id:int>`, `<name:re:[a-z]+>`: Bottle, Sanic.
+    AngleName,
     /// `/user/{id}`: FastAPI, Falcon, Starlette.
     Brace,
     /// `/user/:id`, `/file/:name(\\d+)?`: Express, Koa, gin.
     Colon,
-    /// `^user/(?P<id>\\d+)/$`: a regular expression whose groups are the parameters.
+    /// `/user/(?P<id>\\d+)`: Tornado. Groups without a name are passed by position.
     Regex,
 }
 

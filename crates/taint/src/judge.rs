@@ -134,6 +134,10 @@ impl<'a> View<'a> {
             .iter()
             .filter(|r| r.kind == RootKind::Entry(index))
         {
+            for input in &root.given {
+                let input = self.tracer.input(self.world.store.input(*input));
+                inputs.entry(input).or_default();
+            }
             for id in &root.summaries {
                 for input in &self.world.summary(*id).inputs {
                     let input = self.tracer.input(self.world.store.input(*input));
@@ -278,6 +282,19 @@ impl<'a> View<'a> {
                             }
                         });
                     }
+                }
+                // Of routes to the same handler only those whose methods get there.
+                if per_entry
+                    .values()
+                    .flatten()
+                    .any(|found| !found.2.is_empty())
+                {
+                    for (entry, flows) in &mut per_entry {
+                        if !self.graph.entries[*entry].methods.is_empty() {
+                            flows.retain(|found| !found.2.is_empty());
+                        }
+                    }
+                    per_entry.retain(|_, flows| !flows.is_empty());
                 }
                 if !per_entry.is_empty() {
                     said = true;

@@ -49,7 +49,7 @@ impl Machine<'_> {
     }
 
     /// The member that an annotation is of, and what it says.
-    fn note_parts(&mut self, note: V) -> Option<(MemberId, Args)> {
+    pub(crate) fn note_parts(&mut self, note: V) -> Option<(MemberId, Args)> {
         let atom = self.w.store.only(note).cloned()?;
         let Atom::LibObject { class, attrs, .. } = atom else {
             return None;

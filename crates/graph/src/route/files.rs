@@ -43,6 +43,8 @@ impl Machine<'_> {
                             extra: Vec::new(),
                             gives: Vec::new(),
                             library: None,
+                            filling: None,
+                            answers: None,
                             framework: row.framework.clone(),
                             methods: methods.clone(),
                             route: route.clone(),

@@ -484,6 +484,8 @@ impl Machine<'_> {
             extra: Vec::new(),
             gives: Vec::new(),
             library: Some((name, site)),
+            filling: None,
+            answers: None,
         }
     }
 }

@@ -387,6 +387,8 @@ impl Machine<'_> {
             extra: served.way.extra.clone(),
             gives,
             library: None,
+            filling: None,
+            answers: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Statements.
 
 use ruff_python_ast::{self as ast, Expr, Stmt};
-use solvent_ir::{Arg, Class, ClassIndex, Const, FunctionKind, Op, Terminator, Value};
+use solvent_ir::{Arg, Class, ClassIndex, Const, FunctionKind, Op, Scope, Terminator, Value};
 
 use super::function::{each_default, each_parameter};
 use super::{Body, Code, Lower, Pending};
@@ -54,7 +54,8 @@ impl<'a> Lower<'_, 'a, '_> {
                     self.assign(&node.target, value);
                 }
                 if matches!(self.kind, FunctionKind::Module | FunctionKind::ClassBody) {
-                    self.expr(&node.annotation);
+                    let written = self.expr(&node.annotation);
+                    self.field(&node.target, written);
                 }
             }
             Stmt::For(node) => self.for_loop(node),
@@ -84,6 +85,20 @@ impl<'a> Lower<'_, 'a, '_> {
             Stmt::Break(_) => self.leave_loop(|exits| exits.exit, |exit, _| exit),
             Stmt::Continue(_) => self.leave_loop(|exits| exits.next, |_, next| next),
             Stmt::Global(_) | Stmt::Nonlocal(_) | Stmt::Pass(_) | Stmt::IpyEscapeCommand(_) => {}
+        }
+    }
+
+    /// A field of a class, with the type that is written for it, whether it has a default or not: frameworks and
+    /// dataclasses make instances from these.
+    fn field(&mut self, target: &'a Expr, written: Value) {
+        if self.kind != FunctionKind::ClassBody {
+            return;
+        }
+        if let Expr::Name(name) = target {
+            let span = self.span(target);
+            let name = self.name(&format!("<field {}>", name.id));
+            let (scope, value) = (Scope::Class, written);
+            self.b.emit(Op::StoreName { scope, name, value }, span);
         }
     }
 

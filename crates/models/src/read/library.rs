@@ -1,9 +1,13 @@
 //! `models/<language>/<library>.toml`, one function per sort of row.
 
+mod entry;
+
 use std::collections::{BTreeMap, HashMap};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+
+use entry::{ENTRY_KEYS, read_converters, read_entry, read_filling};
 
 use super::{
     Words, as_port, choice, dotted_path, literal_key, port, ports, required_port, source_kind,
@@ -14,11 +18,12 @@ use crate::row::*;
 use crate::set::{MemberId, ModelSet};
 use crate::toml_row::{Row, Source as File};
 
-const LIBRARY_KEYS: [&str; 21] = [
+const LIBRARY_KEYS: [&str; 22] = [
     "library",
     "language",
     "about",
     "converters",
+    "parameters",
     "source",
     "sink",
     "use",
@@ -47,6 +52,7 @@ struct Library<'s> {
     aliases: Vec<(String, String)>,
     /// What the route parameters of this library's entry points may contain.
     converters: BTreeMap<String, Converter>,
+    filling: Option<Filling>,
 }
 
 impl Library<'_> {
@@ -123,6 +129,7 @@ pub(super) fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<
         by_path: HashMap::new(),
         aliases: Vec::new(),
         converters: BTreeMap::new(),
+        filling: read_filling(&top),
     };
     library.converters = read_converters(&library.words, &top);
     type Reader = fn(&mut Library<'_>, &Row<'_>);
@@ -153,7 +160,7 @@ pub(super) fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<
         ),
         ("neutral", &["whole"], read_neutral),
         ("type", &["returns", "is", "begins", "kept"], read_type),
-        ("class", &["bases", "kept"], read_class),
+        ("class", &["bases", "kept", "keyed"], read_class),
         ("alias", &["names"], read_alias),
         (
             "mutation",
@@ -231,6 +238,7 @@ fn merge(into: &mut Member, from: Member) {
         class,
         begins,
         kept,
+        keyed,
         stops,
         requires_login,
         whole,
@@ -255,6 +263,7 @@ fn merge(into: &mut Member, from: Member) {
     into.kept |= kept;
     into.whole |= whole;
     into.neutral |= neutral;
+    into.keyed |= keyed;
     into.stops |= stops;
     into.requires_login |= requires_login;
 }
@@ -594,9 +603,11 @@ fn read_class(library: &mut Library<'_>, row: &Row<'_>) {
         .filter_map(|text| dotted_path(row, text))
         .collect();
     let kept = row.flag("kept") == Some(true);
+    let keyed = row.flag("keyed") == Some(true);
     library.edit(row, |member| {
         member.class = Some(bases.clone());
         member.kept |= kept;
+        member.keyed |= keyed;
     });
 }
 
@@ -671,174 +682,4 @@ fn read_callback(library: &mut Library<'_>, row: &Row<'_>) {
         returns: port(row, "returns"),
     };
     library.edit(row, |member| member.callbacks.push(callback.clone()));
-}
-
-const ENTRY_KEYS: [&str; 24] = [
-    "shape",
-    "framework",
-    "route",
-    "methods",
-    "default_methods",
-    "handler",
-    "prefix",
-    "mounted",
-    "method_functions",
-    "files",
-    "bound_by",
-    "syntax",
-    "params",
-    "variable",
-    "named_by",
-    "extra",
-    "runs",
-    "gives",
-    "checks",
-    "actions",
-    "on_one",
-    "keys",
-    "detail",
-    "asks",
-];
-
-fn read_converters(words: &Words<'_>, row: &Row<'_>) -> BTreeMap<String, Converter> {
-    let mut converters = BTreeMap::new();
-    for (name, value) in row.map("converters") {
-        let DeValue::Table(table) = value.get_ref() else {
-            row.complain(value.span(), "a table was expected");
-            continue;
-        };
-        let inner = Row::new(table, value.span(), row.source, &["for", "excludes"]);
-        let excludes = inner
-            .text("excludes")
-            .map(|t| t.get_ref().chars().collect())
-            .unwrap_or_default();
-        let clears = words.kinds(&inner, "for");
-        converters.insert(name.to_owned(), Converter { clears, excludes });
-    }
-    converters
-}
-
-fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
-    let shapes = [
-        ("decorator", EntryShape::Decorator),
-        ("registrar", EntryShape::Registrar),
-        ("base_class", EntryShape::BaseClass),
-        ("file_path", EntryShape::FilePath),
-        ("application", EntryShape::Application),
-        ("collection", EntryShape::Collection),
-        ("mount", EntryShape::Mount),
-        ("part", EntryShape::Part),
-        ("group", EntryShape::Group),
-        ("hook", EntryShape::Hook),
-        ("listed", EntryShape::Listed),
-        ("include", EntryShape::Include),
-        ("table", EntryShape::Table),
-        ("wrapper", EntryShape::Wrapper),
-        ("action", EntryShape::Action),
-    ];
-    let shape = choice(row, "shape", &shapes);
-    if !row.has("shape") {
-        row.missing("shape");
-    }
-    let Some(shape) = shape else { return };
-    for (wanted, key) in [
-        (
-            matches!(shape, EntryShape::Registrar | EntryShape::Listed),
-            "handler",
-        ),
-        (
-            matches!(shape, EntryShape::Mount | EntryShape::Include),
-            "mounted",
-        ),
-        (matches!(shape, EntryShape::Table), "variable"),
-        (matches!(shape, EntryShape::Table), "named_by"),
-        (matches!(shape, EntryShape::BaseClass), "method_functions"),
-        (matches!(shape, EntryShape::FilePath), "method_functions"),
-        (matches!(shape, EntryShape::FilePath), "files"),
-    ] {
-        if wanted && !row.has(key) {
-            row.missing(key);
-        }
-    }
-    let method_functions = lists(row, "method_functions");
-    let syntaxes = [
-        ("angle", RouteSyntax::Angle),
-        ("brace", RouteSyntax::Brace),
-        ("colon", RouteSyntax::Colon),
-        ("regex", RouteSyntax::Regex),
-    ];
-    let words = |key: &str| -> Vec<String> {
-        row.texts(key)
-            .iter()
-            .map(|text| (*text.get_ref()).to_owned())
-            .collect()
-    };
-    let one = |key: &str| row.text(key).map(|text| (*text.get_ref()).to_owned());
-    let firsts = |key: &str| -> BTreeMap<String, String> {
-        lists(row, key)
-            .into_iter()
-            .filter_map(|(name, list)| Some((name, list.into_iter().next()?)))
-            .collect()
-    };
-    let entry = EntryRow {
-        shape,
-        framework: row
-            .text("framework")
-            .map_or_else(|| library.name.clone(), |text| (*text.get_ref()).to_owned()),
-        route: port(row, "route"),
-        methods: port(row, "methods"),
-        default_methods: row
-            .texts("default_methods")
-            .iter()
-            .map(|text| (*text.get_ref()).to_owned())
-            .collect(),
-        handler: port(row, "handler"),
-        prefix: port(row, "prefix"),
-        mounted: port(row, "mounted"),
-        method_functions,
-        files: row.text("files").map(|text| (*text.get_ref()).to_owned()),
-        bound_by: row
-            .text("bound_by")
-            .and_then(|text| dotted_path(row, &text)),
-        syntax: choice(row, "syntax", &syntaxes).unwrap_or(RouteSyntax::Angle),
-        converters: library.converters.clone(),
-        params: row
-            .texts("params")
-            .iter()
-            .filter_map(|text| dotted_path(row, text))
-            .collect(),
-        variable: one("variable"),
-        named_by: one("named_by"),
-        extra: port(row, "extra"),
-        runs: lists(row, "runs"),
-        gives: firsts("gives"),
-        checks: words("checks"),
-        actions: firsts("actions"),
-        on_one: words("on_one"),
-        keys: words("keys"),
-        detail: port(row, "detail"),
-        asks: port(row, "asks"),
-    };
-    library.edit(row, |member| member.entry_points.push(entry.clone()));
-}
-
-/// A table of names to words, each one or several.
-fn lists(row: &Row<'_>, key: &str) -> BTreeMap<String, Vec<String>> {
-    let mut out = BTreeMap::new();
-    for (name, value) in row.map(key) {
-        let words: Vec<String> = match value.get_ref() {
-            DeValue::String(text) => vec![text.to_string()],
-            DeValue::Array(items) => items
-                .iter()
-                .filter_map(|i| i.get_ref().as_str())
-                .map(str::to_owned)
-                .collect(),
-            _ => {
-                row.complain(value.span(), "a word or a list of words was expected");
-                continue;
-            }
-        };
-        out.insert(name.to_owned(), words);
-    }
-    out
 }
