@@ -36,7 +36,7 @@ impl Machine<'_> {
         if !by_name {
             self.uses(frame, index, id, member, &ports);
         }
-        self.views(frame, index, member, &ports);
+        let plain = self.views(frame, index, member, &ports);
         if member.stops {
             return Out::never();
         }
@@ -52,6 +52,7 @@ impl Machine<'_> {
         }
         let mut out = Out::default();
         let mut ret = self.source_value(member, receiver, args, site);
+        ret = self.w.store.join(ret, plain);
         self.filled(member, &ports, site, &mut out.afters);
         let returns_coll = match &member.returns {
             Some(TypeRef::Named { path, .. }) if path == "builtins.dict" => CollKind::Dict,

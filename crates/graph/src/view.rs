@@ -3,12 +3,14 @@
 use solvent_models::{Member, View};
 
 use crate::call::Args;
+use crate::label::Link;
 use crate::library::Ports;
 use crate::link::{FnId, UnitId};
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, CollKind, EnvId, Ls, Piece, V};
 use crate::world::{CallTier, Place, SinkRef, Touch};
 use solvent_base::Name;
+use solvent_finding::Transform;
 use solvent_ir::Const;
 
 /// What a page gets of which it is not known what it does with it.
@@ -17,14 +19,19 @@ const UNREAD: &str = "template.unread";
 /// Folders that servers look for templates in.
 const ROOTS: [&str; 4] = ["views", "view", "templates", "template"];
 
+/// Templates of these names make text that no engine escapes and that is a page only where the program says so.
+const PLAIN: [&str; 5] = [".txt", ".text", ".csv", ".md", ".rst"];
+
 impl Machine<'_> {
+    /// What the call renders; gives the text of templates that are no pages.
     pub(crate) fn views(
         &mut self,
         frame: &mut Frame,
         index: u32,
         member: &Member,
         ports: &Ports<'_>,
-    ) {
+    ) -> V {
+        let mut plain = V::NEVER;
         for view in &member.views {
             match view {
                 View::Renders { name, locals } => {
@@ -56,7 +63,8 @@ impl Machine<'_> {
                         let kind = CollKind::Dict;
                         all = self.w.store.coll(kind, Vec::new(), V::NEVER, Ls::NONE);
                     }
-                    self.rendered(frame, index, name, all, &member.path);
+                    let text = self.rendered(frame, index, name, all, &member.path);
+                    plain = self.w.store.join(plain, text);
                 }
                 View::Configures { autoescape } => {
                     let v = self.port_plain(autoescape, ports);
@@ -86,6 +94,7 @@ impl Machine<'_> {
                 }
             }
         }
+        plain
     }
 
     /// Whether something may be read from the value: functions are call backs, and what is not there is nothing.
@@ -152,11 +161,11 @@ impl Machine<'_> {
         self.w.store.coll(CollKind::Dict, kids, rest, Ls::NONE)
     }
 
-    fn rendered(&mut self, frame: &mut Frame, index: u32, name: V, locals: V, by: &str) {
+    fn rendered(&mut self, frame: &mut Frame, index: u32, name: V, locals: V, by: &str) -> V {
         let site = self.site(frame, index);
         let Some(texts) = self.constant_texts(name) else {
             if self.w.store.deep(locals) == Ls::NONE {
-                return;
+                return V::NEVER;
             }
             // Any of those that the name's beginning leaves.
             let begins = self.begins_with(name);
@@ -173,9 +182,16 @@ impl Machine<'_> {
                 locals,
                 "a template whose name is not constant",
             );
-            return;
+            return V::NEVER;
         };
+        let mut plain = V::NEVER;
         for text in texts {
+            if PLAIN.iter().any(|end| text.ends_with(end)) {
+                let how = Link::Transform(Transform::Opaque("template".to_owned()));
+                let made = self.derive(locals, &how);
+                plain = self.w.store.join(plain, made);
+                continue;
+            }
             let found = self.templates(frame.unit, &text);
             if found.is_empty() {
                 let what = format!("the template `{text}`, which is not found");
@@ -187,6 +203,7 @@ impl Machine<'_> {
                 self.call_function(frame, index, f, EnvId::EMPTY, None, &args, tier);
             }
         }
+        plain
     }
 
     /// `a.b` in a template, which is an attribute or an item.
