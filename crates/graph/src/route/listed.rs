@@ -372,8 +372,13 @@ impl Machine<'_> {
                     out,
                 );
                 let wrapping = self.wrapping(atom);
+                let asked = match &wrapping.checks_named {
+                    Some(setting) if !wrapping.asked => self.checks_of_settings(setting),
+                    _ => Vec::new(),
+                };
                 for entry in &mut out[before..] {
                     entry.extra.clone_from(&way.extra);
+                    entry.auth.extend(asked.iter().cloned());
                     if let Some(methods) = &wrapping.methods {
                         entry.methods.clone_from(methods);
                     }
