@@ -407,6 +407,8 @@ impl Machine<'_> {
                     }
                 }
             }
+            // What is called itself: a feed, an object with `__call__`.
+            Atom::Object { class, .. } => self.called_view(*class, row, way, out),
             // Old tables name their handlers: `"shop.views.index"`.
             Atom::Const(solvent_ir::Const::Str(text)) => {
                 let unit = self.p.unit_of(bound.registration.site.function);

@@ -229,7 +229,6 @@ impl Machine<'_> {
     }
 
     /// The view of a class of the program, bound to a route.
-    #[expect(clippy::too_many_arguments, reason = "the parts of an entry point")]
     pub(super) fn class_view(
         &mut self,
         class: ClassId,
@@ -259,6 +258,30 @@ impl Machine<'_> {
         if out.len() == before {
             let methods = row.default_methods.clone();
             self.serve_unseen(&served, methods, out);
+        }
+    }
+
+    /// An instance whose `__call__` answers.
+    pub(super) fn called_view(
+        &mut self,
+        class: ClassId,
+        row: &EntryRow,
+        way: &Way,
+        out: &mut Vec<Entry>,
+    ) {
+        let mut facts = self.view_facts(class);
+        if facts.params.is_empty() {
+            facts.params.clone_from(&row.params);
+        }
+        let served = Served {
+            class,
+            facts: &facts,
+            asked: &[],
+            row,
+            way,
+        };
+        if !self.serve(&served, "__call__", &row.default_methods, out) {
+            self.serve_unseen(&served, row.default_methods.clone(), out);
         }
     }
 
@@ -304,7 +327,14 @@ impl Machine<'_> {
         }
         for hook in hooks.into_iter().flatten() {
             if let Some((function, value)) = self.own_method(served.class, hook) {
-                let entry = self.class_entry(served, function, value, methods, Vec::new());
+                let mut entry = self.class_entry(served, function, value, methods, Vec::new());
+                // Those that are handed the request say so by the name of their parameter.
+                let request = self.name("request");
+                let params = &self.p.function(function).params;
+                if params.get(1).is_some_and(|p| p.name == request) {
+                    entry.params.clone_from(&served.facts.params);
+                    entry.converters.clone_from(&served.way.params);
+                }
                 out.push(entry);
             }
         }
@@ -570,7 +600,6 @@ impl Machine<'_> {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of an entry point")]
     fn add_actions(
         &mut self,
         class: ClassId,
