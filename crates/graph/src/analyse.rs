@@ -478,6 +478,11 @@ impl Machine<'_> {
         let mut frame = self.bare_frame(f);
         let got = self.call_value(&mut frame, u32::MAX, value, args);
         if let (Some(entry), Some(answer)) = (entry, got.ret) {
+            let answer = if entry.within {
+                self.instances_in(answer)
+            } else {
+                answer
+            };
             self.answered(&mut frame, entry, answer);
         }
         for (place, site, v) in std::mem::take(&mut frame.effects) {

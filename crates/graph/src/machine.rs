@@ -66,6 +66,8 @@ pub struct Machine<'a> {
     pub(crate) made: std::collections::BTreeMap<Site, (bool, Option<String>)>,
     /// What decorators that leave a handler as it is say of it.
     pub(crate) wrapped: std::collections::BTreeMap<FnId, crate::route::Wrapping>,
+    /// Members that bind a class to a route: `django.views.View.as_view`.
+    pub(crate) binders: std::collections::BTreeSet<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -260,6 +262,10 @@ impl<'a> Machine<'a> {
             controllers: std::collections::BTreeMap::new(),
             made: std::collections::BTreeMap::new(),
             wrapped: std::collections::BTreeMap::new(),
+            binders: m
+                .entry_rows(solvent_models::EntryShape::BaseClass)
+                .filter_map(|(_, row)| row.bound_by.clone())
+                .collect(),
         }
     }
 

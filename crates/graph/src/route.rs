@@ -261,6 +261,7 @@ impl Machine<'_> {
             params: row.params.clone(),
             extra: bound.extra.into_iter().collect(),
             gives: Vec::new(),
+            within: false,
             library: None,
         };
         match atom {
@@ -597,6 +598,7 @@ impl Machine<'_> {
                     params: params.clone(),
                     extra: Vec::new(),
                     gives: Vec::new(),
+                    within: false,
                     library: None,
                 });
             }

@@ -490,6 +490,7 @@ impl Machine<'_> {
             params: Vec::new(),
             extra: Vec::new(),
             gives: Vec::new(),
+            within: true,
             library: Some((name, site)),
         }
     }

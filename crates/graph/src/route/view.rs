@@ -328,6 +328,7 @@ impl Machine<'_> {
         for hook in hooks.into_iter().flatten() {
             if let Some((function, value)) = self.own_method(served.class, hook) {
                 let mut entry = self.class_entry(served, function, value, methods, Vec::new());
+                entry.within = true;
                 // Those that are handed the request say so by the name of their parameter.
                 let request = self.name("request");
                 let params = &self.p.function(function).params;
@@ -440,6 +441,7 @@ impl Machine<'_> {
             params,
             extra: served.way.extra.clone(),
             gives,
+            within: false,
             library: None,
         }
     }

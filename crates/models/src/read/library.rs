@@ -673,7 +673,7 @@ fn read_callback(library: &mut Library<'_>, row: &Row<'_>) {
     library.edit(row, |member| member.callbacks.push(callback.clone()));
 }
 
-const ENTRY_KEYS: [&str; 24] = [
+const ENTRY_KEYS: [&str; 25] = [
     "shape",
     "framework",
     "route",
