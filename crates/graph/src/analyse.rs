@@ -495,6 +495,11 @@ impl Machine<'_> {
         let given = self.inputs_in(&args.all());
         let got = self.call_value(&mut frame, u32::MAX, value, &args);
         if let (Some(entry), Some(answer)) = (entry, got.ret) {
+            let answer = if entry.within {
+                self.instances_in(answer)
+            } else {
+                answer
+            };
             self.answered(&mut frame, entry, answer);
         }
         self.closed(frame, kind, given)

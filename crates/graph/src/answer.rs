@@ -23,6 +23,13 @@ impl Machine<'_> {
         .collect()
     }
 
+    /// The instances of libraries' classes among the alternatives.
+    pub(crate) fn instances_in(&mut self, v: V) -> V {
+        let mut all = self.w.store.atoms_of(v);
+        all.retain(|atom| matches!(atom, Atom::LibObject { .. }));
+        self.w.store.bounded_value(all)
+    }
+
     /// Tells what of `answer` arrives at the browser as a page.
     pub(crate) fn answered(&mut self, frame: &mut Frame, entry: &Entry, answer: V) {
         if let Some(class) = &entry.answers {

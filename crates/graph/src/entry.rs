@@ -37,6 +37,8 @@ pub struct Entry {
     pub extra: Vec<V>,
     /// Parameters by name, where the handler has them, with what the framework gives.
     pub gives: Vec<(Name, V)>,
+    /// A library's method calls it and answers itself: what it returns is a page only if it is an answer already.
+    pub within: bool,
     /// The handler is a library's, called so, and bound there; `function` then is the module that binds it.
     pub library: Option<(String, Site)>,
     /// How its parameters are filled by what is written for them.

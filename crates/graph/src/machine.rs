@@ -72,6 +72,8 @@ pub struct Machine<'a> {
     pub(crate) before: std::collections::BTreeSet<crate::value::V>,
     /// What decorators that leave a handler as it is say of it.
     pub(crate) wrapped: std::collections::BTreeMap<FnId, crate::route::Wrapping>,
+    /// Members that bind a class to a route: `django.views.View.as_view`.
+    pub(crate) binders: std::collections::BTreeSet<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -269,6 +271,10 @@ impl<'a> Machine<'a> {
             imports: None,
             named: std::collections::BTreeMap::new(),
             before: std::collections::BTreeSet::new(),
+            binders: m
+                .entry_rows(solvent_models::EntryShape::BaseClass)
+                .filter_map(|(_, row)| row.bound_by.clone())
+                .collect(),
         }
     }
 

@@ -520,6 +520,9 @@ pub struct EntryRow {
     pub gives: BTreeMap<String, String>,
     /// For `BaseClass`: attributes that list what asks who is there: `permission_classes`.
     pub checks: Vec<String>,
+    /// For `BaseClass` and `Wrapper`: the setting that lists such checks where the handler does not, a variable and
+    /// a key: `REST_FRAMEWORK.DEFAULT_PERMISSION_CLASSES`.
+    pub checks_named: Option<String>,
     /// For a `Registrar` of classes: methods of the class that are served below the route, and the HTTP method
     /// of each.
     pub actions: BTreeMap<String, String>,

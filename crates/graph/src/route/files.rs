@@ -42,6 +42,7 @@ impl Machine<'_> {
                         out.push(Entry {
                             extra: Vec::new(),
                             gives: Vec::new(),
+                            within: false,
                             library: None,
                             filling: None,
                             answers: None,

@@ -430,6 +430,7 @@ impl Machine<'_> {
                 };
                 let Some(value) = value else { continue };
                 out.push(Entry {
+                    within: false,
                     framework: row.framework.clone(),
                     methods: row.default_methods.clone(),
                     route: String::new(),

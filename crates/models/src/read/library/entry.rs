@@ -9,7 +9,7 @@ use super::Library;
 use crate::row::*;
 use crate::toml_row::Row;
 
-pub(super) const ENTRY_KEYS: [&str; 31] = [
+pub(super) const ENTRY_KEYS: [&str; 32] = [
     "shape",
     "framework",
     "route",
@@ -29,6 +29,7 @@ pub(super) const ENTRY_KEYS: [&str; 31] = [
     "runs",
     "gives",
     "checks",
+    "checks_named",
     "actions",
     "on_one",
     "keys",
@@ -195,6 +196,7 @@ pub(super) fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
         runs: lists(row, "runs"),
         gives: firsts("gives"),
         checks: words("checks"),
+        checks_named: one("checks_named"),
         actions: firsts("actions"),
         on_one: words("on_one"),
         keys: words("keys"),
