@@ -18,7 +18,7 @@ use crate::row::*;
 use crate::set::{MemberId, ModelSet};
 use crate::toml_row::{Row, Source as File};
 
-const LIBRARY_KEYS: [&str; 22] = [
+const LIBRARY_KEYS: [&str; 23] = [
     "library",
     "language",
     "about",
