@@ -90,6 +90,19 @@ pub fn build_beside(
     build_program(program, models, names, Limits::STANDARD)
 }
 
+/// [`build_beside`], with what the deployment says of the environment.
+pub fn build_set(
+    units: Vec<Unit>,
+    settings: &[Settings],
+    models: &ModelSet,
+    names: &Interner,
+    environment: crate::Environment,
+) -> SystemGraph {
+    let mut program = Program::new(units, names).beside(settings);
+    program.environment = environment;
+    build_program(program, models, names, Limits::STANDARD)
+}
+
 /// [`build`] with other limits.
 pub fn build_within(
     units: Vec<Unit>,

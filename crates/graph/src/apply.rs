@@ -37,6 +37,9 @@ impl Machine<'_> {
             self.uses(frame, index, id, member, &ports);
         }
         let plain = self.views(frame, index, member, &ports);
+        if !by_name && !member.sends.is_empty() {
+            self.sends(frame, index, id, member, &ports);
+        }
         if member.stops {
             return Out::never();
         }

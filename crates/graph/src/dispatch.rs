@@ -20,6 +20,10 @@ impl Machine<'_> {
     ) -> Out {
         let text = self.text(path);
         self.note_library(frame, index, path);
+        let site = self.site(frame, index);
+        if let Some(value) = self.environment_call(&text, args.get(0, None), site) {
+            return Out::ret(value);
+        }
         let native = if self.is_javascript() {
             self.native_javascript(frame, index, &text, args)
         } else if self.is_go() {

@@ -33,6 +33,9 @@ impl Machine<'_> {
         let text = self.text(path);
         let canonical = self.m.canonical(&text).into_owned();
         let path = self.name(&canonical);
+        if let Some(value) = self.environment(&canonical, site) {
+            return value;
+        }
         let Some(id) = self.path_member(path) else {
             return self.w.store.lib(path);
         };

@@ -67,6 +67,8 @@ pub struct Part {
 pub struct Program {
     pub language: Language,
     pub units: Vec<Unit>,
+    /// What the environment holds, where the deployment says.
+    pub environment: crate::Environment,
     fn_base: Vec<u32>,
     class_base: Vec<u32>,
     fn_owner: Vec<UnitId>,
@@ -122,6 +124,7 @@ impl Program {
         units.sort_by(|a, b| a.path.cmp(&b.path));
         let mut program = Self {
             language: units.first().map_or(Language::Python, |unit| unit.language),
+            environment: crate::Environment::nothing(),
             fn_base: Vec::new(),
             class_base: Vec::new(),
             fn_owner: Vec::new(),

@@ -241,7 +241,7 @@ impl Machine<'_> {
         let here = self.facts_here(frame);
         for hit in hits {
             let value = self.w.store.fill(hit.value, holes, hop);
-            if self.w.store.deep(value) == Ls::NONE {
+            if self.w.store.deep(value) == Ls::NONE && hit.sink.sent().is_none() {
                 continue;
             }
             let mut facts: Vec<Fact> = here.clone();

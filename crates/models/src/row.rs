@@ -30,6 +30,7 @@ pub struct Member {
     pub guards: Vec<Guard>,
     pub views: Vec<View>,
     pub callbacks: Vec<Callback>,
+    pub sends: Vec<SendRow>,
     pub entry_points: Vec<EntryRow>,
     /// Type of the value of a call.
     pub returns: Option<TypeRef>,
@@ -128,6 +129,25 @@ pub struct UseRow {
     pub kind: Kind,
     /// All must hold. Where a test asks for a value that is not known, whether the use is weak is not known.
     pub when: Vec<When>,
+}
+
+/// The call sends a request over HTTP: which argument is which part of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SendRow {
+    pub url: Port,
+    /// What a URL without a host is joined to.
+    pub base: Option<Port>,
+    /// Which argument is the method.
+    pub method: Option<Port>,
+    /// The method when no argument says so, upper case; empty when it is not known.
+    pub verb: String,
+    /// Mappings of names to values.
+    pub query: Option<Port>,
+    pub form: Option<Port>,
+    pub json: Option<Port>,
+    pub headers: Option<Port>,
+    /// A body that is a form, JSON or text, by what it is made of.
+    pub body: Option<Port>,
 }
 
 /// A condition on an argument of the same call.

@@ -137,6 +137,12 @@ pub fn by_urgency(findings: &[FindingState]) -> Vec<&FindingState> {
     sorted.sort_by_key(|s| {
         (
             Standing::of_state(s),
+            // What only requests from inside reach comes behind the rest.
+            s.finding
+                .entry
+                .as_ref()
+                .and_then(|e| e.exposure.as_ref())
+                .is_some_and(|x| !x.is_open()),
             std::cmp::Reverse(severity_rank(&s.finding.severity)),
             !s.finding.way.is_empty(),
             &s.finding.sink.place.path,

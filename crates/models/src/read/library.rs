@@ -18,7 +18,7 @@ use crate::row::*;
 use crate::set::{MemberId, ModelSet};
 use crate::toml_row::{Row, Source as File};
 
-const LIBRARY_KEYS: [&str; 22] = [
+const LIBRARY_KEYS: [&str; 23] = [
     "library",
     "language",
     "about",
@@ -38,6 +38,7 @@ const LIBRARY_KEYS: [&str; 22] = [
     "alias",
     "mutation",
     "callback",
+    "send",
     "entry_point",
     "stop",
     "login",
@@ -133,7 +134,7 @@ pub(super) fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<
     };
     library.converters = read_converters(&library.words, &top);
     type Reader = fn(&mut Library<'_>, &Row<'_>);
-    let readers: [(&str, &[&str], Reader); 17] = [
+    let readers: [(&str, &[&str], Reader); 18] = [
         (
             "source",
             &["kind", "at", "shape", "names", "name", "input", "when"],
@@ -172,6 +173,7 @@ pub(super) fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<
             &["function", "args", "spread", "keywords", "returns"],
             read_callback,
         ),
+        ("send", &SEND_KEYS, read_send),
         ("entry_point", &ENTRY_KEYS, read_entry),
         ("stop", &[], |library, row| {
             library.edit(row, |member| member.stops = true)
@@ -231,6 +233,7 @@ fn merge(into: &mut Member, from: Member) {
         guards,
         views,
         callbacks,
+        sends,
         entry_points,
         returns,
         is,
@@ -254,6 +257,7 @@ fn merge(into: &mut Member, from: Member) {
     into.guards.extend(guards);
     into.views.extend(views);
     into.callbacks.extend(callbacks);
+    into.sends.extend(sends);
     into.entry_points.extend(entry_points);
     into.returns = returns.or(into.returns.take());
     into.is = is.or(into.is.take());
@@ -380,6 +384,30 @@ fn read_constant(library: &mut Library<'_>, row: &Row<'_>) {
         row.missing("value");
     }
     library.edit(row, |member| member.constant.clone_from(&value));
+}
+
+const SEND_KEYS: [&str; 9] = [
+    "url", "base", "method", "verb", "query", "form", "json", "headers", "body",
+];
+
+fn read_send(library: &mut Library<'_>, row: &Row<'_>) {
+    let Some(url) = required_port(row, "url") else {
+        return;
+    };
+    let send = SendRow {
+        url,
+        base: port(row, "base"),
+        method: port(row, "method"),
+        verb: row
+            .text("verb")
+            .map_or_else(String::new, |text| text.into_inner().to_owned()),
+        query: port(row, "query"),
+        form: port(row, "form"),
+        json: port(row, "json"),
+        headers: port(row, "headers"),
+        body: port(row, "body"),
+    };
+    library.edit(row, |member| member.sends.push(send.clone()));
 }
 
 /// `None` when one of them is broken: without it the row would say too much.
