@@ -212,7 +212,6 @@ impl Machine<'_> {
     }
 
     /// The view of a class of the program, bound to a route.
-    #[expect(clippy::too_many_arguments, reason = "the parts of an entry point")]
     pub(super) fn class_view(
         &mut self,
         class: ClassId,
@@ -506,7 +505,6 @@ impl Machine<'_> {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of an entry point")]
     fn add_actions(
         &mut self,
         class: ClassId,
