@@ -83,8 +83,18 @@ pub(crate) fn gate(
         let id = finding.fingerprint;
         let (outcome, reason) = results.get(&id).cloned().unwrap_or_default();
         let reachable = matches!(finding.verdict, Verdict::Reachable { .. });
+        // Not known is never inside.
+        let inside = finding
+            .entry
+            .as_ref()
+            .is_some_and(|entry| after.is_inside(entry));
         fails |= outcome == "proven"
-            || (reachable && rules.governance.settings().fails_on == FailsOn::Reachable);
+            || reachable
+                && match rules.governance.settings().fails_on {
+                    FailsOn::Proven => false,
+                    FailsOn::Exposed => !inside,
+                    FailsOn::Reachable => true,
+                };
         // Tried as planned without an effect is an answer; everything else that may be reached is none.
         if outcome != "proven" && outcome != "not_reproduced" {
             open = true;
@@ -101,7 +111,10 @@ pub(crate) fn gate(
             });
         }
         new.push(GateFinding {
-            finding: FindingView::from(*finding),
+            finding: after
+                .view_of(finding)
+                .cloned()
+                .unwrap_or_else(|| FindingView::from(*finding)),
             outcome,
             reason,
             because: because.clone(),
@@ -124,6 +137,7 @@ pub(crate) fn gate(
         policy: rules.governance.digest().to_string(),
         fails_on: match rules.governance.settings().fails_on {
             FailsOn::Proven => "proven",
+            FailsOn::Exposed => "exposed",
             FailsOn::Reachable => "reachable",
         }
         .to_owned(),

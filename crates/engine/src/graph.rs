@@ -1,4 +1,6 @@
-//! The call graph of a tree. It changes nothing and keeps no record.
+//! The System Graph of a tree: services, functions, calls. It changes nothing and keeps no record.
+
+mod services;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -45,22 +47,25 @@ pub fn graph(options: &Options, progress: &dyn Progress) -> Result<GraphReport, 
     for (id, f) in drawn.functions.iter().enumerate() {
         first_of.entry(f.place.path.as_str()).or_insert(id as u32);
     }
-    let entry_points = scan
-        .report
-        .entry_points
-        .iter()
-        .filter_map(|entry| {
-            let key = (
-                entry.handler.as_str(),
-                entry.place.path.as_str(),
-                entry.place.line,
-            );
-            Some(GraphEntry {
-                function: *by_name.get(&key).or_else(|| first_of.get(key.1))?,
-                entry: entry.clone(),
-            })
-        })
-        .collect();
+    // Where each entry point of the scan stands among those of the graph.
+    let mut stands: Vec<Option<u32>> = Vec::new();
+    let mut entry_points: Vec<GraphEntry> = Vec::new();
+    for entry in &scan.report.entry_points {
+        let key = (
+            entry.handler.as_str(),
+            entry.place.path.as_str(),
+            entry.place.line,
+        );
+        let function = by_name.get(&key).or_else(|| first_of.get(key.1));
+        stands.push(function.map(|_| entry_points.len() as u32));
+        entry_points.extend(function.map(|function| GraphEntry {
+            function: *function,
+            entry: entry.clone(),
+        }));
+    }
+    let (services, service_calls) = services::drawn(&scan.system, &scan.entry_points, &stands);
+    let mut unmeasured = scan.report.unmeasured;
+    unmeasured.extend(services::unmeasured(&scan.system));
     Ok(GraphReport {
         schema: GRAPH_SCHEMA.to_owned(),
         tool: scan.report.tool,
@@ -69,8 +74,11 @@ pub fn graph(options: &Options, progress: &dyn Progress) -> Result<GraphReport, 
         functions: drawn.functions,
         calls: drawn.calls,
         library_calls: drawn.library_calls,
+        services,
+        service_calls,
+        components: services::components(&scan.system),
         unknown_calls: scan.report.coverage.calls_unresolved,
-        unmeasured: scan.report.unmeasured,
+        unmeasured,
     })
 }
 

@@ -27,6 +27,7 @@ pub mod remedy;
 pub mod repo;
 mod reproof;
 pub mod scan;
+mod system;
 
 pub use command::{Actor, ActorKind, Answer, Command, Created};
 pub use debt::DebtRequest;

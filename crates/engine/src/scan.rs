@@ -5,12 +5,14 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 use solvent_base::{Digest, FilePath, Interner, Problem, ProblemKind, ReadError, Span, System};
+use solvent_deploy::Reach as Reached;
 use solvent_finding::{EntryPoint, Finding, Verdict};
 use solvent_graph::SystemGraph;
-use solvent_ir::{FunctionKind, Unit};
+use solvent_ir::{FunctionKind, Language, Unit};
 use solvent_models::ModelSet;
 use solvent_protocol::view::{
-    Coverage, EntryPointView, FindingView, SCAN_SCHEMA, ScanReport, Subject, Tool, Unmeasured,
+    Coverage, EntryPointView, FindingView, ReasonView, SCAN_SCHEMA, ScanReport, Subject, Tool,
+    Unmeasured,
 };
 
 use solvent_taint::{FixedSink, Reach};
@@ -18,6 +20,7 @@ use solvent_taint::{FixedSink, Reach};
 use crate::describe;
 use crate::progress::Progress;
 use crate::repo::Repo;
+use crate::system::{self, Joined};
 
 /// A finished scan: the domain's own values for proving, and the report for everyone else.
 pub struct Scan {
@@ -30,6 +33,24 @@ pub struct Scan {
     /// Files of which part could not be read.
     pub broken: BTreeSet<FilePath>,
     pub report: ScanReport,
+    /// Services, and how they are reached.
+    pub system: Joined,
+}
+
+impl Scan {
+    /// Whether deployment files say that only requests from inside reach the entry point.
+    pub fn is_inside(&self, entry: &EntryPoint) -> bool {
+        self.system.says() && self.system.reach_of(&self.entry_points, entry) == Reached::Internal
+    }
+
+    /// The finding as the report shows it.
+    pub fn view_of(&self, finding: &Finding) -> Option<&FindingView> {
+        let print = finding.fingerprint.0.hex();
+        self.report
+            .findings
+            .iter()
+            .find(|view| view.fingerprint == print)
+    }
 }
 
 /// The files of one scan, kept for the next one: a file with the same path and bytes is not read again.
@@ -114,6 +135,7 @@ pub(crate) fn scan_looking(
     let mut sources: Vec<FilePath> = Vec::new();
     let mut files_copied_in = 0;
     let mut settings: Vec<solvent_ir::Settings> = Vec::new();
+    let mut rest: Vec<FilePath> = Vec::new();
     for file in &walk.files {
         files_copied_in += u64::from(solvent_lang::is_copied_in(&file.path));
         if solvent_lang::settings::is_settings(&file.path) {
@@ -124,6 +146,12 @@ pub(crate) fn scan_looking(
             }
         } else if solvent_lang::language_of(&file.path).is_some() {
             sources.push(file.path.clone());
+        } else if file.path.extension().is_none() {
+            if is_script(system, &file.path) {
+                sources.push(file.path.clone());
+            }
+        } else if solvent_lang::view::language_of(&file.path, true, true).is_some() {
+            rest.push(file.path.clone());
         } else if let Some(language) = file
             .path
             .extension()
@@ -133,6 +161,18 @@ pub(crate) fn scan_looking(
             *not_modelled.entry(language).or_default() += 1;
         }
     }
+
+    let code: BTreeSet<Language> = sources
+        .iter()
+        .filter_map(solvent_lang::language_of)
+        .collect();
+    let rendered_by = |path: &FilePath| {
+        let has = |language| code.contains(&language);
+        let (python, javascript) = (has(Language::Python), has(Language::JavaScript));
+        solvent_lang::view::language_of(path, python, javascript)
+    };
+    rest.retain(|path| rendered_by(path).is_some());
+    sources.extend(rest);
 
     progress.stage(&format!("reading {} files", sources.len()));
     let Lowered {
@@ -158,7 +198,13 @@ pub(crate) fn scan_looking(
             let digest = Digest::of(&bytes);
             Ok(Some(match known {
                 Some((same, unit)) if same == digest => (unit, digest),
-                _ => (solvent_lang::lower(path, &bytes, names), digest),
+                _ => match rendered_by(path) {
+                    Some(language) => {
+                        let unit = solvent_lang::view::lower(path, &bytes, names, language);
+                        (unit, digest)
+                    }
+                    None => (solvent_lang::lower(path, &bytes, names), digest),
+                },
             }))
         })
         .collect();
@@ -204,10 +250,17 @@ pub(crate) fn scan_looking(
             .ok()
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     };
+    let deployment = system::read(system, &walk.files);
+    let environment = system::environment(&deployment, &sources);
+    let mut imports: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut reach: Option<Reach> = None;
     for (language, units) in solvent_graph::by_language(units) {
         let models = ModelSet::of(language);
-        let mut graph = solvent_graph::build_beside(units, &settings, models, names);
+        let mut graph =
+            solvent_graph::build_set(units, &settings, models, names, environment.clone());
+        if !deployment.services.is_empty() {
+            imports.extend(graph.program.imports(names));
+        }
         look(&graph, names);
         progress.stage("following inputs to sinks");
         let limits = solvent_taint::Limits::STANDARD;
@@ -226,9 +279,24 @@ pub(crate) fn scan_looking(
     problems.extend(reach.problems);
 
     let mut findings = reach.findings;
-    findings.sort_by_key(|f| {
+    let (joined, crossing) = system::join(
+        deployment,
+        &sources,
+        &imports,
+        &reach.entry_points,
+        reach.sent,
+        &findings,
+    );
+    findings.extend(crossing);
+    let reach_of = |f: &Finding| {
+        let entry = f.entry.as_ref();
+        entry.map(|entry| joined.reach_of(&reach.entry_points, entry))
+    };
+    findings.sort_by_cached_key(|f| {
         (
             rank(&f.verdict),
+            // What is known to be reached from inside only comes behind the rest.
+            reach_of(f) == Some(Reached::Internal),
             std::cmp::Reverse(f.severity),
             // Of like severity, what input reaches comes first.
             !f.way.is_empty(),
@@ -243,6 +311,42 @@ pub(crate) fn scan_looking(
         reach.entry_points.len(),
         &findings,
     );
+    let says = joined.says();
+    let entry_views: Vec<EntryPointView> = reach
+        .entry_points
+        .iter()
+        .enumerate()
+        .map(|(at, entry)| with_exposure(entry.into(), &joined, says.then_some(at)))
+        .collect();
+    let key = |e: &EntryPointView| {
+        (
+            e.handler.clone(),
+            e.route.clone(),
+            e.place.path.clone(),
+            e.place.line,
+        )
+    };
+    let by_key: HashMap<_, usize> = entry_views.iter().map(key).zip(0..).collect();
+    let finding_views: Vec<FindingView> = findings
+        .iter()
+        .map(|finding| {
+            let mut view = FindingView::from(finding);
+            // What constants cut may be cut by the deployment's settings: it is said which.
+            let cut = |r: &ReasonView| {
+                matches!(r.code.as_str(), "dead_branch" | "no_caller" | "dead_caller")
+            };
+            if view.verdict.word == "no_path" && view.verdict.reasons.iter().any(cut) {
+                let sink = finding.sink.location.path.as_str();
+                let more = system::rests_on(&joined, &environment, sink, &text);
+                view.verdict.reasons.extend(more);
+            }
+            view.entry = view.entry.map(|entry| {
+                let at = by_key.get(&key(&entry)).copied();
+                with_exposure(entry, &joined, at.filter(|_| says))
+            });
+            view
+        })
+        .collect();
     let report = ScanReport {
         schema: SCAN_SCHEMA.to_owned(),
         tool: tool(),
@@ -268,12 +372,8 @@ pub(crate) fn scan_looking(
             calls_unresolved: reach.stats.boundaries as u64,
             constant_sinks: reach.stats.constant_sinks as u64,
         },
-        entry_points: reach
-            .entry_points
-            .iter()
-            .map(EntryPointView::from)
-            .collect(),
-        findings: findings.iter().map(FindingView::from).collect(),
+        entry_points: entry_views,
+        findings: finding_views,
         unmeasured,
     };
     Scan {
@@ -283,7 +383,33 @@ pub(crate) fn scan_looking(
         functions,
         broken,
         report,
+        system: joined,
     }
+}
+
+/// Largest file without an extension that is asked what starts it, in bytes.
+const MAX_SCRIPT_BYTES: u64 = 256 << 10;
+
+/// Whether a file without an extension begins with the line of an interpreter that is known.
+fn is_script(system: &dyn System, path: &FilePath) -> bool {
+    system
+        .read(path, MAX_SCRIPT_BYTES)
+        .is_ok_and(|bytes| solvent_lang::language_of_script(path, &bytes).is_some())
+}
+
+/// With who can reach it, and a login that a gateway asks for among the checks.
+fn with_exposure(mut view: EntryPointView, joined: &Joined, at: Option<usize>) -> EntryPointView {
+    let Some(at) = at else { return view };
+    if let Some(exposed) = joined.exposed.get(at) {
+        view.auth.extend(
+            exposed
+                .login
+                .iter()
+                .map(|login| format!("{login} at the gateway")),
+        );
+    }
+    view.exposure = joined.view(at);
+    view
 }
 
 /// The bytes of each `def` of a file.
@@ -312,7 +438,7 @@ fn rank(verdict: &Verdict) -> u8 {
     }
 }
 
-fn read_problem(path: &FilePath, error: &ReadError) -> Problem {
+pub(crate) fn read_problem(path: &FilePath, error: &ReadError) -> Problem {
     let (kind, message) = match error {
         ReadError::NotFound => (
             ProblemKind::Unreadable,

@@ -96,6 +96,7 @@ impl EntryPoint {
             .methods
             .iter()
             .find(|m| *m != "HEAD" && *m != "OPTIONS")
+            .or(self.methods.first())
             .map_or("ANY", String::as_str);
         if self.route.is_empty() {
             format!("{method} (dispatch in {})", self.handler.qualname)

@@ -15,6 +15,8 @@ pub enum StepKind {
     Return,
     /// Through a library call by a model's step.
     Library,
+    /// In a request to another service.
+    Sent,
     Sink,
 }
 

@@ -7,11 +7,13 @@
 pub mod entry;
 pub mod flow;
 pub mod proof;
+pub mod sent;
 pub mod verdict;
 
 pub use entry::{Carrier, EntryKind, EntryPoint, Input, Methods, RouteSegment, Symbol};
 pub use flow::{Comparison, Condition, Flow, Part, Step, StepKind, Template, Transform};
 pub use proof::{InconclusiveReason, Outcome, Tier};
+pub use sent::{Carried, Landing, Sent};
 pub use verdict::{Assumption, NoPathReason, Stop, Verdict};
 
 use solvent_base::{Digest, Location};

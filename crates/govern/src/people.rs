@@ -20,7 +20,7 @@
 //! production = false           # whether a merge here counts as production
 //! approval_days = 7
 //! low_risk = ["CWE-89"]        # whose mechanical fix may be of low risk; none unless listed
-//! fails_on = "proven"          # or "reachable": what fails the gate
+//! fails_on = "proven"          # or "exposed", "reachable": what fails the gate
 //! findings_owner = "ana"       # who may not accept the risk of a finding
 //! [quorum]                     # different people who must approve
 //! low = 1
@@ -156,6 +156,8 @@ impl Quorum {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum FailsOn {
     Proven,
+    /// What is proven, and what is reachable unless only requests from inside of the deployment reach it.
+    Exposed,
     Reachable,
 }
 
@@ -615,12 +617,13 @@ fn read_settings(
     if let Some(word) = row.text("fails_on") {
         match *word.get_ref() {
             "proven" => settings.fails_on = FailsOn::Proven,
+            "exposed" => settings.fails_on = FailsOn::Exposed,
             "reachable" => settings.fails_on = FailsOn::Reachable,
             other => row.complain(
                 word.span(),
                 format!(
                     "unknown word `{other}`{}",
-                    hint(other, &["proven", "reachable"])
+                    hint(other, &["proven", "exposed", "reachable"])
                 ),
             ),
         }

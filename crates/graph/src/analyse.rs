@@ -40,6 +40,8 @@ pub struct Root {
     pub kind: RootKind,
     pub summaries: Vec<SummaryId>,
     pub hits: Vec<Hit>,
+    /// Inputs of known name that the handler is called with.
+    pub given: Vec<crate::label::InputId>,
     /// What the sinks saw that stand at what the root answers.
     pub touched: Vec<(SinkRef, Touch)>,
 }
@@ -96,6 +98,19 @@ pub fn build_beside(
     names: &Interner,
 ) -> SystemGraph {
     let program = Program::new(units, names).beside(settings);
+    build_program(program, models, names, Limits::STANDARD)
+}
+
+/// [`build_beside`], with what the deployment says of the environment.
+pub fn build_set(
+    units: Vec<Unit>,
+    settings: &[Settings],
+    models: &ModelSet,
+    names: &Interner,
+    environment: crate::Environment,
+) -> SystemGraph {
+    let mut program = Program::new(units, names).beside(settings);
+    program.environment = environment;
     build_program(program, models, names, Limits::STANDARD)
 }
 
@@ -431,6 +446,10 @@ impl Machine<'_> {
             let raised = self.raised_by_handlers();
             out.clear();
             for hook in hooks {
+                if let Some(root) = self.root_of_note(hook.value) {
+                    out.push(root);
+                    continue;
+                }
                 let of = |v: V| {
                     self.w.store.atoms(v).find_map(|a| match a {
                         Atom::Fn { function, .. } | Atom::Method { function, .. } => {
@@ -448,13 +467,14 @@ impl Machine<'_> {
                     (true, Some(v)) => Args::of(&[v]),
                     _ => Args::default(),
                 };
-                out.push(self.root(RootKind::Hook, (f, hook.value), &args, &hook.framework));
+                let framework = &hook.framework;
+                out.push(self.root(RootKind::Hook, (f, hook.value), &args, framework, None));
             }
             for (i, entry) in entries.iter().enumerate() {
-                let args = self.handler_args(entry);
                 let kind = RootKind::Entry(i);
                 let called = (entry.function, entry.value);
-                out.push(self.root(kind, called, &args, &entry.framework));
+                let args = Args::default();
+                out.push(self.root(kind, called, &args, &entry.framework, Some(entry)));
             }
             // What catches it is called anew.
             let caught_more = self.raised_by_handlers() != raised;
@@ -472,6 +492,7 @@ impl Machine<'_> {
                 summaries,
                 hits,
                 touched: Vec::new(),
+                given: Vec::new(),
             });
         }
         out
@@ -502,6 +523,16 @@ impl Machine<'_> {
         out
     }
 
+    /// What a list put in front of handlers: a note that says what is called.
+    fn root_of_note(&mut self, note: V) -> Option<Root> {
+        let target = self.note_target(note, V::NEVER)?;
+        let filling = self.note_filling(note)?;
+        let f = self.code_in(target)?;
+        let mut frame = self.bare_frame(f);
+        self.depended(&mut frame, target, &[], &filling, 0);
+        Some(self.closed(frame, RootKind::Hook, Vec::new()))
+    }
+
     /// Where what handlers raise is kept for those that catch it.
     pub(crate) fn raised_place(&self) -> Place {
         Place::LibAttr(self.name("<request>"), self.name("<raised>"))
@@ -518,8 +549,15 @@ impl Machine<'_> {
         (f, value): (FnId, V),
         args: &Args,
         framework: &str,
+        entry: Option<&Entry>,
     ) -> Root {
         let mut frame = self.bare_frame(f);
+        let filled = entry.map(|entry| match &entry.filling {
+            Some(filling) => self.filled_entry(&mut frame, entry, filling),
+            None => self.handler_args(entry),
+        });
+        let args = filled.as_ref().unwrap_or(args);
+        let given = self.inputs_in(&args.all());
         let got = self.call_value(&mut frame, u32::MAX, value, args);
         if frame.raised != V::NEVER {
             let site = Site {
@@ -530,8 +568,23 @@ impl Machine<'_> {
             frame.effects.push((place, site, frame.raised));
         }
         if let Some(answer) = got.ret {
-            self.answered(&mut frame, framework, f, answer);
+            let answer = match entry {
+                Some(entry) if entry.within => self.instances_in(answer),
+                _ => answer,
+            };
+            let class = entry.and_then(|entry| entry.answers.as_deref());
+            self.answered(&mut frame, framework, f, class, answer);
         }
+        self.closed(frame, kind, given)
+    }
+
+    /// What a root's evaluation leaves.
+    fn closed(
+        &mut self,
+        mut frame: Frame,
+        kind: RootKind,
+        given: Vec<crate::label::InputId>,
+    ) -> Root {
         for (place, site, v) in std::mem::take(&mut frame.effects) {
             // What one request leaves in the program's memory, another may find there; a request's own
             // context (`flask.g`) is filled by its own hooks.
@@ -558,6 +611,7 @@ impl Machine<'_> {
             summaries,
             hits: frame.hits,
             touched: frame.touched.into_iter().collect(),
+            given,
         }
     }
 }

@@ -25,8 +25,40 @@ impl Machine<'_> {
         .collect()
     }
 
-    /// Tells what of `answer`, which a framework gets from `f`, arrives at the browser as a page.
-    pub(crate) fn answered(&mut self, frame: &mut Frame, framework: &str, f: FnId, answer: V) {
+    /// The instances of libraries' classes among the alternatives.
+    pub(crate) fn instances_in(&mut self, v: V) -> V {
+        let mut all = self.w.store.atoms_of(v);
+        all.retain(|atom| matches!(atom, Atom::LibObject { .. }));
+        self.w.store.bounded_value(all)
+    }
+
+    /// Tells what of `answer`, which a framework gets from `f`, arrives at the browser as a page. `class`: the library's
+    /// class that answers are given to.
+    pub(crate) fn answered(
+        &mut self,
+        frame: &mut Frame,
+        framework: &str,
+        f: FnId,
+        class: Option<&str>,
+        answer: V,
+    ) {
+        if let Some(class) = class {
+            // Its constructor's rows say what becomes of it; an answer that is ready is left as it is.
+            let mut page = V::NEVER;
+            for atom in self.w.store.atoms_of(answer) {
+                if matches!(atom, Atom::Text(_) | Atom::Data(_)) {
+                    let one = self.w.store.one(atom);
+                    page = self.w.store.join(page, one);
+                }
+            }
+            if self.w.store.deep(page) != Ls::NONE {
+                let class = self.name(class);
+                let at = self.first_return(f);
+                let args = crate::call::Args::of(&[page]);
+                self.call_lib(frame, at, class, &args);
+            }
+            return;
+        }
         let sinks = self.answer_sinks(framework);
         if sinks.is_empty() || (self.is_java() && !self.answers_itself(f)) {
             return;

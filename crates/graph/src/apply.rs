@@ -12,7 +12,7 @@ use crate::value::{Atom, CollKind, Ls, Piece, V};
 use solvent_finding::Transform;
 use solvent_ir::Const;
 use solvent_models::{
-    ArgSelector, Effect, Harmful, How, Member, MemberId, PortRoot, StepRow, TypeRef, pattern,
+    ArgSelector, Effect, Harmful, How, Member, MemberId, PortRoot, StepRow, TypeRef, View, pattern,
 };
 
 impl Machine<'_> {
@@ -30,9 +30,16 @@ impl Machine<'_> {
         let member = models.get(id);
         let site = self.site(frame, index);
         let ports = Ports { receiver, args };
-        self.sinks(frame, index, id, member, &ports, by_name);
+        let unread = |view: &View| matches!(view, View::Unread { .. });
+        if !member.views.iter().any(unread) {
+            self.sinks(frame, index, id, member, &ports, by_name);
+        }
         if !by_name {
             self.uses(frame, index, id, member, &ports);
+        }
+        let plain = self.views(frame, index, member, &ports);
+        if !by_name && !member.sends.is_empty() {
+            self.sends(frame, index, id, member, &ports);
         }
         if member.stops {
             return Out::never();
@@ -52,6 +59,7 @@ impl Machine<'_> {
         }
         let mut out = Out::default();
         let mut ret = self.source_value(member, receiver, args, site);
+        ret = self.w.store.join(ret, plain);
         self.filled(member, &ports, site, &mut out.afters);
         let returns_coll = match &member.returns {
             Some(TypeRef::Named { path, .. }) if path == "builtins.dict" => CollKind::Dict,
@@ -219,6 +227,7 @@ impl Machine<'_> {
             None => ret,
         };
         let ret = self.as_part(ret, member, receiver);
+        self.bind_made(frame, index, id, ret, args);
         let ret = self.or_nothing(ret, member, receiver, args);
         let group = |row: &solvent_models::EntryRow| row.shape == solvent_models::EntryShape::Group;
         if let Some(row) = member.entry_points.iter().position(group) {
@@ -262,8 +271,8 @@ impl Machine<'_> {
             return self.w.store.one(Atom::LibObject { class, attrs, data });
         }
         let holds = |row: &solvent_models::EntryRow| {
-            use solvent_models::EntryShape::{Application, Collection, Group};
-            matches!(row.shape, Application | Collection | Group)
+            use solvent_models::EntryShape::{Application, Collection, Group, Route};
+            matches!(row.shape, Application | Collection | Group | Route)
         };
         if !member.entry_points.iter().any(holds) {
             return v;
@@ -285,7 +294,7 @@ impl Machine<'_> {
             }
         }
         let rows = member.entry_points.clone();
-        self.note_made(site, &rows, own_prefix);
+        self.note_made(site, &rows, own_prefix, args);
         self.w.store.one(Atom::LibObject {
             class,
             attrs: attrs.into(),

@@ -8,7 +8,7 @@ use crate::hash::IdSet;
 use crate::label::{Label, Origin, TraceKind};
 use crate::link::{ClassId, FnId, Site};
 use crate::machine::{Frame, Machine};
-use crate::value::{Atom, EnvId, MAX_KIDS, V};
+use crate::value::{Atom, EnvId, MAX_KIDS, Open, V};
 use crate::world::{Base, Place};
 
 /// Longest chain of base classes that is followed.
@@ -263,7 +263,10 @@ impl Machine<'_> {
                 if let Some(v) = known {
                     return v;
                 }
+                // What the library itself says of an attribute goes before what is written to it elsewhere.
+                let own = self.is_kept(class) && self.class_member(class, name).is_some();
                 if let Some(path) = path
+                    && !own
                     && let Some(v) = self.w.read(Place::LibAttr(path, name))
                 {
                     return v;
@@ -278,6 +281,10 @@ impl Machine<'_> {
                 }
                 if name == self.n.method && self.text(class).ends_with("Request") {
                     return self.request_method(site);
+                }
+                if self.class_member(class, name).is_none() && self.m.is_keyed(&self.text(class)) {
+                    let key = self.w.store.konst(Const::Str(name));
+                    return self.index(frame, site.inst, receiver, key);
                 }
                 self.member_value(class, name, receiver, site)
             }
@@ -297,7 +304,13 @@ impl Machine<'_> {
                         return v;
                     }
                     let bound = self.bind_attr(raw, receiver, class);
-                    return self.run_properties(frame, bound, receiver, class, site);
+                    let v = self.run_properties(frame, bound, receiver, class, site);
+                    // What stands in the class holds until a method sets it.
+                    let fixed = self.w.store.constants(raw).is_some() && open == Open::Yes;
+                    return match self.field_of(class, name).filter(|_| fixed) {
+                        Some(set) => self.w.store.join(v, set),
+                        None => v,
+                    };
                 }
                 if let Some(v) = self.field_of(class, name) {
                     return v;
@@ -305,7 +318,6 @@ impl Machine<'_> {
                 if let Some(v) = self.by_getattr(frame, class, receiver, name, site) {
                     return v;
                 }
-                let _ = open;
                 for base in self.lib_bases(class) {
                     if self.class_member(base, name).is_some() {
                         return self.member_value(base, name, receiver, site);
@@ -626,8 +638,11 @@ impl Machine<'_> {
                     Atom::Object { class, attrs, open }
                 }
                 Atom::LibObject { class, attrs, data } => {
+                    let own = self.is_kept(class) && self.class_member(class, name).is_some();
                     let path = self.path_of(&attrs).or_else(|| self.of_request(class));
-                    if let Some(path) = path {
+                    if let Some(path) = path
+                        && !own
+                    {
                         frame
                             .effects
                             .push((Place::LibAttr(path, name), site, value));

@@ -120,7 +120,7 @@ impl Machine<'_> {
                 .atoms(v)
                 .any(|a| matches!(a, Atom::Class { .. }));
             return if is_class {
-                self.decorate_class(frame, callee_value, v)
+                self.decorate_class(frame, index, callee_value, v)
             } else {
                 self.decorate(frame, index, callee_value, v)
             };
@@ -252,7 +252,7 @@ impl Machine<'_> {
             return None;
         }
         let items = self.exact_items(frame.vals[list.0 as usize])?;
-        if items.len() < 2 || items.len() > 16 {
+        if items.len() < 2 || items.len() > crate::value::MAX_TABLE {
             return None;
         }
         let mut out = Vec::new();

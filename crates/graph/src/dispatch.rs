@@ -20,6 +20,10 @@ impl Machine<'_> {
     ) -> Out {
         let text = self.text(path);
         self.note_library(frame, index, path);
+        let site = self.site(frame, index);
+        if let Some(value) = self.environment_call(&text, args.get(0, None), site) {
+            return Out::ret(value);
+        }
         let native = if self.is_javascript() {
             self.native_javascript(frame, index, &text, args)
         } else if self.is_go() {
@@ -35,6 +39,15 @@ impl Machine<'_> {
         if let Some(id) = self.path_member(path)
             && self.is_said(frame, index, id, None, args)
         {
+            // The view of a library's own class keeps the name of that class.
+            if self.binders.contains(&self.m.get(id).path) {
+                let class = self.name(&format!("{text}()"));
+                return Out::ret(self.w.store.one(Atom::LibObject {
+                    class,
+                    attrs: Box::default(),
+                    data: V::NEVER,
+                }));
+            }
             return self.apply_member(frame, index, id, None, args, false);
         }
         let out = self.pass_through(frame, index, V::NEVER, args, &text);

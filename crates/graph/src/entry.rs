@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use solvent_base::Name;
 use solvent_finding::RouteSegment;
 use solvent_ir::Const;
-use solvent_models::{ArgSelector, EntryRow, EntryShape, MemberId, PortRoot, RouteSyntax};
+use solvent_models::{ArgSelector, EntryRow, EntryShape, Filling, MemberId, PortRoot, RouteSyntax};
 
 use crate::call::{Args, Out};
 use crate::library::Ports;
@@ -37,8 +37,14 @@ pub struct Entry {
     pub extra: Vec<V>,
     /// Parameters by name, where the handler has them, with what the framework gives.
     pub gives: Vec<(Name, V)>,
+    /// A library's method calls it and answers itself: what it returns is a page only if it is an answer already.
+    pub within: bool,
     /// The handler is a library's, called so, and bound there; `function` then is the module that binds it.
     pub library: Option<(String, Site)>,
+    /// How its parameters are filled by what is written for them.
+    pub filling: Option<Filling>,
+    /// The library's class that its answers are given to.
+    pub answers: Option<String>,
 }
 
 /// A registration waits for these until all modules have been evaluated.
@@ -67,6 +73,15 @@ impl Machine<'_> {
         for (i, row) in member.entry_points.iter().enumerate() {
             let first = args.get(0, None);
             match row.shape {
+                // Bound by another row already, which names the handler among the arguments.
+                EntryShape::Decorator | EntryShape::Hook if registered => {}
+                EntryShape::Name => {
+                    self.name_route(row, receiver, args);
+                    registered = true;
+                }
+                EntryShape::Parameter => {
+                    return Some(self.plan(id, i as u32, receiver, args, None));
+                }
                 // `register_error_handler(404, handler)`
                 EntryShape::Hook if row.handler.is_some() => {
                     let ports = Ports { receiver, args };
@@ -105,14 +120,18 @@ impl Machine<'_> {
                         }
                         _ => vec![args.clone()],
                     };
+                    let mut bound = false;
                     for args in &each {
                         let ports = Ports { receiver, args };
                         if let Some(handler) = self.chain_of(row, &ports) {
                             let row = i as u32;
                             self.register(frame, index, id, row, receiver, args, handler, None);
+                            bound = true;
                         }
+                        bound |= self.bind_table(frame, index, id, i as u32, receiver, args);
                     }
-                    registered = true;
+                    let decorates = |row: &EntryRow| row.shape == EntryShape::Decorator;
+                    registered |= bound || !member.entry_points.iter().any(decorates);
                 }
                 EntryShape::Mount => {
                     let ports = Ports { receiver, args };
@@ -123,6 +142,7 @@ impl Machine<'_> {
                     if let Some(mounted) = mounted {
                         self.register(frame, index, id, i as u32, receiver, args, mounted, None);
                     }
+                    self.bind_table(frame, index, id, i as u32, receiver, args);
                     registered = true;
                 }
                 EntryShape::Listed => {
@@ -151,10 +171,13 @@ impl Machine<'_> {
                 }
                 EntryShape::BaseClass
                 | EntryShape::Table
+                | EntryShape::FilePath
                 | EntryShape::Application
                 | EntryShape::Collection
                 | EntryShape::Part
-                | EntryShape::Group => {}
+                | EntryShape::Group
+                | EntryShape::Route
+                | EntryShape::Signature => {}
             }
         }
         // What registers in JavaScript gives what it is called on, so that calls chain.
@@ -321,12 +344,34 @@ impl Machine<'_> {
         for v in asks.and_then(|v| self.exact_items(v)).unwrap_or_default() {
             requires_login.extend(self.constant_texts(v).unwrap_or_default());
         }
+        requires_login.extend(self.noted_before(entry, &ports));
+        let suffix = entry
+            .suffix
+            .as_ref()
+            .and_then(|p| self.port_plain(p, &ports))
+            .and_then(|v| self.w.store.constant_str(v))
+            .map(|text| self.text(text).to_string())
+            .unwrap_or_default();
+        let answers = entry
+            .answers
+            .as_ref()
+            .and_then(|p| self.port_plain(p, &ports))
+            .and_then(|v| match self.w.store.only(v) {
+                Some(Atom::Lib(path)) => Some(self.text(*path).to_string()),
+                _ => None,
+            });
         let prefix = entry
             .prefix
             .as_ref()
             .and_then(|p| self.port_plain(p, &ports))
             .and_then(|v| self.constant_texts(v))
             .and_then(|t| t.into_iter().next());
+        let named = entry
+            .named
+            .as_ref()
+            .and_then(|p| self.port_plain(p, &ports))
+            .and_then(|v| self.w.store.constant_str(v))
+            .map(|name| self.text(name).to_string());
         let (receivers, receiver_known) = self.origins(receiver);
         let mounts = matches!(entry.shape, EntryShape::Mount | EntryShape::Group);
         let mounted = if mounts {
@@ -350,8 +395,10 @@ impl Machine<'_> {
             receivers,
             receiver_known,
             routes: routes.unwrap_or_default(),
+            named,
             methods,
             prefix,
+            adds_prefix: entry.stacks,
             handlers: Vec::new(),
             mounted,
             class_method: None,
@@ -363,10 +410,13 @@ impl Machine<'_> {
                 Some("the route is not a constant".to_owned())
             },
             requires_login,
+            suffix,
+            answers,
         };
         // A loop that registers does so with several routes and handlers at one place: each handler
         // keeps its own.
-        let text = registration.routes.join("\0");
+        let mut text = registration.routes.join("\0");
+        text.push_str(registration.named.as_deref().unwrap_or_default());
         let made = RouteRef::Made {
             site,
             row,
@@ -605,9 +655,10 @@ impl Machine<'_> {
             match atom {
                 Atom::LibObject { attrs, .. } => {
                     known = true;
-                    if let Some((_, id)) = attrs.iter().find(|(n, _)| *n == self.n.site)
-                        && let Some(id) = self.small_int(*id)
-                    {
+                    let made = attrs.iter().find(|(n, _)| *n == self.n.site);
+                    let ids = made.and_then(|(_, id)| self.w.store.constants(*id));
+                    for id in ids.into_iter().flatten() {
+                        let Const::Int(id) = id else { continue };
                         out.push(Site {
                             function: FnId((id >> 32) as u32),
                             inst: (id & 0xffff_ffff) as u32,
@@ -638,36 +689,70 @@ impl Machine<'_> {
             return None;
         }
         let models = self.m;
-        for (shape, assumed) in [(EntryShape::Decorator, true), (EntryShape::Registrar, true)] {
-            for (member, row) in models.entry_rows(shape) {
-                if member.path.rsplit('.').next() != Some(method.as_str()) {
-                    continue;
-                }
-                let path = self.name(&member.path);
-                let id = self.path_member(path)?;
-                let at = member.entry_points.iter().position(|r| r == row)? as u32;
-                let why = format!("`{method}` of a value that is not known to be an application");
-                let why = assumed.then_some(why);
-                if shape == EntryShape::Decorator {
-                    let plan = self.plan(id, at, Some(receiver), args, why.as_deref());
-                    return Some(Out::ret(plan));
-                }
-                let ports = Ports {
-                    receiver: Some(receiver),
-                    args,
-                };
-                let handler = row
-                    .handler
-                    .as_ref()
-                    .and_then(|p| self.port_plain(p, &ports))?;
-                if !self.has_handler(handler) {
-                    continue;
-                }
-                self.register(frame, index, id, at, Some(receiver), args, handler, why);
-                return Some(Out::ret(self.w.store.none()));
+        let why = format!("`{method}` of a value that is not known to be an application");
+        let mut rows: Vec<_> = [EntryShape::Registrar, EntryShape::Decorator]
+            .into_iter()
+            .flat_map(|shape| models.entry_rows(shape))
+            .filter(|(member, _)| member.path.rsplit('.').next() == Some(method.as_str()))
+            .collect();
+        if rows.is_empty() {
+            return None;
+        }
+        // The framework that the file imports, or else one that the program does.
+        let near = self.imported(&self.p.units[frame.unit.0 as usize]);
+        if self.imports.is_none() {
+            let all = self.p.units.iter().flat_map(|unit| self.imported(unit));
+            self.imports = Some(all.collect());
+        }
+        let far = self.imports.clone().unwrap_or_default();
+        rows.sort_by_key(|(member, _)| {
+            let root = member.path.split('.').next().unwrap_or_default();
+            std::cmp::Reverse(u8::from(near.contains(root)) + u8::from(far.contains(root)))
+        });
+        for (member, row) in rows {
+            let path = self.name(&member.path);
+            let id = self.path_member(path)?;
+            let at = member.entry_points.iter().position(|r| r == row)? as u32;
+            let ports = Ports {
+                receiver: Some(receiver),
+                args,
+            };
+            let route = row.route.as_ref().and_then(|p| self.port_plain(p, &ports));
+            if route.is_some_and(|v| v != first) {
+                continue;
             }
+            if row.shape == EntryShape::Decorator {
+                let plan = self.plan(id, at, Some(receiver), args, Some(&why));
+                return Some(Out::ret(plan));
+            }
+            let handler = row
+                .handler
+                .as_ref()
+                .and_then(|p| self.port_plain(p, &ports));
+            let Some(handler) = handler.filter(|v| self.has_handler(*v)) else {
+                continue;
+            };
+            let receiver = Some(receiver);
+            self.register(frame, index, id, at, receiver, args, handler, Some(why));
+            return Some(Out::ret(self.w.store.none()));
         }
         None
+    }
+
+    /// First segments of the modules that a file imports, as the models call them.
+    fn imported(&self, unit: &solvent_ir::Unit) -> BTreeSet<String> {
+        let mut out = BTreeSet::new();
+        for inst in unit.functions.iter().flat_map(|f| &f.insts) {
+            if let solvent_ir::Op::Import {
+                module, level: 0, ..
+            } = &inst.op
+            {
+                let text = self.text(*module);
+                let root = text.split('.').next().unwrap_or_default();
+                out.insert(self.m.canonical(root).into_owned());
+            }
+        }
+        out
     }
 
     /// A member of a library base, called on a class: `View.as_view("name")`.

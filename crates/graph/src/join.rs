@@ -1,9 +1,9 @@
 //! Values joined, widened and kept within their limits.
 
 use crate::label::ChainId;
-use crate::value::{Atom, CollKind, Ls, MAX_ATOMS, MAX_CONSTS, MAX_TEXTS, Open, Store, V};
+use crate::value::{Atom, CollKind, EnvId, Ls, MAX_ATOMS, MAX_CONSTS, MAX_TEXTS, Open, Store, V};
 use solvent_base::Name;
-use solvent_ir::Const;
+use solvent_ir::{Const, Language};
 
 impl Store {
     /// Either of two values.
@@ -138,7 +138,12 @@ impl Store {
     /// A value of these alternatives, within the limits.
     pub fn bounded_value(&mut self, mut all: Vec<Atom>) -> V {
         let consts = all.iter().filter(|a| matches!(a, Atom::Const(_))).count();
-        if consts > MAX_CONSTS {
+        // Tables of pages in JavaScript are lists of names.
+        let most = match self.language {
+            Language::JavaScript => MAX_CONSTS * 2,
+            _ => MAX_CONSTS,
+        };
+        if consts > most {
             all.retain(
                 |a| !matches!(a, Atom::Const(c) if !matches!(c, Const::None | Const::Bool(_))),
             );
@@ -281,5 +286,118 @@ impl Store {
             }
         }
         self.bounded_value(all)
+    }
+
+    /// The value without what functions and objects in it hold, where that is nested too deeply: they stay what
+    /// they are, and what they hold is looked for where they were made.
+    pub(crate) fn thinned(&mut self, v: V, room: u8) -> V {
+        let mut all: Vec<Atom> = Vec::new();
+        for atom in self.atoms_of(v) {
+            let one = self.one(atom.clone());
+            let deep = self.deep(one);
+            match atom {
+                Atom::Const(_) | Atom::Module(_) | Atom::Lib(_) | Atom::Data(_) | Atom::Text(_) => {
+                    self.add(&mut all, atom);
+                }
+                Atom::Fn { function, env } => {
+                    let env = self.thin_closure(env);
+                    self.add(&mut all, Atom::Fn { function, env });
+                }
+                Atom::Class { class, env } => {
+                    let env = self.thin_closure(env);
+                    self.add(&mut all, Atom::Class { class, env });
+                }
+                Atom::Object { class, .. } => {
+                    let (attrs, open) = (Box::default(), Open::Yes);
+                    self.add(&mut all, Atom::Object { class, attrs, open });
+                    if deep != Ls::NONE {
+                        self.add(&mut all, Atom::Data(deep));
+                    }
+                }
+                Atom::Method {
+                    function,
+                    env,
+                    receiver,
+                } if room > 0 => {
+                    let env = self.thin_closure(env);
+                    let receiver = self.thinned(receiver, room - 1);
+                    self.add(
+                        &mut all,
+                        Atom::Method {
+                            function,
+                            env,
+                            receiver,
+                        },
+                    );
+                }
+                Atom::Method { function, env, .. } => {
+                    let env = self.thin_closure(env);
+                    self.add(&mut all, Atom::Fn { function, env });
+                }
+                Atom::Coll {
+                    kind,
+                    kids,
+                    rest,
+                    keys,
+                } if room > 0 => {
+                    let kids = kids
+                        .iter()
+                        .map(|(key, v)| (key.clone(), self.thinned(*v, room - 1)))
+                        .collect();
+                    let rest = self.thinned(rest, room - 1);
+                    self.add(
+                        &mut all,
+                        Atom::Coll {
+                            kind,
+                            kids,
+                            rest,
+                            keys,
+                        },
+                    );
+                }
+                Atom::LibObject { class, attrs, .. } => {
+                    let data = self.data(deep);
+                    let plain = |v: V| self.constant(v).is_some();
+                    let attrs = attrs.iter().copied().filter(|(_, v)| plain(*v)).collect();
+                    self.add(&mut all, Atom::LibObject { class, attrs, data });
+                }
+                _ => self.add(&mut all, Atom::Data(deep)),
+            }
+        }
+        self.bounded_value(all)
+    }
+
+    /// Whether a value is plain data, or containers of it of this depth.
+    fn is_flat(&self, v: V, room: u8) -> bool {
+        self.atoms(v).all(|atom| match atom {
+            Atom::Const(_) | Atom::Data(_) | Atom::Text(_) | Atom::Lib(_) => true,
+            Atom::Coll { kids, rest, .. } if room > 0 => {
+                let mut all = kids.iter().map(|(_, v)| *v).chain([*rest]);
+                all.all(|v| self.is_flat(v, room - 1))
+            }
+            _ => false,
+        })
+    }
+
+    /// A closure of plain variables: of those with labels, what is flat, or the labels; the others are left out.
+    fn thin_closure(&mut self, env: EnvId) -> EnvId {
+        if env == EnvId::SAME {
+            return env;
+        }
+        let mut cells = Vec::new();
+        for (cell, v) in self.env(env).to_vec() {
+            let deep = self.deep(v);
+            if deep != Ls::NONE {
+                let flat = match self.is_flat(v, 2) {
+                    true => v,
+                    false => self.data(deep),
+                };
+                cells.push((cell, flat));
+            }
+        }
+        if cells.is_empty() {
+            return EnvId::EMPTY;
+        }
+        self.closure(cells)
     }
 }

@@ -12,6 +12,8 @@ pub enum InputShape {
     Whole,
     /// A mapping from input names to inputs; the flag says whether its keys are attacker's too.
     Map,
+    /// A mapping whose values are inputs that may be nested themselves.
+    Trees,
     /// Nested mappings and lists; names are dotted.
     Tree,
 }

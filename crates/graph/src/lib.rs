@@ -13,7 +13,9 @@ mod attr;
 mod call;
 mod dispatch;
 pub mod entry;
+pub mod environment;
 mod fact;
+mod fill;
 mod go;
 mod hash;
 mod java;
@@ -34,16 +36,19 @@ mod rebuild;
 mod refine;
 mod route;
 mod scope;
+pub mod send;
 mod summary;
 pub mod value;
+mod view;
 mod weak;
 pub mod world;
 
 pub use analyse::{
-    CallEdge, Hook, Root, RootKind, SystemGraph, build, build_beside, build_within, by_language,
-    edges_of, on_big_stack,
+    CallEdge, Hook, Root, RootKind, SystemGraph, build, build_beside, build_set, build_within,
+    by_language, edges_of, on_big_stack,
 };
 pub use entry::Entry;
+pub use environment::Environment;
 pub use link::{ClassId, FnId, Program, Site, UnitId};
 pub use machine::{Limits, Machine};
 pub use world::{CallTier, World};

@@ -33,6 +33,9 @@ impl Machine<'_> {
         let text = self.text(path);
         let canonical = self.m.canonical(&text).into_owned();
         let path = self.name(&canonical);
+        if let Some(value) = self.environment(&canonical, site) {
+            return value;
+        }
         let Some(id) = self.path_member(path) else {
             return self.w.store.lib(path);
         };
@@ -90,7 +93,7 @@ impl Machine<'_> {
             || !member.callbacks.is_empty()
             || !member.sinks.is_empty()
             || !member.uses.is_empty()
-            || !member.entry_points.is_empty()
+            || (!member.entry_points.is_empty() && member.is.is_none())
             || member.stops
             || self.asks_name(member)
             || (member.is.is_none() && !is_source);
@@ -118,6 +121,7 @@ impl Machine<'_> {
             None if v == V::NEVER => self.w.store.unknown(),
             None => v,
         };
+        let v = self.as_part(v, member, Some(receiver));
         if member.kept {
             let path = self.name(&member.path);
             return self.known_as(v, path);
@@ -219,6 +223,7 @@ impl Machine<'_> {
         let (name, shape) = match &source.shape {
             SourceShape::Text { input } => (self.name(input), InputShape::Whole),
             SourceShape::Mapping { .. } | SourceShape::Fields => (empty, InputShape::Map),
+            SourceShape::Trees { .. } => (empty, InputShape::Trees),
             SourceShape::Tree => (empty, InputShape::Tree),
             SourceShape::Named { name } => {
                 let ports = Ports { receiver, args };
@@ -262,8 +267,28 @@ impl Machine<'_> {
         if text.starts_with("os.environ") || text.starts_with("sys.argv") {
             return self.local_label(site, &text);
         }
-        let _ = key;
-        self.w.store.unknown()
+        match crate::fill::written_form(&text) {
+            Some(form) => self.form(form, key),
+            None => self.w.store.unknown(),
+        }
+    }
+
+    fn as_mapping(&mut self, v: V) -> V {
+        let Some(Atom::Object { attrs, .. }) = self.w.store.only(v).cloned() else {
+            return v;
+        };
+        let kids = attrs
+            .iter()
+            .filter(|(name, _)| !self.text(*name).starts_with('<'))
+            .map(|(name, v)| (Const::Str(*name), *v))
+            .collect();
+        self.w.store.coll(CollKind::Dict, kids, V::NEVER, Ls::NONE)
+    }
+
+    /// Whether instances of the class share what is written to them.
+    pub(crate) fn is_kept(&mut self, class: Name) -> bool {
+        self.path_member(class)
+            .is_some_and(|id| self.m.get(id).kept)
     }
 
     /// A value seen as this type.
@@ -291,6 +316,10 @@ impl Machine<'_> {
             "builtins.list" => CollKind::List,
             "builtins.tuple" => CollKind::Tuple,
             "builtins.set" | "builtins.frozenset" => CollKind::Set,
+            // An object seen as a mapping has its attributes as keys.
+            "builtins.dict" if matches!(self.w.store.only(v), Some(Atom::Object { .. })) => {
+                return self.as_mapping(v);
+            }
             "builtins.dict" => {
                 return if v == V::NEVER {
                     let unknown = self.w.store.unknown();
@@ -310,11 +339,15 @@ impl Machine<'_> {
                 if v != V::NEVER && same {
                     return v;
                 }
-                return self.w.store.one(Atom::LibObject {
-                    class,
-                    attrs: Box::default(),
-                    data: v,
-                });
+                let attrs = match self.is_kept(class) {
+                    true => {
+                        let at = self.w.store.konst(Const::Str(class));
+                        Box::from([(self.n.path, at)])
+                    }
+                    false => Box::default(),
+                };
+                let data = v;
+                return self.w.store.one(Atom::LibObject { class, attrs, data });
             }
         };
         let is_coll = v != V::NEVER

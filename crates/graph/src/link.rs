@@ -67,6 +67,8 @@ pub struct Part {
 pub struct Program {
     pub language: Language,
     pub units: Vec<Unit>,
+    /// What the environment holds, where the deployment says.
+    pub environment: crate::Environment,
     fn_base: Vec<u32>,
     class_base: Vec<u32>,
     fn_owner: Vec<UnitId>,
@@ -75,6 +77,8 @@ pub struct Program {
     namespaces: BTreeSet<String>,
     by_last: HashMap<String, Vec<UnitId>>,
     by_path: HashMap<String, UnitId>,
+    /// Templates of pages, each with the function that it became.
+    views: Vec<(UnitId, FnId)>,
     /// Files by their folder, which in Go is a package.
     by_folder: BTreeMap<String, Vec<UnitId>>,
     classes_by_name: HashMap<(String, Name), ClassId>,
@@ -87,6 +91,9 @@ pub struct Program {
     /// Files of settings, in order of their paths.
     settings: Vec<Settings>,
 }
+
+/// What the function is called that a template becomes.
+const VIEW: &str = "<view>";
 
 impl Program {
     /// The same program, beside which these files lie.
@@ -117,6 +124,7 @@ impl Program {
         units.sort_by(|a, b| a.path.cmp(&b.path));
         let mut program = Self {
             language: units.first().map_or(Language::Python, |unit| unit.language),
+            environment: crate::Environment::nothing(),
             fn_base: Vec::new(),
             class_base: Vec::new(),
             fn_owner: Vec::new(),
@@ -125,6 +133,7 @@ impl Program {
             namespaces: BTreeSet::new(),
             by_last: HashMap::new(),
             by_path: HashMap::new(),
+            views: Vec::new(),
             by_folder: BTreeMap::new(),
             classes_by_name: HashMap::new(),
             class_names: BTreeSet::new(),
@@ -150,6 +159,12 @@ impl Program {
             program.by_last.entry(last).or_default().push(id);
             program.by_module.insert(module, id);
             program.by_path.insert(unit.path.as_str().to_owned(), id);
+            if let Some(function) = unit.functions.get(1)
+                && *names.text(function.qualname) == *VIEW
+            {
+                let first = program.fn_base[index];
+                program.views.push((id, FnId(first + 1)));
+            }
             let folder = folder_of(&unit.path).to_owned();
             if let Some(package) = declared_package(unit, names) {
                 program
@@ -212,6 +227,20 @@ impl Program {
 
     pub fn unit(&self, id: UnitId) -> &Unit {
         &self.units[id.0 as usize]
+    }
+
+    /// Templates of pages, each with the function that it became.
+    pub fn views(&self) -> &[(UnitId, FnId)] {
+        &self.views
+    }
+
+    /// The template that a function belongs to.
+    pub fn view_of(&self, id: FnId) -> Option<FnId> {
+        let unit = self.unit_of(id);
+        self.views
+            .iter()
+            .find(|(of, _)| *of == unit)
+            .map(|(_, function)| *function)
     }
 
     pub fn path_of(&self, id: FnId) -> &FilePath {
@@ -309,7 +338,10 @@ impl Program {
                 if !inside_package {
                     return found;
                 }
-                packaged.get_or_insert(found);
+                // A package that is called like a library does not mean itself by that name.
+                if !own.starts_with(&format!("{full}.")) {
+                    packaged.get_or_insert(found);
+                }
             }
             if folder.is_empty() {
                 break;

@@ -68,10 +68,18 @@ pub struct Machine<'a> {
     pub(crate) bound: crate::analyse::Bounds,
     /// Where the decorator that makes a class a holder of routes was called.
     pub(crate) controllers: std::collections::BTreeMap<crate::link::ClassId, Site>,
-    /// Where route holders were made: whether it is an application, and its own prefix.
-    pub(crate) made: std::collections::BTreeMap<Site, (bool, Option<String>)>,
+    /// Where route holders were made.
+    pub(crate) made: std::collections::BTreeMap<Site, crate::route::Made>,
+    /// First segments of what the program imports, once they were asked for.
+    pub(crate) imports: Option<std::collections::BTreeSet<String>>,
+    /// Texts of routes by the names that the program gives them.
+    pub(crate) named: std::collections::BTreeMap<String, Vec<String>>,
+    /// What runs before handlers because it is listed where routes are bound.
+    pub(crate) before: std::collections::BTreeSet<crate::value::V>,
     /// What decorators that leave a handler as it is say of it.
     pub(crate) wrapped: std::collections::BTreeMap<FnId, crate::route::Wrapping>,
+    /// Members that bind a class to a route: `django.views.View.as_view`.
+    pub(crate) binders: std::collections::BTreeSet<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -181,6 +189,13 @@ impl<'a> Machine<'a> {
             controllers: std::collections::BTreeMap::new(),
             made: std::collections::BTreeMap::new(),
             wrapped: std::collections::BTreeMap::new(),
+            imports: None,
+            named: std::collections::BTreeMap::new(),
+            before: std::collections::BTreeSet::new(),
+            binders: m
+                .entry_rows(solvent_models::EntryShape::BaseClass)
+                .filter_map(|(_, row)| row.bound_by.clone())
+                .collect(),
         }
     }
 
@@ -471,7 +486,10 @@ impl<'a> Machine<'a> {
                 frame.args.get(*i as usize).copied().unwrap_or(unknown)
             }
             Op::Captured { function, name } => self.captured(frame, *function, *name),
-            Op::Global(name) => self.global(frame.unit, *name),
+            Op::Global(name) => match self.written_here(frame, *name) {
+                Some(v) => v,
+                None => self.global(frame.unit, *name),
+            },
             Op::Import {
                 module,
                 member,

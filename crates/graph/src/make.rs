@@ -103,12 +103,8 @@ impl Machine<'_> {
             let crate::world::Base::Own(base) = base else {
                 continue;
             };
-            for name in self.declared_fields(base) {
-                let text = self.text(name);
-                let Some(field) = text.strip_prefix("<field> ").map(|field| self.name(field))
-                else {
-                    continue;
-                };
+            let (_, typed) = self.class_entries(base);
+            for field in typed {
                 if !out.contains(&field) {
                     out.push(field);
                 }
@@ -117,23 +113,34 @@ impl Machine<'_> {
         out
     }
 
-    /// Names that the class body stores, in order.
+    /// Names of the class body that its instances are made from, in order: those with a written type, or all
+    /// where none has one.
     pub(crate) fn declared_fields(&self, class: ClassId) -> Vec<Name> {
+        let (plain, typed) = self.class_entries(class);
+        if typed.is_empty() { plain } else { typed }
+    }
+
+    /// Names that the class body stores, in order: those without and those with a written type.
+    fn class_entries(&self, class: ClassId) -> (Vec<Name>, Vec<Name>) {
         let p = self.p;
         let unit = p.class_unit(class);
         let body = p.function(p.fn_id(unit, p.class(class).body));
-        let mut out = Vec::new();
-        for inst in &body.insts {
-            if let Op::StoreName {
+        let stored = body.insts.iter().filter_map(|inst| match &inst.op {
+            Op::StoreName {
                 scope: ir::Scope::Class,
                 name,
                 ..
-            } = &inst.op
-            {
-                out.push(*name);
+            } => Some(*name),
+            _ => None,
+        });
+        let (mut plain, mut typed) = (Vec::new(), Vec::new());
+        for name in stored {
+            match written_field(&self.text(name)) {
+                Some(field) => typed.push(self.name(field)),
+                None => plain.push(name),
             }
         }
-        out
+        (plain, typed)
     }
 
     /// Applies a decorator to a function.
@@ -217,8 +224,19 @@ impl Machine<'_> {
         if out == V::NEVER { v } else { out }
     }
 
-    pub(crate) fn decorate_class(&mut self, frame: &mut Frame, decorator: V, v: V) -> V {
-        let _ = frame;
+    pub(crate) fn decorate_class(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        decorator: V,
+        v: V,
+    ) -> V {
+        // `@routes.view("/x")`: the class answers.
+        let waits = matches!(self.w.store.only(decorator),
+            Some(Atom::LibObject { class, .. }) if *class == self.n.decorator);
+        if waits && !self.is_javascript() {
+            self.apply_registrar(frame, index, decorator, v);
+        }
         for atom in self.w.store.atoms_of(v) {
             let Atom::Class { class, .. } = atom else {
                 continue;
@@ -253,4 +271,9 @@ impl Machine<'_> {
         }
         v
     }
+}
+
+/// The field that a class's entry of a written type is about.
+pub(crate) fn written_field(entry: &str) -> Option<&str> {
+    entry.strip_prefix("<field ")?.strip_suffix('>')
 }

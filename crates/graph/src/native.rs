@@ -9,6 +9,7 @@ use crate::link::Target;
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, CollKind, EnvId, Ls, V};
 
+mod named;
 mod text;
 
 impl Machine<'_> {
@@ -24,22 +25,20 @@ impl Machine<'_> {
         Some(Out::ret(match path {
             "builtins.super" => self.super_value(frame, args)?,
             "builtins.getattr" => {
-                let name = self.w.store.constants(args.get(1, None)?);
+                let wanted = args.get(1, None)?;
                 let base = first?;
-                if name.is_none() {
-                    let site = self.site(frame, index);
-                    let any = self.any_attr(frame, base, args.get(1, None)?, site)?;
-                    let default = args.get(2, None).unwrap_or(V::NEVER);
-                    return Some(Out::ret(self.w.store.join(any, default)));
-                }
-                let names: Vec<Name> = name?
+                let site = self.site(frame, index);
+                let Some(names) = self.w.store.constants(wanted) else {
+                    let found = self.attributes_like(frame, base, wanted, site)?;
+                    return Some(Out::ret(found));
+                };
+                let names: Vec<Name> = names
                     .into_iter()
                     .filter_map(|c| match c {
                         Const::Str(name) => Some(name),
                         _ => None,
                     })
                     .collect();
-                let site = self.site(frame, index);
                 let mut out = V::NEVER;
                 for name in names {
                     let one = self.attr(frame, base, name, site);
@@ -72,10 +71,13 @@ impl Machine<'_> {
                 let mut out = V::NEVER;
                 for pieces in all {
                     let one = self.w.store.text(pieces, self.names);
+                    let site = self.site(frame, index);
+                    let one = self.now_text(one, site);
                     out = self.w.store.join(out, one);
                 }
                 out
             }
+            "jinja2.get" => self.item_or_attribute(frame, index, first?, args.get(1, None)?),
             "builtins.str" if args.pos.is_empty() => {
                 let empty = self.w.store.empty;
                 self.w.store.konst(Const::Str(empty))
@@ -233,10 +235,7 @@ impl Machine<'_> {
                         }
                         out
                     }
-                    None => {
-                        self.w.dynamic = true;
-                        self.w.store.one(Atom::DynamicModule)
-                    }
+                    None => self.modules_like(v),
                 }
             }
             "functools.partial" | "functools.partialmethod" => {

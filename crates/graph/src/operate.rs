@@ -108,7 +108,13 @@ impl Machine<'_> {
     pub(crate) fn texts(&mut self, all: Vec<Vec<Piece>>, site: Site) -> V {
         let mut out = V::NEVER;
         for pieces in all {
-            let one = self.w.store.text(pieces, self.names);
+            let mut one = self.w.store.text(pieces, self.names);
+            if !self.is_go()
+                && !self.is_java()
+                && matches!(self.w.store.only(one), Some(Atom::Data(_)))
+            {
+                one = self.now_text(one, site);
+            }
             out = self.w.store.join(out, one);
         }
         if self.w.store.deep(out) != Ls::NONE {
@@ -258,6 +264,8 @@ impl Machine<'_> {
                 });
                 if merged {
                     self.merge_mapping(frame, site.inst, left, right)
+                } else if let Some(v) = self.either_type(left, right) {
+                    v
                 } else {
                     self.binary_unknown(left, right)
                 }

@@ -46,7 +46,7 @@ impl Machine<'_> {
                             let site = self.site(frame, index);
                             self.attr(frame, v, name, site)
                         }
-                        None => return None,
+                        None => self.set_before(v, name)?,
                     }
                 }
                 PortStep::Index(i) => {
@@ -85,6 +85,20 @@ impl Machine<'_> {
             };
         }
         Some(v)
+    }
+
+    /// An attribute that was set, read without an activation.
+    fn set_before(&mut self, v: V, name: Name) -> Option<V> {
+        let mut out = V::NEVER;
+        for atom in self.w.store.atoms_of(v) {
+            let (Atom::LibObject { attrs, .. } | Atom::Object { attrs, .. }) = atom else {
+                continue;
+            };
+            if let Some((_, v)) = attrs.iter().find(|(n, _)| *n == name) {
+                out = self.w.store.join(out, *v);
+            }
+        }
+        (out != V::NEVER).then_some(out)
     }
 
     /// Whether some of these values have properties that only an activation can read.

@@ -241,6 +241,10 @@ impl Store {
                     out.origin = self.renamed(&key, *name, InputShape::Whole);
                     return out;
                 }
+                (Link::Key(name), InputShape::Trees) => {
+                    out.origin = self.renamed(&key, *name, InputShape::Tree);
+                    return out;
+                }
                 (Link::Key(name), InputShape::Tree) => {
                     let mut new = key.clone();
                     if key.name == self.empty {
@@ -263,11 +267,15 @@ impl Store {
                     return out;
                 }
                 (Link::QueryPart, _) if key.carrier == Carrier::RawQuery => return out,
+                (Link::Value, InputShape::Trees) => {
+                    out.origin = self.renamed(&key, key.name, InputShape::Tree);
+                    return out;
+                }
                 (Link::Value, InputShape::Map) => {
                     out.origin = self.renamed(&key, key.name, InputShape::Whole);
                     return out;
                 }
-                (Link::Keys, InputShape::Map) => {
+                (Link::Keys, InputShape::Map | InputShape::Trees) => {
                     let carrier = match key.carrier {
                         Carrier::Query => Carrier::QueryName,
                         Carrier::Form => Carrier::FormName,

@@ -393,6 +393,10 @@ impl Machine<'_> {
                             self.says_call(frame, function, value, base, callee, &args, sense, out);
                         }
                     }
+                    if let Some(list) = &other_const {
+                        let list = list.clone();
+                        out.extend(self.says_type(frame, function, side, value, &list, positive));
+                    }
                     if positive && other_const.is_some() && !is_none {
                         self.says_of_part(frame, function, side, value, out);
                     }

@@ -2,14 +2,17 @@
 
 mod around;
 mod chain;
+mod files;
 mod listed;
 mod live;
 mod mount;
 mod pieces;
+mod table;
 mod text;
 mod view;
 
 use live::Seen;
+pub(crate) use table::Made;
 pub(crate) use text::joined;
 use text::segments;
 pub(crate) use view::Wrapping;
@@ -64,13 +67,13 @@ impl Machine<'_> {
             .collect();
         let mut out = Vec::new();
         let mut hooks = Vec::new();
+        let is_mount = |b: &Bound, row: &EntryRow| {
+            matches!(row.shape, EntryShape::Mount | EntryShape::Group)
+                || !b.registration.mounted.is_empty()
+        };
         let mounts: Vec<Registration> = bounds
             .iter()
-            .filter(|b| {
-                let mounts =
-                    |r: &EntryRow| matches!(r.shape, EntryShape::Mount | EntryShape::Group);
-                self.row(b).is_some_and(mounts)
-            })
+            .filter(|b| self.row(b).is_some_and(|row| is_mount(b, row)))
             .map(|b| b.registration.clone())
             .collect();
         let seen = self.see(&mounts);
@@ -86,10 +89,15 @@ impl Machine<'_> {
                 EntryShape::Registrar if !row.actions.is_empty() => {}
                 EntryShape::Hook => hooks.push(Hook {
                     framework: row.framework.clone(),
-                    value: bound.handler,
+                    value: self.hooked(bound, &row),
                     catches: bound.registration.member.contains("error"),
                 }),
-                EntryShape::Decorator | EntryShape::Registrar => {
+                _ if is_mount(bound, &row) => {}
+                EntryShape::Decorator
+                | EntryShape::Registrar
+                | EntryShape::Route
+                | EntryShape::Application
+                | EntryShape::Collection => {
                     self.add_routes(bound, &row, &mounts, &seen, &mut out);
                 }
                 _ => {}
@@ -97,13 +105,15 @@ impl Machine<'_> {
         }
         self.add_base_classes(&seen, &mut out);
         self.add_tables(&bounds, &mut out);
-        let mut listed = Vec::new();
+        let mut listed: Vec<V> = self.before.iter().copied().collect();
         self.add_listed_hooks(&mut listed);
         hooks.extend(listed.into_iter().map(|value| Hook {
             framework: String::new(),
             value,
             catches: false,
         }));
+        self.add_files(&mut out);
+        self.add_signatures(&mut out);
         out.sort_by(|a, b| {
             (&a.route, a.function, &a.methods).cmp(&(&b.route, b.function, &b.methods))
         });
@@ -153,9 +163,14 @@ impl Machine<'_> {
         }
         let mut asked = registration.requires_login.clone();
         if let [receiver] = &*registration.receivers {
-            asked.extend(Self::asked_by_mounts(*receiver, mounts, 0));
+            asked.extend(self.asked_by_mounts(*receiver, mounts, 0));
         }
         let mut routes = registration.routes.clone();
+        let named = registration
+            .named
+            .as_ref()
+            .and_then(|name| self.named.get(name));
+        routes.extend(named.into_iter().flatten().cloned());
         if routes.is_empty() {
             routes.push(String::new());
         }
@@ -176,10 +191,9 @@ impl Machine<'_> {
                     .map(|(name, converter)| {
                         let kills = match row.converters.get(&converter) {
                             // Elsewhere parameters are decoded after they were matched.
-                            Some(c) if !self.has_receivers() => {
-                                c.clears.0 | self.excluded(&c.excludes)
-                            }
-                            _ => self.kinds_of_route(&converter),
+                            _ if self.has_receivers() => self.kinds_of_route(&converter),
+                            Some(c) => c.clears.0 | self.excluded(&c.excludes),
+                            None => self.kept_by_pattern(&converter),
                         };
                         (name, kills)
                     })
@@ -231,19 +245,26 @@ impl Machine<'_> {
     }
 
     /// What asks who is there in front of every mount of what was made there.
-    fn asked_by_mounts(at: Site, mounts: &[Registration], depth: usize) -> Vec<String> {
+    fn asked_by_mounts(&self, at: Site, mounts: &[Registration], depth: usize) -> Vec<String> {
         let mut common: Option<Vec<String>> = None;
         for mount in mounts.iter().filter(|m| m.mounted.contains(&at)) {
             let mut names = mount.requires_login.clone();
             if let ([receiver], true) = (&*mount.receivers, depth < MAX_MOUNTS) {
-                names.extend(Self::asked_by_mounts(*receiver, mounts, depth + 1));
+                names.extend(self.asked_by_mounts(*receiver, mounts, depth + 1));
             }
             common = Some(match common {
                 Some(before) => before.into_iter().filter(|n| names.contains(n)).collect(),
                 None => names,
             });
         }
-        common.unwrap_or_default()
+        let mut out = common.unwrap_or_default();
+        out.extend(
+            self.made
+                .get(&at)
+                .into_iter()
+                .flat_map(|made| made.asks.clone()),
+        );
+        out
     }
 
     /// Kinds that no text harms which a route's own pattern lets through: `(\d+)`.
@@ -302,7 +323,10 @@ impl Machine<'_> {
             params: row.params.clone(),
             extra: bound.extra.into_iter().collect(),
             gives: Vec::new(),
+            within: false,
             library: None,
+            filling: row.filling.clone(),
+            answers: bound.registration.answers.clone(),
         };
         match atom {
             // A method that its class's decorators serve is called on an instance.
@@ -369,8 +393,16 @@ impl Machine<'_> {
                     value,
                     bound.registration.methods.clone(),
                 ));
+                let bound = matches!(atom, Atom::Method { .. });
                 if let Some(last) = out.last_mut() {
                     last.auth = auth;
+                    if last.filling.is_some() {
+                        for name in self.asked_by_params(function, bound, 0) {
+                            if !last.auth.contains(&name) {
+                                last.auth.push(name);
+                            }
+                        }
+                    }
                 }
             }
             Atom::Partial { function, .. } => {
@@ -401,11 +433,33 @@ impl Machine<'_> {
                             methods
                         };
                         let auth = self.method_checks(class, value);
+                        let params = self.params_of_class(class);
                         out.push(make(function, Some(class), value, methods));
                         if let Some(last) = out.last_mut() {
                             last.auth = auth;
+                            if !params.is_empty() {
+                                last.params = params;
+                            }
                         }
                     }
+                }
+            }
+            Atom::Class { .. } | Atom::Object { .. } => {
+                let suffix = &bound.registration.suffix;
+                for answering in self.object_handlers(atom, row, suffix) {
+                    let methods = if answering.methods.is_empty() {
+                        bound.registration.methods.clone()
+                    } else {
+                        answering.methods
+                    };
+                    let (class, value) = (answering.class, answering.value);
+                    let auth = self.method_checks(class, value);
+                    let mut entry = make(answering.function, Some(class), value, methods);
+                    entry.auth = auth;
+                    if !answering.params.is_empty() {
+                        entry.params = answering.params;
+                    }
+                    out.push(entry);
                 }
             }
             _ => {}
@@ -653,7 +707,10 @@ impl Machine<'_> {
                     params: params.clone(),
                     extra: Vec::new(),
                     gives: Vec::new(),
+                    within: false,
                     library: None,
+                    filling: None,
+                    answers: None,
                 });
             }
         }
@@ -666,14 +723,14 @@ impl Machine<'_> {
         }
         let mut args = Args::default();
         for class in &entry.params {
-            let kind = solvent_models::TypeRef::Named {
-                path: class.clone(),
-                element: None,
+            let site = Site {
+                function: entry.function,
+                inst: u32::MAX,
             };
-            let v = self.typed(V::NEVER, &kind);
+            let v = self.filled_by_rows(class, site);
             args.pos.push((v, None));
         }
-        if !entry.params.is_empty() && self.p.language != solvent_ir::Language::Python {
+        if !entry.params.is_empty() && self.has_receivers() {
             let function = self.p.function(entry.function);
             let ordinary = |p: &&solvent_ir::Param| p.kind == solvent_ir::ParamKind::Ordinary;
             let unknown = self.w.store.unknown();
@@ -737,7 +794,7 @@ impl Machine<'_> {
             });
             let set = self.w.store.single(label);
             let v = self.w.store.data(set);
-            if param.is_empty() {
+            if param.is_empty() || Self::is_position(param) {
                 args.pos.push((v, None));
             } else {
                 args.named.push((name, v, None));

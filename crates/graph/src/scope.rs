@@ -19,13 +19,7 @@ impl Machine<'_> {
                 .map(|(_, v)| *v);
             return found.unwrap_or_else(|| self.w.store.unknown());
         }
-        let found = self
-            .w
-            .store
-            .env(frame.env)
-            .iter()
-            .find(|(c, _)| *c == cell)
-            .map(|(_, v)| *v);
+        let found = self.outer_cell(frame, cell);
         let mut v = match found {
             Some(v) => v,
             None => self
@@ -68,6 +62,24 @@ impl Machine<'_> {
         v
     }
 
+    /// What a variable of an enclosing activation holds. A closure that was too deep to be kept lost its
+    /// variables: then it is what the function was last made with, without its labels.
+    fn outer_cell(&mut self, frame: &Frame, cell: (FnId, Name)) -> Option<V> {
+        let held = |m: &Self, env: EnvId| {
+            let cells = m.w.store.env(env);
+            cells.iter().find(|(c, _)| *c == cell).map(|(_, v)| *v)
+        };
+        if let Some(v) = held(self, frame.env) {
+            return Some(v);
+        }
+        if !self.is_javascript() {
+            return None;
+        }
+        let made = self.w.closures.get(&frame.f).copied()?;
+        let v = held(self, made)?;
+        Some(self.w.store.map_labels(v, &mut |_, _| Ls::NONE))
+    }
+
     /// The closure of an inner function: what it captures from here and from further out, and what those
     /// functions of this activation capture that it can call.
     pub(crate) fn closure_for(&mut self, frame: &Frame, inner: FnId) -> EnvId {
@@ -87,12 +99,7 @@ impl Machine<'_> {
                     .find(|(n, _)| *n == name)
                     .map(|(_, v)| *v)
             } else {
-                self.w
-                    .store
-                    .env(frame.env)
-                    .iter()
-                    .find(|(c, _)| *c == cell)
-                    .map(|(_, v)| *v)
+                self.outer_cell(frame, cell)
             };
             let Some(v) = v else { continue };
             for atom in self.w.store.atoms(v) {
@@ -236,6 +243,25 @@ impl Machine<'_> {
             .iter()
             .position(|c| self.p.fn_id(frame.unit, c.body) == frame.f)?;
         Some(self.p.class_id(frame.unit, ir::ClassIndex(index as u32)))
+    }
+
+    /// What this activation, or what it called, has given a variable of the module: that is what it reads, not
+    /// what other requests leave there.
+    pub(crate) fn written_here(&mut self, frame: &Frame, name: Name) -> Option<V> {
+        if !self.is_javascript() || self.p.is_body(frame.f) {
+            return None;
+        }
+        let place = Place::Global(frame.unit, name);
+        let mut out = None;
+        for (at, _, v) in &frame.effects {
+            if *at == place {
+                out = Some(match out {
+                    Some(before) => self.w.store.join(before, *v),
+                    None => *v,
+                });
+            }
+        }
+        out
     }
 
     pub(crate) fn global(&mut self, unit: UnitId, name: Name) -> V {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use solvent_finding::Carrier;
+
 use crate::call::{MAX_HITS, MAX_RECURSION, SMALL};
 use crate::label::{Hop, InputId, InputShape, Origin, TraceId, TraceKind};
 use crate::link::FnId;
@@ -13,7 +15,12 @@ impl Machine<'_> {
     /// Inputs of known name among the values of an evaluated function: a request must fill them even where
     /// they come to no harm.
     fn inputs_read(&self, frame: &Frame) -> Vec<InputId> {
-        let sets: BTreeSet<Ls> = frame.vals.iter().map(|v| self.w.store.deep(*v)).collect();
+        self.inputs_in(&frame.vals)
+    }
+
+    /// Inputs of known name in these values.
+    pub(crate) fn inputs_in(&self, values: &[V]) -> Vec<InputId> {
+        let sets: BTreeSet<Ls> = values.iter().map(|v| self.w.store.deep(*v)).collect();
         let inputs: BTreeSet<InputId> = sets
             .into_iter()
             .flat_map(|set| self.w.store.labels(set))
@@ -23,7 +30,10 @@ impl Machine<'_> {
             })
             .filter(|id| {
                 let key = self.w.store.input(*id);
-                key.name != self.w.store.empty && key.shape == InputShape::Whole
+                let of_query = key.carrier == Carrier::Query && key.inner.is_empty();
+                key.name != self.w.store.empty
+                    && (key.shape == InputShape::Whole
+                        || (key.shape == InputShape::Tree && of_query))
             })
             .collect();
         inputs.into_iter().collect()
@@ -235,7 +245,7 @@ impl Machine<'_> {
         let here = self.facts_here(frame);
         for hit in hits {
             let value = self.w.store.fill(hit.value, holes, hop);
-            if self.w.store.deep(value) == Ls::NONE {
+            if self.w.store.deep(value) == Ls::NONE && hit.sink.sent().is_none() {
                 continue;
             }
             let mut facts: Vec<Fact> = here.clone();

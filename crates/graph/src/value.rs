@@ -161,6 +161,10 @@ pub(crate) const MAX_TEXTS: usize = 4;
 const MAX_PIECES: usize = 24;
 /// Most keyed children of one container.
 pub const MAX_KIDS: usize = 16;
+/// Functions that a mapping keeps by their keys.
+const MAX_FUNCTIONS: usize = 128;
+/// Most elements of a list that is a table of functions or classes for the most part, each of which counts.
+pub(crate) const MAX_TABLE: usize = 512;
 /// Deepest nesting that is kept.
 pub(crate) const MAX_DEPTH: u8 = 5;
 /// Most labels of one set: beyond, histories are forgotten.
@@ -481,14 +485,60 @@ impl Store {
         mut rest: V,
         keys: Ls,
     ) -> (Vec<(Const, V)>, V, Ls) {
-        if kids.len() > MAX_KIDS || kind == CollKind::Iter {
-            // A mapping may keep its first keys; positions are worth nothing once some are gone.
-            let keep = if kind == CollKind::Dict { MAX_KIDS } else { 0 };
-            for (_, v) in kids.split_off(keep) {
-                rest = self.join(rest, v);
+        let table = kids.len() > MAX_KIDS
+            && kids.len() <= MAX_TABLE
+            && matches!(kind, CollKind::List | CollKind::Tuple)
+            && kids.iter().filter(|(_, v)| self.is_row(*v)).count() * 2 > kids.len();
+        if (kids.len() > MAX_KIDS && !table) || kind == CollKind::Iter {
+            // A mapping may keep its first keys; positions are worth nothing once some are gone. Tables of
+            // functions keep more: what is called must not become one of many.
+            let (keep, functions) = if kind == CollKind::Dict {
+                (MAX_KIDS, MAX_FUNCTIONS)
+            } else {
+                (0, 0)
+            };
+            let mut plain = 0;
+            let mut held = 0;
+            let mut kept = Vec::with_capacity(kids.len());
+            for (key, v) in kids {
+                let function = functions > 0 && self.atoms(v).any(|a| matches!(a, Atom::Fn { .. }));
+                let room = if function {
+                    held += 1;
+                    held <= functions
+                } else {
+                    plain += 1;
+                    plain <= keep
+                };
+                if room {
+                    kept.push((key, v));
+                } else {
+                    rest = self.join(rest, v);
+                }
             }
+            kids = kept;
         }
         (kids, rest, keys)
+    }
+
+    /// Whether an element of a list makes the list a table: it is, or holds, a function, a class or something that
+    /// a library made.
+    fn is_row(&self, v: V) -> bool {
+        let names_code = |v: V| {
+            v != V::NEVER
+                && self.atoms(v).all(|a| {
+                    matches!(
+                        a,
+                        Atom::Fn { .. }
+                            | Atom::Method { .. }
+                            | Atom::Class { .. }
+                            | Atom::Lib(_)
+                            | Atom::LibObject { .. }
+                    )
+                })
+        };
+        names_code(v)
+            || matches!(self.only(v), Some(Atom::Coll { kind: CollKind::Tuple, kids, .. })
+                if kids.iter().any(|(_, v)| names_code(*v)))
     }
 
     /// A text of these pieces: literals are merged, a text of literals only is a constant.
@@ -535,6 +585,9 @@ impl Store {
         if self.values[v.0 as usize].1.depth + 1 < MAX_DEPTH {
             return v;
         }
+        if self.language == Language::JavaScript {
+            return self.thinned(v, 2);
+        }
         let deep = self.deep(v);
         let mut all: Vec<Atom> = Vec::new();
         for atom in self.atoms_of(v) {
@@ -569,6 +622,14 @@ impl Store {
     }
 
     pub fn closure(&mut self, cells: Vec<((FnId, Name), V)>) -> EnvId {
+        let cells = if self.language == Language::JavaScript {
+            cells
+                .into_iter()
+                .map(|(cell, v)| (cell, self.shallow(v)))
+                .collect()
+        } else {
+            cells
+        };
         let key: Box<[_]> = cells.into();
         if let Some(&id) = self.env_ids.get(&key) {
             return EnvId(id);

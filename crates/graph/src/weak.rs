@@ -433,7 +433,8 @@ impl Machine<'_> {
         let member = models.get(id);
         self.uses(frame, index, id, member, &ports);
         // A property that takes what is assigned: `ctx.body = page`.
-        if self.is_javascript() && matches!(atom, Atom::LibObject { .. }) {
+        let takes = self.is_javascript() || !self.has_receivers();
+        if takes && matches!(atom, Atom::LibObject { .. }) {
             self.sinks(frame, index, id, member, &ports, false);
         }
     }

@@ -177,8 +177,12 @@ pub struct Registration {
     pub receivers: Vec<Site>,
     pub receiver_known: bool,
     pub routes: Vec<String>,
+    /// The name of a route whose text another call gives.
+    pub named: Option<String>,
     pub methods: Vec<String>,
     pub prefix: Option<String>,
+    /// For mounts: the prefix stands before the collection's own, instead of in its place.
+    pub adds_prefix: bool,
     pub handlers: Vec<(FnId, u32)>,
     /// For mounts: where the mounted collection was made.
     pub mounted: Vec<Site>,
@@ -187,8 +191,12 @@ pub struct Registration {
     pub assumed: Option<String>,
     /// For mounts: whether what is mounted may be more than what is known of it.
     pub mounts_unknown: bool,
-    /// The default methods of the row were overridden by the shape of the call.
+    /// What asks who is there in front of what is bound.
     pub requires_login: Vec<String>,
+    /// What is put behind the names of methods that answer; empty: nothing.
+    pub suffix: String,
+    /// The library's class that answers are given to.
+    pub answers: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -234,6 +242,10 @@ pub struct World {
     pub sinks: BTreeMap<SinkRef, bool>,
     /// Uses seen anywhere, with the surest that any context says of their conditions.
     pub uses: BTreeMap<SinkRef, Held>,
+    /// Of those, the ones behind which something stands that was not read, in words.
+    pub unread: BTreeMap<SinkRef, String>,
+    /// Somewhere templates are configured not to escape.
+    pub(crate) plain_pages: bool,
     /// Where each function value was seen, for closures of functions that nobody calls.
     pub(crate) closures: IdMap<FnId, EnvId>,
     /// Functions that a library's login check stands in front of, with the names of the checks.
@@ -273,6 +285,8 @@ impl World {
             annotations: IdMap::default(),
             registrations: BTreeMap::new(),
             escapes: BTreeMap::new(),
+            unread: BTreeMap::new(),
+            plain_pages: false,
             boundaries: BTreeSet::new(),
             handed: BTreeSet::new(),
             unused: BTreeSet::new(),
@@ -331,9 +345,18 @@ impl World {
             Some((_, have)) => *have = value,
             None => slot.writes.push((site, value)),
         }
+        let new = slot.joined.is_none() && slot.writes.len() == 1;
         slot.joined = None;
         self.changed_places += 1;
         slot.changed = self.changed_places;
+        // Whoever asks for all names of an object waits for this one.
+        if let Place::LibAttr(path, name) = place
+            && new
+            && name != self.store.empty
+        {
+            let any = self.slot(Place::LibAttr(path, self.store.empty));
+            self.slots[any as usize].changed = self.changed_places;
+        }
     }
 
     /// Where a place is written, so far.
@@ -367,6 +390,18 @@ impl World {
             None => value,
         };
         self.write(place, site, value);
+    }
+
+    /// Names of what is written to a library's object of that path, in no order; a new one is something that
+    /// the running summary depends on.
+    pub(crate) fn attributes_of(&mut self, path: Name) -> Vec<Name> {
+        let any = self.store.empty;
+        self.read(Place::LibAttr(path, any));
+        let of_path = |place: &Place| match place {
+            Place::LibAttr(at, name) if *at == path && *name != any => Some(*name),
+            _ => None,
+        };
+        self.places.keys().filter_map(of_path).collect()
     }
 
     /// The value of a place, and a note that the running summary depends on it.

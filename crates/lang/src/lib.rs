@@ -18,6 +18,7 @@ mod source;
 mod ssa;
 mod state;
 pub mod syntax;
+pub mod view;
 mod ways;
 
 use solvent_base::{FilePath, Interner};
@@ -76,10 +77,29 @@ pub fn language_of(path: &FilePath) -> Option<Language> {
     }
 }
 
+/// The language of a file without an extension by its first line, where that starts an interpreter.
+pub fn language_of_script(path: &FilePath, bytes: &[u8]) -> Option<Language> {
+    if path.extension().is_some() {
+        return None;
+    }
+    let line = bytes.split(|b| *b == b'\n').next()?;
+    let line = std::str::from_utf8(line.get(..line.len().min(256))?).ok()?;
+    let command = line.strip_prefix("#!")?;
+    let program = command
+        .split_whitespace()
+        .map(|word| word.rsplit('/').next().unwrap_or(word))
+        .find(|word| *word != "env" && !word.starts_with('-'))?;
+    match program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.') {
+        "node" | "nodejs" | "bun" => Some(Language::JavaScript),
+        "python" => Some(Language::Python),
+        _ => None,
+    }
+}
+
 /// Lowers one file. What could not be read is in the unit's problems; a file larger than
 /// [`MAX_SOURCE_BYTES`] or nested too deeply gives a unit with an empty module body.
 pub fn lower(path: &FilePath, bytes: &[u8], names: &Interner) -> Unit {
-    match language_of(path) {
+    match language_of(path).or_else(|| language_of_script(path, bytes)) {
         Some(Language::JavaScript) => javascript::lower(path, bytes, names),
         Some(Language::Go) => go::lower(path, bytes, names),
         Some(Language::Java) => java::lower(path, bytes, names),

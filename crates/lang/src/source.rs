@@ -74,6 +74,15 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// Text that was made from a file, with places for its pieces; the last one is that of its end.
+    pub fn translated(text: Cow<'a, str>, anchors: Vec<(u32, u32)>) -> Self {
+        Self {
+            text,
+            anchors,
+            problem: None,
+        }
+    }
+
     fn single_byte(body: &[u8], skipped: u32, encoding: Encoding) -> Self {
         let mut text = String::with_capacity(body.len() + body.len() / 8);
         let mut anchors = vec![(0, skipped)];

@@ -199,7 +199,9 @@ fn parse_step(text: &str) -> Result<(PortStep, &str), String> {
 fn is_identifier(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with(|c: char| c.is_ascii_digit())
-        && text.chars().all(|c| c.is_alphanumeric() || c == '_')
+        && text
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '_' | '$'))
 }
 
 impl fmt::Display for ArgSelector {

@@ -28,7 +28,9 @@ pub struct Member {
     pub steps: Vec<StepRow>,
     pub mutations: Vec<Mutation>,
     pub guards: Vec<Guard>,
+    pub views: Vec<View>,
     pub callbacks: Vec<Callback>,
+    pub sends: Vec<SendRow>,
     pub entry_points: Vec<EntryRow>,
     /// Type of the value of a call.
     pub returns: Option<TypeRef>,
@@ -38,11 +40,13 @@ pub struct Member {
     pub constant: Option<Literal>,
     /// Direct bases when the path is a class; calling a class gives its instance.
     pub class: Option<Vec<String>>,
-    /// What is put under a key of it, or set on it, is found there by other requests: a session that the server
-    /// keeps.
+    /// What is written to it, under a key or as an attribute, is found there by others: what one request leaves in a
+    /// session, or a function in front of the handler in the request. Of a class, this holds for its instances.
     pub kept: bool,
     /// Text with which the result of a call begins, whatever else is in it: `/` of a URL that a route makes.
     pub begins: Option<String>,
+    /// For a class: attributes that no row is about read the key of their name, `request.query.name`.
+    pub keyed: bool,
     /// The call never returns: `flask.abort`, `sys.exit`.
     pub stops: bool,
     /// Everything below this path without a member of its own is modelled as this member is: a module
@@ -85,6 +89,8 @@ pub enum SourceShape {
     /// A mapping: the value under key `k` is the input named `k`; its keys carry `names`, if any.
     /// Where a key holds several values (`getlist`) each of them is that input.
     Mapping { names: Option<SourceKind> },
+    /// A mapping whose values may be trees: what a query string with brackets in its names becomes.
+    Trees { names: Option<SourceKind> },
     /// Nested mappings and lists; the input's name is the dotted key (`user.name`).
     Tree,
     /// The value is the input whose name this argument gives.
@@ -123,6 +129,25 @@ pub struct UseRow {
     pub kind: Kind,
     /// All must hold. Where a test asks for a value that is not known, whether the use is weak is not known.
     pub when: Vec<When>,
+}
+
+/// The call sends a request over HTTP: which argument is which part of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SendRow {
+    pub url: Port,
+    /// What a URL without a host is joined to.
+    pub base: Option<Port>,
+    /// Which argument is the method.
+    pub method: Option<Port>,
+    /// The method when no argument says so, upper case; empty when it is not known.
+    pub verb: String,
+    /// Mappings of names to values.
+    pub query: Option<Port>,
+    pub form: Option<Port>,
+    pub json: Option<Port>,
+    pub headers: Option<Port>,
+    /// A body that is a form, JSON or text, by what it is made of.
+    pub body: Option<Port>,
 }
 
 /// A condition on an argument of the same call.
@@ -378,6 +403,20 @@ pub struct Guard {
     pub pattern: Option<Port>,
 }
 
+/// What a call has to do with the templates of pages.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum View {
+    /// It renders the template of that name with what stands at these ports, the later ones over the earlier;
+    /// without any, with its keyword arguments.
+    Renders { name: Port, locals: Vec<Port> },
+    /// What stands there turns escaping on or off, for all templates.
+    Configures { autoescape: Port },
+    /// It writes into the page what stands there, escaped where that is configured.
+    Escapes { output: String },
+    /// What stands there goes to a part of a template that is not understood.
+    Unread { at: Port },
+}
+
 /// What the call must have done for its guard to hold.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum GuardSense {
@@ -410,13 +449,15 @@ pub enum EntryShape {
     Decorator,
     /// A call that names the handler in an argument.
     Registrar,
+    /// A file below a folder whose path is the route; what it exports under names in `method_functions` answers.
+    FilePath,
     /// A class below `path`, whose methods in `method_functions` handle requests.
     BaseClass,
     /// The class whose instance is the application: its routes are served.
     Application,
     /// A class whose instance holds routes that are served once it is mounted: `Blueprint`.
     Collection,
-    /// A call that gives a part of its receiver: the routes of the part are the receiver's.
+    /// A call or an attribute that gives a part of its receiver: the routes of the part are the receiver's.
     Part,
     /// A call that makes a collection and mounts it on its receiver: `r.Group("/api")`.
     Group,
@@ -437,6 +478,15 @@ pub enum EntryShape {
     Wrapper,
     /// A decorator of a method that makes it an action of its class, for registrars with `actions`.
     Action,
+    /// A call that makes a route, served wherever what it is put into is mounted: `web.get("/x", f)`.
+    Route,
+    /// What stands as the default of a handler's parameter, or in its annotation, and says what it gets:
+    /// `Query()`, `Depends(f)`. The member's source rows say which input, `handler` whose result.
+    Parameter,
+    /// A call that gives the text of a route a name, to which handlers are bound elsewhere.
+    Name,
+    /// Every function of the program with parameters of these names: what servers are given.
+    Signature,
 }
 
 /// How outside control begins at a path.
@@ -451,16 +501,19 @@ pub struct EntryRow {
     /// Methods when no argument says so.
     pub default_methods: Vec<String>,
     /// The handler: a function, a lambda, a class, or the result of `as_view`. `None` for
-    /// decorators and base classes, where it is what is decorated or derived.
+    /// decorators and base classes, where it is what is decorated or derived. Of an `Application`: objects,
+    /// one or a list, whose `method_functions` run around its handlers.
     pub handler: Option<Port>,
     /// The route prefix: of a collection, an argument of its constructor; of a mount, an argument of
     /// the mounting call, which replaces the collection's own when it is passed.
     pub prefix: Option<Port>,
     /// The mounted collection of routes.
     pub mounted: Option<Port>,
-    /// For `BaseClass`: method of the class to HTTP methods, `do_GET` to `GET`. A key that ends in
-    /// `*` takes its tail, upper case, as the method.
+    /// For `BaseClass`, and for those that name an object as handler: method of the class to HTTP methods,
+    /// `do_GET` to `GET`. A key that ends in `*` takes its tail, upper case, as the method.
     pub method_functions: BTreeMap<String, Vec<String>>,
+    /// For `FilePath`: folders and file name without its extension, `pages/api/**`, `app/**/route`.
+    pub files: Option<String>,
     /// For `BaseClass`: the class becomes an entry point only once it is registered by a call of this
     /// member on it (`as_view`); empty: deriving is enough. For a `Decorator` over methods: those of a class that
     /// has no annotation, of which this one is the plainest, are never called.
@@ -488,6 +541,9 @@ pub struct EntryRow {
     pub gives: BTreeMap<String, String>,
     /// For `BaseClass`: attributes that list what asks who is there: `permission_classes`.
     pub checks: Vec<String>,
+    /// For `BaseClass` and `Wrapper`: the setting that lists such checks where the handler does not, a variable and
+    /// a key: `REST_FRAMEWORK.DEFAULT_PERMISSION_CLASSES`.
+    pub checks_named: Option<String>,
     /// For a `Registrar` of classes: methods of the class that are served below the route, and the HTTP method
     /// of each.
     pub actions: BTreeMap<String, String>,
@@ -499,17 +555,49 @@ pub struct EntryRow {
     pub detail: Option<Port>,
     /// For `Wrapper`, a list of what asks who is there; for `Registrar`, of its names.
     pub asks: Option<Port>,
+    /// For `Signature`: the names of the parameters.
+    pub names: Vec<String>,
+    /// For `Mount`: its prefix stands before the collection's own, instead of in its place.
+    pub stacks: bool,
+    /// For those that hold or mount routes: a list of them, made by `Route` calls or as pairs of route text
+    /// and handler.
+    pub table: Option<Port>,
+    /// The name that `Name` gives to a route's text, or to which a handler is bound.
+    pub named: Option<Port>,
+    /// What is called before the handler, a list of what `Parameter` calls made: `dependencies=[Depends(f)]`.
+    pub before: Option<Port>,
+    /// The class that the handler's result is passed to, when it is named: `response_class=HTMLResponse`.
+    pub answers: Option<Port>,
+    /// What is put behind the names of `method_functions`: `suffix="list"` makes `on_get` be `on_get_list`.
+    pub suffix: Option<Port>,
+    /// How parameters are filled by what is written for them; `None`: by the route alone.
+    pub filling: Option<Filling>,
+}
+
+/// A framework that fills a handler's parameters by their names, annotations and defaults.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Filling {
+    /// Where a parameter of a plain type comes from that nothing else is said of.
+    pub plain: SourceKind,
+    /// Where objects and containers come from.
+    pub body: SourceKind,
+    /// Classes whose subclasses are made from the body, field by field.
+    pub models: Vec<String>,
+    /// Classes of files that are sent.
+    pub files: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum RouteSyntax {
-    /// `/user/<int:id>`: Flask, Werkzeug, Bottle's new style.
+    /// `/user/<int:id>`: Flask, Werkzeug.
     Angle,
+    /// `/user/<id:int>`, `<name:re:[a-z]+>`: Bottle, Sanic.
+    AngleName,
     /// `/user/{id}`: FastAPI, Falcon, Starlette.
     Brace,
     /// `/user/:id`, `/file/:name(\\d+)?`: Express, Koa, gin.
     Colon,
-    /// `^user/(?P<id>\\d+)/$`: a regular expression whose groups are the parameters.
+    /// `/user/(?P<id>\\d+)`: Tornado. Groups without a name are passed by position.
     Regex,
 }
 

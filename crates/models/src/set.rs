@@ -258,6 +258,14 @@ impl ModelSet {
             .is_some_and(|id| self.get(*id).class.is_some())
     }
 
+    /// Whether attributes of the class that no row is about are its keys.
+    pub fn is_keyed(&self, class: &str) -> bool {
+        self.ancestry(class)
+            .iter()
+            .filter_map(|class| self.by_path.get(class))
+            .any(|id| self.get(*id).keyed)
+    }
+
     /// All rows of one entry shape, with the member that has them, in file order.
     pub fn entry_rows(&self, shape: EntryShape) -> impl Iterator<Item = (&Member, &EntryRow)> {
         self.members.iter().flat_map(move |member| {

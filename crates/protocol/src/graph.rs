@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::view::{EntryPointView, Place, Subject, Tool, Unmeasured};
+use crate::view::{EntryPointView, ExposureView, Place, Subject, Tool, Unmeasured};
 
 pub const GRAPH_SCHEMA: &str = "solvent.graph/v1";
 
@@ -21,6 +21,16 @@ pub struct GraphReport {
     #[serde(default)]
     pub library_calls: Vec<LibraryCall>,
     pub entry_points: Vec<GraphEntry>,
+    /// What runs, as the deployment files say; by deployment, then name. Calls between services name them by
+    /// their place in this list.
+    #[serde(default)]
+    pub services: Vec<ServiceView>,
+    /// By caller, receiver and place.
+    #[serde(default)]
+    pub service_calls: Vec<ServiceCall>,
+    /// What lockfiles pin, by ecosystem and name.
+    #[serde(default)]
+    pub components: Vec<ComponentView>,
     /// Calls whose target is not known: what may be missing from `calls`.
     pub unknown_calls: u64,
     pub unmeasured: Vec<Unmeasured>,
@@ -56,6 +66,62 @@ pub struct LibraryCall {
 pub struct GraphEntry {
     pub function: u32,
     pub entry: EntryPointView,
+}
+
+/// One service of one deployment.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ServiceView {
+    pub name: String,
+    /// The compose file, the folder of manifests, the Procfile; empty for an application without any.
+    pub deployment: String,
+    /// `compose | kubernetes | procfile | application`
+    pub sort: String,
+    pub place: Place,
+    /// Folders of its code, `.` for the root; empty when it runs an image from elsewhere.
+    pub code: Vec<String>,
+    /// Why these folders.
+    pub code_why: String,
+    /// The file that is started, where the command tells.
+    pub start: Option<String>,
+    pub image: Option<String>,
+    /// `PostgreSQL`, when it is a data store.
+    pub store: Option<String>,
+    /// Whether it hands requests on to others.
+    pub gateway: bool,
+    /// Of the service as a whole; each entry point has its own.
+    pub exposure: ExposureView,
+    pub ports: Vec<u16>,
+    /// Places in `entry_points`.
+    pub entry_points: Vec<u32>,
+    /// Names of the settings that it is given; never their values.
+    pub settings: Vec<String>,
+    /// Why it is not started with the others.
+    pub asleep: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ServiceCall {
+    pub from: u32,
+    pub to: u32,
+    /// `http`: code sends a request; `forwards`: a gateway; `store`: a setting leads to a data store; `after`: it is
+    /// started after it.
+    pub how: String,
+    /// `GET /orders/{}`, `/api`, `DATABASE_URL`.
+    pub what: String,
+    /// Place in `entry_points` of the route that answers, if it is known.
+    pub entry: Option<u32>,
+    pub place: Option<Place>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ComponentView {
+    /// `PyPI | npm | Go | Maven | crates.io`
+    pub ecosystem: String,
+    pub name: String,
+    pub version: Option<String>,
+    /// `direct | indirect | unknown`
+    pub usage: String,
+    pub place: Place,
 }
 
 impl GraphReport {

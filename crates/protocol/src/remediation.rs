@@ -294,7 +294,7 @@ pub struct GateReport {
     pub base: String,
     /// Digest of the rules read from the base.
     pub policy: String,
-    /// `proven` or `reachable`: what fails the gate.
+    /// `proven`, `exposed` or `reachable`: what fails the gate.
     pub fails_on: String,
     /// `pass | fail | unmeasured`
     pub answer: String,

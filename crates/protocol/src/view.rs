@@ -100,6 +100,30 @@ pub struct EntryPointView {
     pub inputs: Vec<String>,
     pub auth: Vec<String>,
     pub assumed: Option<String>,
+    /// Who can reach it, where deployment files say. Absent is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exposure: Option<ExposureView>,
+}
+
+/// Who can reach an entry point or a service, and why that is known.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ExposureView {
+    /// `public | internal | unknown`
+    pub reach: String,
+    /// A sentence without a full stop: `service api: port 8080 is published`
+    pub why: String,
+    pub place: Option<Place>,
+    /// Services that it belongs to.
+    pub services: Vec<String>,
+    /// Entry points of other services whose requests come in here: `web: GET /search`.
+    pub callers: Vec<String>,
+}
+
+impl ExposureView {
+    /// Whether somebody outside of the deployment may get there: unless it is known that nobody does.
+    pub fn is_open(&self) -> bool {
+        self.reach != "internal"
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -162,7 +186,7 @@ pub struct FlowView {
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct StepView {
-    /// `source | local | call | return | library | sink`
+    /// `source | local | call | return | library | sent | sink`
     pub kind: String,
     pub place: Place,
     pub function: String,

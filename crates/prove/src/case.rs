@@ -1,8 +1,8 @@
 //! Cases: what a campaign tries one after the other, from findings or from entry points alone.
 
 use solvent_finding::{
-    Carrier, Condition, EntryPoint, Finding, Fingerprint, Input, RouteSegment, Template, Transform,
-    Verdict, WeaknessId,
+    Carrier, Condition, EntryPoint, Finding, Fingerprint, Flow, Input, RouteSegment, StepKind,
+    Template, Transform, Verdict, WeaknessId,
 };
 
 use crate::campaign::Attack;
@@ -69,6 +69,11 @@ pub(crate) fn cases(attack: &Attack<'_>) -> Vec<Case> {
     }
 }
 
+/// Whether the flow goes on in another service.
+fn crosses(flow: &Flow) -> bool {
+    flow.steps.iter().any(|step| step.kind == StepKind::Sent)
+}
+
 fn of_finding(finding: &Finding) -> Case {
     let location = &finding.sink.location;
     let refused = match (&finding.entry, &finding.verdict) {
@@ -79,6 +84,9 @@ fn of_finding(finding: &Finding) -> Case {
         // An unfinished search may still have flows; those are tried.
         (Some(_), _) if finding.flows.is_empty() => {
             Some("no flow from an input is known".to_owned())
+        }
+        _ if finding.flows.iter().all(crosses) => {
+            Some("the flow leads through another service, and one is started at a time".to_owned())
         }
         _ => None,
     };

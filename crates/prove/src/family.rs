@@ -331,6 +331,7 @@ mod tests {
                 auth: Vec::new(),
                 assumed: None,
             }),
+            way: Vec::new(),
             flows: names
                 .iter()
                 .map(|name| Flow {

@@ -1,4 +1,7 @@
-//! The call graph for people and for other programs: text, DOT, GraphML.
+//! The System Graph for people and for other programs: text, DOT, GraphML, SVG.
+
+pub mod picture;
+pub mod services;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -23,12 +26,31 @@ pub enum Question<'q> {
     CalledFrom(&'q str),
     /// Entry points without a login check that is recognised.
     WithoutLogin,
+    /// What somebody outside may reach without a login.
+    Exposed,
+    /// Services and what leads from one to another.
+    Services,
+    /// Who reaches the service of this name, and what it reaches.
+    Service(&'q str),
+    /// What lockfiles pin.
+    Components,
 }
 
 /// The functions that answer the question, in the report's order of nearness.
 pub fn answer(report: &GraphReport, question: Question<'_>) -> Vec<u32> {
     match question {
-        Question::Overview => Vec::new(),
+        Question::Overview | Question::Services | Question::Components => Vec::new(),
+        Question::Exposed => services::exposed(report)
+            .iter()
+            .map(|e| e.function)
+            .collect(),
+        Question::Service(name) => services::named(report, name)
+            .iter()
+            .filter_map(|id| report.services.get(*id as usize))
+            .flat_map(|service| &service.entry_points)
+            .filter_map(|at| report.entry_points.get(*at as usize))
+            .map(|entry| entry.function)
+            .collect(),
         Question::CallersOf(name) => report.callers_of(&starts(report, name)),
         Question::CalledFrom(name) => report.called_from(&report.named(name)),
         Question::WithoutLogin => report
@@ -56,6 +78,19 @@ pub fn text(report: &GraphReport, question: Question<'_>, width: usize) -> Page 
     let found = answer(report, question);
     match question {
         Question::Overview => overview(&mut page, report),
+        Question::Exposed => services::open_doors(&mut page, report),
+        Question::Services => {
+            services::list(&mut page, report);
+            for id in 0..report.services.len().min(SHOWN) {
+                services::one(&mut page, report, id as u32);
+            }
+        }
+        Question::Service(name) => {
+            for id in services::named(report, name) {
+                services::one(&mut page, report, id);
+            }
+        }
+        Question::Components => services::components(&mut page, report),
         Question::CallersOf(name) | Question::CalledFrom(name) => {
             let to = matches!(question, Question::CallersOf(_));
             let starts = match to {
@@ -135,6 +170,9 @@ fn overview(page: &mut Page, report: &GraphReport) {
             ],
         );
     }
+    if services::worth_saying(report) {
+        services::list(page, report);
+    }
     entries(page, report, |_| true);
 }
 
@@ -205,6 +243,11 @@ fn drawn(report: &GraphReport, question: Question<'_>) -> BTreeSet<u32> {
 
 /// Graphviz's language. Entry points are boxes; what is called by name only is dashed.
 pub fn dot(report: &GraphReport, question: Question<'_>) -> String {
+    match question {
+        Question::Services => return services::dot(report, None),
+        Question::Service(name) => return services::dot(report, Some(name)),
+        _ => {}
+    }
     let drawn = drawn(report, question);
     let quote = |text: &str| visible(text).replace('\\', "\\\\").replace('"', "\\\"");
     let mut out = String::from(
@@ -239,8 +282,21 @@ pub fn dot(report: &GraphReport, question: Question<'_>) -> String {
     out
 }
 
+/// Services as a picture, whatever is asked of the calls.
+pub fn svg(report: &GraphReport, question: Question<'_>) -> String {
+    match question {
+        Question::Service(name) => picture::svg(report, Some(name)),
+        _ => picture::svg(report, None),
+    }
+}
+
 /// GraphML 1.0, <http://graphml.graphdrawing.org/specification.html>.
 pub fn graphml(report: &GraphReport, question: Question<'_>) -> String {
+    match question {
+        Question::Services => return services::graphml(report, None),
+        Question::Service(name) => return services::graphml(report, Some(name)),
+        _ => {}
+    }
     let drawn = drawn(report, question);
     let escape = |text: &str| crate::sheet::escape::attribute(text);
     let mut out = String::from(

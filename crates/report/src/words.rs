@@ -137,6 +137,12 @@ pub fn by_urgency(findings: &[FindingState]) -> Vec<&FindingState> {
     sorted.sort_by_key(|s| {
         (
             Standing::of_state(s),
+            // What only requests from inside reach comes behind the rest.
+            s.finding
+                .entry
+                .as_ref()
+                .and_then(|e| e.exposure.as_ref())
+                .is_some_and(|x| !x.is_open()),
             std::cmp::Reverse(severity_rank(&s.finding.severity)),
             !s.finding.way.is_empty(),
             &s.finding.sink.place.path,
@@ -177,6 +183,7 @@ pub fn weakness_name(id: &str) -> &'static str {
         "CWE-643" => "XPath injection",
         "CWE-798" => "credential in the program's text",
         "CWE-918" => "server-side request forgery",
+        "CWE-943" => "NoSQL injection",
         "CWE-1004" => "cookie without HttpOnly",
         "CWE-1336" => "template injection",
         _ => "",
@@ -217,6 +224,7 @@ pub fn weakness_text(id: &str) -> &'static str {
         "CWE-601" => "An attacker chooses where a browser is sent on to.",
         "CWE-643" => "Text that an attacker chooses becomes part of an XPath expression.",
         "CWE-918" => "An attacker chooses which host the application itself sends a request to.",
+        "CWE-943" => "What an attacker sends becomes part of a query of a document database.",
         "CWE-1336" => {
             "Text that an attacker chooses becomes part of a template, which holds expressions."
         }

@@ -26,6 +26,15 @@ impl View<'_> {
                 .find(|(at, _)| *at == sink)
                 .map(|(_, touch)| *touch)
         });
+        if let Some(what) = self.world.unread.get(&sink) {
+            let labelled = self.outside.get(&sink) == Some(&Touch::Labelled);
+            return labelled.then(|| Verdict::Undecided {
+                stops: vec![Stop::DynamicBoundary {
+                    location: self.tracer.location(sink.site),
+                    what: format!("it is handed to {what}"),
+                }],
+            });
+        }
         if let Some(stop) = self.left_by_request(sink) {
             return Some(Verdict::Undecided { stops: vec![stop] });
         }
@@ -145,6 +154,16 @@ impl View<'_> {
             out.truncate(8);
             out
         }
+    }
+
+    /// Whether the place stands in a template that nothing is seen to render: whatever does is no part of this
+    /// program, or not modelled.
+    pub(crate) fn is_idle_view(&self, f: FnId) -> bool {
+        self.graph.program.view_of(f).is_some_and(|view| {
+            !self.callers.contains_key(&view)
+                && !self.world.escapes.contains_key(&view)
+                && !self.from_outside.contains(&view)
+        })
     }
 
     /// The function whose call runs this one: a comprehension belongs to the function around it.

@@ -141,6 +141,10 @@ impl<'a> View<'a> {
             .iter()
             .filter(|r| r.kind == RootKind::Entry(index))
         {
+            for input in &root.given {
+                let input = self.tracer.input(self.world.store.input(*input));
+                inputs.entry(input).or_default();
+            }
             for id in &root.summaries {
                 for input in &self.world.summary(*id).inputs {
                     let input = self.tracer.input(self.world.store.input(*input));
@@ -236,6 +240,9 @@ impl<'a> View<'a> {
             let Some(row) = member.sinks.get(sink.row as usize) else {
                 continue;
             };
+            if self.is_idle_view(sink.site.function) {
+                continue;
+            }
             let mut said = false;
             let mut silent = true;
             let mut fixed_for: Vec<WeaknessId> = Vec::new();
@@ -286,6 +293,19 @@ impl<'a> View<'a> {
                             }
                         });
                     }
+                }
+                // Of routes to the same handler only those whose methods get there.
+                if per_entry
+                    .values()
+                    .flatten()
+                    .any(|found| !found.2.is_empty())
+                {
+                    for (entry, flows) in &mut per_entry {
+                        if !self.graph.entries[*entry].methods.is_empty() {
+                            flows.retain(|found| !found.2.is_empty());
+                        }
+                    }
+                    per_entry.retain(|_, flows| !flows.is_empty());
                 }
                 if !per_entry.is_empty() {
                     said = true;
@@ -361,6 +381,8 @@ impl<'a> View<'a> {
         let path = entry.map_or(RoutePath::Open, path_of_route);
         let is_list = info.name == "argv";
         let is_path = info.name.starts_with("file-path");
+        let is_html = info.name == "html-text";
+        let is_query = info.name == "nosql-query";
         let is_redirect = info.name == "redirect-target";
         let is_url = matches!(info.name.as_str(), "request-url" | "redirect-target");
         for label in labels {
@@ -388,6 +410,13 @@ impl<'a> View<'a> {
             if is_target && path == RoutePath::Fixed && self.is_path_only(label) {
                 tell(Err(vec![NoPathReason::Position {
                     what: "the path of a request to a fixed route".to_owned(),
+                }]));
+                continue;
+            }
+            if is_html && self.is_still_encoded(label) {
+                tell(Err(vec![NoPathReason::Position {
+                    what: "the target of the request as browsers send it, percent-encoded"
+                        .to_owned(),
                 }]));
                 continue;
             }
@@ -435,6 +464,12 @@ impl<'a> View<'a> {
             if is_url && self.host_is_ours(hit.value, label) {
                 tell(Err(vec![NoPathReason::Position {
                     what: "the input stands behind the host of the URL".to_owned(),
+                }]));
+                continue;
+            }
+            if is_query && !self.may_be_object(hit.value, label) {
+                tell(Err(vec![NoPathReason::Position {
+                    what: "a text, which is no operator of a query".to_owned(),
                 }]));
                 continue;
             }
@@ -673,7 +708,7 @@ impl<'a> View<'a> {
                 }
             }
         }
-        methods.sort();
+        methods.sort_by_key(|method| (plainness(method), method.clone()));
         if let Some(why) = &entry.assumed {
             assumed.push(Assumption::Registration { what: why.clone() });
         }
@@ -683,7 +718,7 @@ impl<'a> View<'a> {
         if !methods.is_empty() {
             entry.methods = methods;
         }
-        let flows: Vec<Flow> = flows.into_iter().map(|f| f.0).take(MAX_FLOWS).collect();
+        let flows = each_input_first(flows.into_iter().map(|f| f.0).collect());
         let verdict = Verdict::Reachable { assumed };
         self.finding(sink, kind, weakness, Some(entry), flows, verdict)
     }
@@ -748,6 +783,24 @@ impl<'a> View<'a> {
             symbol.qualname
         }
     }
+}
+
+/// Where a method stands among those that a route answers: the plainest names the route.
+fn plainness(method: &str) -> usize {
+    const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+    let known = METHODS.iter().position(|m| *m == method);
+    known.unwrap_or(METHODS.len())
+}
+
+/// The best flows, with one of every input before a second one of any.
+fn each_input_first(flows: Vec<Flow>) -> Vec<Flow> {
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    let (mut first, more): (Vec<Flow>, Vec<Flow>) = flows
+        .into_iter()
+        .partition(|flow| seen.insert(flow.input.name.clone()));
+    first.extend(more);
+    first.truncate(MAX_FLOWS);
+    first
 }
 
 /// Without findings that only ask whether a file is there, unless there is nothing worse about the

@@ -8,6 +8,7 @@ mod closed;
 pub mod judge;
 mod place;
 mod print;
+mod sent;
 mod spelled;
 mod trace;
 mod uses;
@@ -34,6 +35,8 @@ pub struct Reach {
     /// Sinks whose receiver is known and that were shown to get only constants, by place; they are no
     /// findings.
     pub fixed_sinks: Vec<FixedSink>,
+    /// Requests that the program sends, by place.
+    pub sent: Vec<solvent_finding::Sent>,
     pub stats: Stats,
 }
 
@@ -46,6 +49,7 @@ impl Reach {
         self.problems.extend(other.problems);
         self.problems.sort();
         self.fixed_sinks.extend(other.fixed_sinks);
+        self.sent.extend(other.sent);
         let (a, b) = (self.stats, other.stats);
         self.stats = Stats {
             units: a.units + b.units,
@@ -123,6 +127,7 @@ fn reach_here(
     let (uses, fixed_uses) = view.uses(&entry_points);
     findings.extend(uses);
     fixed_sinks.extend(fixed_uses);
+    let sent = view.sent(&entry_points);
     fixed_sinks.sort_by(|a, b| (&a.location, &a.weakness).cmp(&(&b.location, &b.weakness)));
     print::number(&mut findings, &world, graph);
     findings.sort_by(|a, b| {
@@ -174,6 +179,7 @@ fn reach_here(
         entry_points,
         problems,
         fixed_sinks,
+        sent,
         stats,
     }
 }

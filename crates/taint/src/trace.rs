@@ -65,7 +65,7 @@ impl Tracer<'_> {
                     format!("makes {} with `{what}`", words(&input))
                 }
                 StepKind::Source => format!("reads {}", words(&input)),
-                StepKind::Local | StepKind::Sink => what.to_string(),
+                StepKind::Local | StepKind::Sent | StepKind::Sink => what.to_string(),
                 StepKind::Call => format!("passes the value to `{what}`"),
                 StepKind::Return => format!("comes back from `{what}`"),
                 StepKind::Library => format!("goes through `{what}`"),

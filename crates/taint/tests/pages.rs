@@ -15,7 +15,11 @@ fn root() -> PathBuf {
 /// The whole static pipeline over a few files.
 fn analyse(files: &[(&str, &str)]) -> Reach {
     let names = Interner::new();
-    let models = ModelSet::of(solvent_ir::Language::Python);
+    let language = match files.iter().any(|(name, _)| name.ends_with(".js")) {
+        true => solvent_ir::Language::JavaScript,
+        false => solvent_ir::Language::Python,
+    };
+    let models = ModelSet::of(language);
     let path = |name: &str| FilePath::new(name).expect("a path below the root");
     let units = files
         .iter()
@@ -38,14 +42,19 @@ fn the_examples_of_weakness_pages_get_the_verdicts_they_claim() {
         let text = std::fs::read_to_string(root().join(&weakness.page)).expect("a page");
         let page = parse(&weakness.id, &text).unwrap_or_else(|error| panic!("{error}"));
         let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
-        for block in page.cases.iter().flat_map(|case| case.files("python")) {
+        let blocks = page.cases.iter().flat_map(|case| {
+            let python = case.files("python").map(|b| (b, "# ", "app.py"));
+            let javascript = case.files("javascript").map(|b| (b, "// ", "app.js"));
+            python.chain(javascript)
+        });
+        for (block, comment, file) in blocks {
             let marker = block.text.lines().next().unwrap_or_default();
             let claim = ["vulnerable", "repaired", "silent"]
                 .into_iter()
-                .find(|word| marker.starts_with(&format!("# {word}: ")))
+                .find(|word| marker.starts_with(&format!("{comment}{word}: ")))
                 .unwrap_or_else(|| panic!("{}:{}: no claim", weakness.id, block.line));
             *seen.entry(claim).or_default() += 1;
-            let found = analyse(&[("app.py", &block.text)]);
+            let found = analyse(&[(file, &block.text)]);
             let reachable = found
                 .findings
                 .iter()

@@ -5,6 +5,7 @@
 //! [`solvent_base::System`], [`conformance`] for what every `System` must do.
 
 pub mod conformance;
+pub mod deploy;
 pub mod memory;
 pub mod page;
 

@@ -7,6 +7,7 @@
 mod benchmark;
 mod categories;
 mod collapse;
+mod deploy_pairs;
 mod fixes;
 mod histories;
 mod ledger;
@@ -80,6 +81,11 @@ pub const ALL: &[Measurement] = &[
         name: "reach-pairs",
         about: "static verdicts on our own pairs of programs with the same sink, reachable and not",
         run: reach_pairs::run,
+    },
+    Measurement {
+        name: "deploy-pairs",
+        about: "exposure and flows across services, on our own pairs of deployments of the same program",
+        run: deploy_pairs::run,
     },
     Measurement {
         name: "benchmark-python",

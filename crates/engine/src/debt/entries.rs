@@ -40,7 +40,10 @@ pub fn entries(scan: &Scan, findings: &[DebtFinding], known: &Known) -> Vec<Debt
                 },
                 label: entry.label.clone(),
                 place: entry.place.clone(),
-                exposure: "unknown".to_owned(),
+                exposure: entry
+                    .exposure
+                    .as_ref()
+                    .map_or_else(|| "unknown".to_owned(), |x| x.reach.clone()),
                 exposure_reason: exposure_reason(entry),
                 findings: own.iter().map(|f| f.id.clone()).collect(),
                 attacked: attacked(own, same_tree),
@@ -62,7 +65,11 @@ fn exposure_reason(entry: &EntryPointView) -> String {
     } else {
         format!("behind {}", entry.auth.join(", "))
     };
-    format!("{login}; where the server listens is not known, so it counts as public")
+    match entry.exposure.as_ref() {
+        None => format!("{login}; where the server listens is not known, so it counts as public"),
+        Some(x) if x.reach == "unknown" => format!("{login}; {}, so it counts as public", x.why),
+        Some(x) => format!("{login}; {}", x.why),
+    }
 }
 
 fn attacked(behind: &[&DebtFinding], same_tree: bool) -> Measured<u64> {

@@ -33,7 +33,7 @@ impl Machine<'_> {
     }
 
     /// A part of a holder of routes was made where the holder was.
-    pub(super) fn as_part(&mut self, v: V, member: &Member, receiver: Option<V>) -> V {
+    pub(crate) fn as_part(&mut self, v: V, member: &Member, receiver: Option<V>) -> V {
         let is_part =
             |row: &solvent_models::EntryRow| row.shape == solvent_models::EntryShape::Part;
         if !member.entry_points.iter().any(is_part) {

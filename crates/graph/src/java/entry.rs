@@ -49,7 +49,7 @@ impl Machine<'_> {
     }
 
     /// The member that an annotation is of, and what it says.
-    fn note_parts(&mut self, note: V) -> Option<(MemberId, Args)> {
+    pub(crate) fn note_parts(&mut self, note: V) -> Option<(MemberId, Args)> {
         let atom = self.w.store.only(note).cloned()?;
         let Atom::LibObject { class, attrs, .. } = atom else {
             return None;
@@ -195,7 +195,9 @@ impl Machine<'_> {
                     name = text;
                 }
             }
-            SourceShape::Mapping { .. } | SourceShape::Fields => shape = InputShape::Map,
+            SourceShape::Mapping { .. } | SourceShape::Trees { .. } | SourceShape::Fields => {
+                shape = InputShape::Map;
+            }
             SourceShape::Tree => {
                 name = self.w.store.empty;
                 shape = InputShape::Tree;

@@ -689,6 +689,8 @@ impl Machine<'_> {
         let v = self.stringify(frame, index, v);
         for pieces in self.pieces(v) {
             let one = self.w.store.text(pieces, self.names);
+            let site = self.site(frame, index);
+            let one = self.now_text(one, site);
             out = self.w.store.join(out, one);
         }
         out

@@ -157,6 +157,17 @@ impl Machine<'_> {
         self.parts_javascript(frame, index, v, method, args)
     }
 
+    /// A value that was turned into text: no object any more.
+    pub(crate) fn now_text(&mut self, v: V, site: crate::link::Site) -> V {
+        let Some(kind) = self.m.kind("nosql-query") else {
+            return v;
+        };
+        let kinds = 1 << kind.index();
+        let by = self.name("being turned into text");
+        let note = crate::label::Note::Sanitized { site, by, kinds };
+        self.w.store.clear(v, kinds, note)
+    }
+
     /// Methods of texts that are partly the attacker's.
     pub(super) fn parts_javascript(
         &mut self,
@@ -168,7 +179,8 @@ impl Machine<'_> {
     ) -> Option<V> {
         match method {
             "toString" | "valueOf" | "normalize" | "toLocaleString" if args.pos.is_empty() => {
-                Some(v)
+                let site = self.site(frame, index);
+                Some(self.now_text(v, site))
             }
             "concat" => {
                 let site = self.site(frame, index);

@@ -8,7 +8,7 @@ use crate::call::Args;
 use crate::label::{Marks, Note};
 use crate::library::Ports;
 use crate::machine::{Frame, Machine};
-use crate::value::V;
+use crate::value::{Atom, V};
 
 impl Machine<'_> {
     /// Kinds for which a match of the pattern at `port` leaves nothing harmful.
@@ -162,6 +162,49 @@ impl Machine<'_> {
             }
             label
         })
+    }
+}
+
+impl Machine<'_> {
+    /// `typeof x === "string"`, and the other answers that no object gives.
+    pub(super) fn says_type(
+        &mut self,
+        frame: &Frame,
+        function: &ir::Function,
+        side: ir::Value,
+        value: ir::Value,
+        answers: &[Const],
+        positive: bool,
+    ) -> Option<Says> {
+        if !self.is_javascript() {
+            return None;
+        }
+        let Op::Call { callee, args } = function.op(Self::base(function, side)) else {
+            return None;
+        };
+        let asked = args.first()?.value();
+        let is_typeof = match self.w.store.only(frame.vals[callee.0 as usize]) {
+            Some(Atom::Lib(path)) => &*self.text(*path) == "<typeof>",
+            _ => false,
+        };
+        if !is_typeof || Self::base(function, asked) != Self::base(function, value) {
+            return None;
+        }
+        let is = |wanted: &[&str]| {
+            answers.iter().all(|c| match c {
+                Const::Str(name) => wanted.contains(&&*self.text(*name)),
+                _ => false,
+            })
+        };
+        let by = self.name("a check of its type");
+        let normal = None;
+        if positive && is(&["number", "boolean", "bigint", "undefined"]) {
+            let kinds = u64::MAX;
+            return Some(Says::Harmless { kinds, by, normal });
+        }
+        let no_object = (positive && is(&["string"])) || (!positive && is(&["object"]));
+        let kinds = 1 << self.m.kind("nosql-query")?.index();
+        no_object.then_some(Says::Harmless { kinds, by, normal })
     }
 }
 

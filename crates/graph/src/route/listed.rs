@@ -372,8 +372,13 @@ impl Machine<'_> {
                     out,
                 );
                 let wrapping = self.wrapping(atom);
+                let asked = match &wrapping.checks_named {
+                    Some(setting) if !wrapping.asked => self.checks_of_settings(setting),
+                    _ => Vec::new(),
+                };
                 for entry in &mut out[before..] {
                     entry.extra.clone_from(&way.extra);
+                    entry.auth.extend(asked.iter().cloned());
                     if let Some(methods) = &wrapping.methods {
                         entry.methods.clone_from(methods);
                     }
@@ -402,6 +407,8 @@ impl Machine<'_> {
                     }
                 }
             }
+            // What is called itself: a feed, an object with `__call__`.
+            Atom::Object { class, .. } => self.called_view(*class, row, way, out),
             // Old tables name their handlers: `"shop.views.index"`.
             Atom::Const(solvent_ir::Const::Str(text)) => {
                 let unit = self.p.unit_of(bound.registration.site.function);
@@ -483,7 +490,10 @@ impl Machine<'_> {
             params: Vec::new(),
             extra: Vec::new(),
             gives: Vec::new(),
+            within: true,
             library: Some((name, site)),
+            filling: None,
+            answers: None,
         }
     }
 }

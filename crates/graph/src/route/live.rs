@@ -44,7 +44,7 @@ impl Machine<'_> {
             .map(|edge| edge.callee)
             .chain(self.w.escapes.keys().copied())
             .collect();
-        let applications = self.made.values().any(|(application, _)| *application);
+        let applications = self.made.values().any(|made| made.application);
         Seen {
             mentions: self.mentions(),
             called,

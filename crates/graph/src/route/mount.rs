@@ -1,7 +1,5 @@
 //! Collections of routes, and what they are mounted on.
 
-use solvent_models::{EntryRow, EntryShape};
-
 use super::live::Seen;
 use super::{MAX_MOUNTS, joined};
 use crate::link::Site;
@@ -23,17 +21,25 @@ impl Machine<'_> {
         }
         seen.push(at);
         let made = self.made.get(&at);
-        let is_application = made.is_none_or(|(application, _)| *application);
+        let is_application = made.is_none_or(|made| made.application);
         let own = made
-            .and_then(|(_, prefix)| prefix.clone())
+            .and_then(|made| made.prefix.clone())
             .unwrap_or_default();
-        if is_application {
+        let mounts_it = |mount: &&Registration| {
+            // What an application lists when it is made is not put below it.
+            mount.mounted.contains(&at) && !mount.receivers.contains(&at)
+        };
+        if is_application && !mounts.iter().any(|mount| mounts_it(&mount)) {
             out.push((own, None));
         } else {
             let mut mounted = false;
-            for mount in mounts.iter().filter(|m| m.mounted.contains(&at)) {
+            for mount in mounts.iter().filter(mounts_it) {
                 mounted = true;
-                let prefix = mount.prefix.clone().unwrap_or_else(|| own.clone());
+                let prefix = match &mount.prefix {
+                    Some(prefix) if mount.adds_prefix => joined(prefix, &own),
+                    Some(prefix) => prefix.clone(),
+                    None => own.clone(),
+                };
                 if mount.receivers.is_empty() {
                     let assumed = (!mount.receiver_known)
                         .then(|| "it is registered on a value that is not known".to_owned());
@@ -55,20 +61,5 @@ impl Machine<'_> {
             }
         }
         seen.pop();
-    }
-
-    /// Remembers what kind of route holder was made where.
-    pub(crate) fn note_made(&mut self, site: Site, rows: &[EntryRow], prefix: Option<String>) {
-        for row in rows {
-            match row.shape {
-                EntryShape::Application => {
-                    self.made.insert(site, (true, prefix.clone()));
-                }
-                EntryShape::Collection | EntryShape::Group => {
-                    self.made.insert(site, (false, prefix.clone()));
-                }
-                _ => {}
-            }
-        }
     }
 }

@@ -10,9 +10,10 @@ use super::{asks_who, last_segment};
 use crate::call::Args;
 use crate::entry::{Bound, Entry};
 use crate::library::Ports;
-use crate::link::{ClassId, FnId};
+use crate::link::{ClassId, FnId, UnitId};
 use crate::machine::Machine;
 use crate::value::{Atom, EnvId, V};
+use crate::world::Place;
 
 /// What decorators that leave a handler as it is say of it.
 #[derive(Clone, Default, Debug)]
@@ -22,6 +23,10 @@ pub(crate) struct Wrapping {
     /// Classes of what the handler then gets.
     pub params: Vec<String>,
     pub framework: Option<String>,
+    /// A list of checks is given for it.
+    pub asked: bool,
+    /// The setting that lists them otherwise.
+    pub checks_named: Option<String>,
     /// For a method that is an action of its class.
     pub action: Option<Action>,
 }
@@ -43,6 +48,7 @@ struct Facts {
     runs: BTreeMap<String, BTreeSet<String>>,
     gives: BTreeMap<String, String>,
     checks: BTreeSet<String>,
+    checks_named: Option<String>,
 }
 
 /// The parts of a class's entry points that are the same for all of them.
@@ -96,6 +102,10 @@ impl Machine<'_> {
             if !row.params.is_empty() {
                 have.params.clone_from(&row.params);
                 have.framework = Some(row.framework.clone());
+            }
+            have.asked |= row.asks.is_some();
+            if row.checks_named.is_some() {
+                have.checks_named.clone_from(&row.checks_named);
             }
         }
         if member.requires_login {
@@ -173,6 +183,10 @@ impl Machine<'_> {
                 out.params.clone_from(&more.params);
                 out.framework.clone_from(&more.framework);
             }
+            out.asked |= more.asked;
+            if more.checks_named.is_some() {
+                out.checks_named.clone_from(&more.checks_named);
+            }
             if more.action.is_some() {
                 out.action.clone_from(&more.action);
             }
@@ -207,12 +221,14 @@ impl Machine<'_> {
             out.gives
                 .extend(row.gives.iter().map(|(k, v)| (k.clone(), v.clone())));
             out.checks.extend(row.checks.iter().cloned());
+            if row.checks_named.is_some() {
+                out.checks_named.clone_from(&row.checks_named);
+            }
         }
         out
     }
 
     /// The view of a class of the program, bound to a route.
-    #[expect(clippy::too_many_arguments, reason = "the parts of an entry point")]
     pub(super) fn class_view(
         &mut self,
         class: ClassId,
@@ -242,6 +258,30 @@ impl Machine<'_> {
         if out.len() == before {
             let methods = row.default_methods.clone();
             self.serve_unseen(&served, methods, out);
+        }
+    }
+
+    /// An instance whose `__call__` answers.
+    pub(super) fn called_view(
+        &mut self,
+        class: ClassId,
+        row: &EntryRow,
+        way: &Way,
+        out: &mut Vec<Entry>,
+    ) {
+        let mut facts = self.view_facts(class);
+        if facts.params.is_empty() {
+            facts.params.clone_from(&row.params);
+        }
+        let served = Served {
+            class,
+            facts: &facts,
+            asked: &[],
+            row,
+            way,
+        };
+        if !self.serve(&served, "__call__", &row.default_methods, out) {
+            self.serve_unseen(&served, row.default_methods.clone(), out);
         }
     }
 
@@ -287,7 +327,15 @@ impl Machine<'_> {
         }
         for hook in hooks.into_iter().flatten() {
             if let Some((function, value)) = self.own_method(served.class, hook) {
-                let entry = self.class_entry(served, function, value, methods, Vec::new());
+                let mut entry = self.class_entry(served, function, value, methods, Vec::new());
+                entry.within = true;
+                // Those that are handed the request say so by the name of their parameter.
+                let request = self.name("request");
+                let params = &self.p.function(function).params;
+                if params.get(1).is_some_and(|p| p.name == request) {
+                    entry.params.clone_from(&served.facts.params);
+                    entry.converters.clone_from(&served.way.params);
+                }
                 out.push(entry);
             }
         }
@@ -330,7 +378,14 @@ impl Machine<'_> {
     ) -> Entry {
         let class = served.class;
         let mut auth = self.method_checks(class, value);
-        let listed = self.listed_checks(class, &served.facts.checks);
+        let listed = match (
+            self.listed_checks(class, &served.facts.checks),
+            &served.facts.checks_named,
+        ) {
+            (Some(listed), _) => listed,
+            (None, Some(setting)) => self.checks_of_settings(setting),
+            (None, None) => Vec::new(),
+        };
         let of_class = self.class_logins(class);
         for name in served.asked.iter().cloned().chain(listed).chain(of_class) {
             if !auth.contains(&name) {
@@ -386,7 +441,10 @@ impl Machine<'_> {
             params,
             extra: served.way.extra.clone(),
             gives,
+            within: false,
             library: None,
+            filling: None,
+            answers: None,
         }
     }
 
@@ -407,13 +465,55 @@ impl Machine<'_> {
     }
 
     /// What the attributes that list checks name: a library's that are known to ask who is there, and the program's
-    /// own whose names say so.
-    fn listed_checks(&mut self, class: ClassId, attributes: &BTreeSet<String>) -> Vec<String> {
-        let mut out = Vec::new();
+    /// own whose names say so; `None` where the class sets none of the attributes.
+    fn listed_checks(
+        &mut self,
+        class: ClassId,
+        attributes: &BTreeSet<String>,
+    ) -> Option<Vec<String>> {
+        let mut out = None;
         for attribute in attributes {
             let attribute = self.name(attribute);
             if let Some(list) = self.class_attr(class, EnvId::EMPTY, attribute) {
-                out.extend(self.checks_in(list));
+                out.get_or_insert_with(Vec::new)
+                    .extend(self.checks_in(list));
+            }
+        }
+        out
+    }
+
+    /// What settings list as asking who is there, by name, for handlers that say nothing of it.
+    pub(super) fn checks_of_settings(&mut self, setting: &str) -> Vec<String> {
+        let mut out = Vec::new();
+        let Some((variable, key)) = setting.split_once('.') else {
+            return out;
+        };
+        let variable = self.name(variable);
+        let key = solvent_ir::Const::Str(self.name(key));
+        for unit in (0..self.p.units.len()).map(|u| UnitId(u as u32)) {
+            let Some(settings) = self.w.read(Place::Global(unit, variable)) else {
+                continue;
+            };
+            for atom in self.w.store.atoms_of(settings) {
+                let Atom::Coll { kids, .. } = atom else {
+                    continue;
+                };
+                let Some((_, list)) = kids.iter().find(|(k, _)| *k == key) else {
+                    continue;
+                };
+                for v in self.exact_items(*list).unwrap_or_default() {
+                    for text in self.constant_texts(v).unwrap_or_default() {
+                        let path = self.name(&text);
+                        let known = self
+                            .path_member(path)
+                            .is_some_and(|id| self.m.get(id).requires_login);
+                        let name = last_segment(&text).to_owned();
+                        let own = self.dotted(unit, &text).is_some() && asks_who(&name);
+                        if (known || own) && !out.contains(&name) {
+                            out.push(name);
+                        }
+                    }
+                }
             }
         }
         out
@@ -504,7 +604,6 @@ impl Machine<'_> {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of an entry point")]
     fn add_actions(
         &mut self,
         class: ClassId,

@@ -64,13 +64,35 @@ pub(crate) type Lower<'f, 'a, 'i> = crate::lower::Lower<'f, 'a, 'i, Code<'a>>;
 pub(crate) type Pending<'a> = crate::lower::Pending<Code<'a>>;
 
 pub(crate) fn lower(path: &FilePath, bytes: &[u8], interner: &Interner) -> Unit {
+    lower_source(path, bytes, &Source::utf8(bytes), interner)
+}
+
+/// Does something that goes down the tree of a text, with the stack that this takes; `None` where the text is
+/// nested too deeply.
+pub(crate) fn with_room<T>(text: &str, work: impl FnOnce() -> Option<T>) -> Option<T> {
+    let depth = depth::of(text);
+    if depth > MAX_VIEW_DEPTH {
+        return None;
+    }
+    stacker::grow(depth::stack(depth, text.len()), work)
+}
+
+/// Deepest nesting of a template's code: people write some dozens of levels.
+const MAX_VIEW_DEPTH: u32 = 2_000;
+
+/// Lowers a text whose places are those of the file.
+pub(crate) fn lower_source(
+    path: &FilePath,
+    bytes: &[u8],
+    source: &Source<'_>,
+    interner: &Interner,
+) -> Unit {
     let mut names = Names::new(interner);
     let module = module::name(path);
     let mut unit = begun(path, bytes, Language::JavaScript, &module, &mut names);
     if !unit.problems.is_empty() {
         return unit;
     }
-    let source = Source::utf8(bytes);
     if let Some(message) = &source.problem {
         unit.problems.push(Problem {
             kind: ProblemKind::Encoding,
@@ -93,7 +115,7 @@ pub(crate) fn lower(path: &FilePath, bytes: &[u8], interner: &Interner) -> Unit 
         return unit;
     }
     stacker::grow(depth::stack(depth, source.text.len()), || {
-        lower_text(&source, &mut names, &mut unit);
+        lower_text(source, &mut names, &mut unit);
     });
     unit
 }

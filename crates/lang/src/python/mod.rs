@@ -97,6 +97,26 @@ const HARMLESS: &[&str] = &[
 ];
 
 pub(crate) fn lower(path: &FilePath, bytes: &[u8], interner: &Interner) -> Unit {
+    lower_source(path, bytes, &Source::python(bytes), interner)
+}
+
+/// Whether the text is a program that can be read.
+pub(crate) fn parses(text: &str) -> bool {
+    let depth = depth::of(text);
+    depth.brackets <= depth::MAX_BRACKETS
+        && depth.tree <= depth::SHALLOW
+        && parse_unchecked_source(text, PySourceType::Python)
+            .errors()
+            .is_empty()
+}
+
+/// Lowers a text whose places are those of the file.
+pub(crate) fn lower_source(
+    path: &FilePath,
+    bytes: &[u8],
+    source: &Source<'_>,
+    interner: &Interner,
+) -> Unit {
     let mut names = Names::new(interner);
     let mut unit = begun(
         path,
@@ -114,7 +134,6 @@ pub(crate) fn lower(path: &FilePath, bytes: &[u8], interner: &Interner) -> Unit 
         span,
         message,
     };
-    let source = Source::python(bytes);
     if let Some(message) = &source.problem {
         unit.problems
             .push(problem(ProblemKind::Encoding, None, message.clone()));
@@ -133,7 +152,7 @@ pub(crate) fn lower(path: &FilePath, bytes: &[u8], interner: &Interner) -> Unit 
             .push(problem(ProblemKind::Limit, None, message));
         return unit;
     }
-    let mut run = || lower_text(&source, &mut names, &mut unit);
+    let mut run = || lower_text(source, &mut names, &mut unit);
     if depth.tree > depth::SHALLOW {
         stacker::grow(depth::STACK, run);
     } else {

@@ -54,15 +54,8 @@ impl<'a> Lower<'_, 'a, '_> {
                     self.assign(&node.target, value);
                 }
                 if matches!(self.kind, FunctionKind::Module | FunctionKind::ClassBody) {
-                    let kind = self.expr(&node.annotation);
-                    if let (FunctionKind::ClassBody, Expr::Name(name)) = (self.kind, &*node.target)
-                    {
-                        // A field, where the class is a dataclass.
-                        let name = self.name(&format!("<field> {}", name.id));
-                        let (scope, value) = (Scope::Class, kind);
-                        let span = self.span(node);
-                        self.b.emit(Op::StoreName { scope, name, value }, span);
-                    }
+                    let written = self.expr(&node.annotation);
+                    self.field(&node.target, written);
                 }
             }
             Stmt::For(node) => self.for_loop(node),
@@ -92,6 +85,20 @@ impl<'a> Lower<'_, 'a, '_> {
             Stmt::Break(_) => self.leave_loop(|exits| exits.exit, |exit, _| exit),
             Stmt::Continue(_) => self.leave_loop(|exits| exits.next, |_, next| next),
             Stmt::Global(_) | Stmt::Nonlocal(_) | Stmt::Pass(_) | Stmt::IpyEscapeCommand(_) => {}
+        }
+    }
+
+    /// A field of a class, with the type that is written for it, whether it has a default or not: frameworks and
+    /// dataclasses make instances from these.
+    fn field(&mut self, target: &'a Expr, written: Value) {
+        if self.kind != FunctionKind::ClassBody {
+            return;
+        }
+        if let Expr::Name(name) = target {
+            let span = self.span(target);
+            let name = self.name(&format!("<field {}>", name.id));
+            let (scope, value) = (Scope::Class, written);
+            self.b.emit(Op::StoreName { scope, name, value }, span);
         }
     }
 

@@ -5,7 +5,7 @@ use solvent_ir::Unit;
 use solvent_lang::{is_description, lower_description};
 
 fn path() -> FilePath {
-    FilePath::new("specs/api.yml").unwrap()
+    FilePath::new("specs/api.yml").expect("a path below the root")
 }
 
 fn lowered(text: &str) -> (Unit, String) {
@@ -41,7 +41,7 @@ paths:
         assert!(shown.contains(part), "{part} in {shown}");
     }
     assert!(!shown.contains("DELETE"), "{shown}");
-    let at = text.find("shop.views.show").unwrap();
+    let at = text.find("shop.views.show").expect("it stands there");
     let first = unit.functions[0].insts[0].span;
     assert_eq!((first.start as usize, first.end as usize), (at, at + 15));
 }
@@ -60,7 +60,7 @@ fn json_is_read_as_well() {
 
 #[test]
 fn files_that_are_no_descriptions_are_told_by_their_beginning() {
-    let other = FilePath::new("a/openapi.txt").unwrap();
+    let other = FilePath::new("a/openapi.txt").expect("a path below the root");
     assert!(is_description(&path(), b"openapi: 3.0.0"));
     assert!(!is_description(&path(), b"services: {}"));
     assert!(!is_description(&other, b"openapi: 3.0.0"));

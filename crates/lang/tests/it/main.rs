@@ -6,6 +6,7 @@ mod generated;
 mod hostile;
 mod library;
 mod mutated;
+mod views;
 
 use solvent_base::{FilePath, Interner};
 use solvent_ir::Unit;

@@ -1,9 +1,13 @@
 //! `models/<language>/<library>.toml`, one function per sort of row.
 
+mod entry;
+
 use std::collections::{BTreeMap, HashMap};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+
+use entry::{ENTRY_KEYS, read_converters, read_entry, read_filling};
 
 use super::{
     Words, as_port, choice, dotted_path, literal_key, port, ports, required_port, source_kind,
@@ -14,11 +18,12 @@ use crate::row::*;
 use crate::set::{MemberId, ModelSet};
 use crate::toml_row::{Row, Source as File};
 
-const LIBRARY_KEYS: [&str; 20] = [
+const LIBRARY_KEYS: [&str; 23] = [
     "library",
     "language",
     "about",
     "converters",
+    "parameters",
     "source",
     "sink",
     "use",
@@ -26,12 +31,14 @@ const LIBRARY_KEYS: [&str; 20] = [
     "step",
     "sanitizer",
     "guard",
+    "view",
     "neutral",
     "type",
     "class",
     "alias",
     "mutation",
     "callback",
+    "send",
     "entry_point",
     "stop",
     "login",
@@ -46,6 +53,7 @@ struct Library<'s> {
     aliases: Vec<(String, String)>,
     /// What the route parameters of this library's entry points may contain.
     converters: BTreeMap<String, Converter>,
+    filling: Option<Filling>,
 }
 
 impl Library<'_> {
@@ -122,10 +130,11 @@ pub(super) fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<
         by_path: HashMap::new(),
         aliases: Vec::new(),
         converters: BTreeMap::new(),
+        filling: read_filling(&top),
     };
     library.converters = read_converters(&library.words, &top);
     type Reader = fn(&mut Library<'_>, &Row<'_>);
-    let readers: [(&str, &[&str], Reader); 16] = [
+    let readers: [(&str, &[&str], Reader); 18] = [
         (
             "source",
             &["kind", "at", "shape", "names", "name", "input", "when"],
@@ -145,9 +154,14 @@ pub(super) fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<
             &["at", "holds_when", "for", "requires", "pattern"],
             read_guard,
         ),
+        (
+            "view",
+            &["name", "locals", "autoescape", "output", "unread"],
+            read_view,
+        ),
         ("neutral", &["whole"], read_neutral),
         ("type", &["returns", "is", "begins", "kept"], read_type),
-        ("class", &["bases"], read_class),
+        ("class", &["bases", "kept", "keyed"], read_class),
         ("alias", &["names"], read_alias),
         (
             "mutation",
@@ -159,6 +173,7 @@ pub(super) fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<
             &["function", "args", "spread", "keywords", "returns"],
             read_callback,
         ),
+        ("send", &SEND_KEYS, read_send),
         ("entry_point", &ENTRY_KEYS, read_entry),
         ("stop", &[], |library, row| {
             library.edit(row, |member| member.stops = true)
@@ -216,7 +231,9 @@ fn merge(into: &mut Member, from: Member) {
         steps,
         mutations,
         guards,
+        views,
         callbacks,
+        sends,
         entry_points,
         returns,
         is,
@@ -224,6 +241,7 @@ fn merge(into: &mut Member, from: Member) {
         class,
         begins,
         kept,
+        keyed,
         stops,
         requires_login,
         whole,
@@ -237,7 +255,9 @@ fn merge(into: &mut Member, from: Member) {
     into.steps.extend(steps);
     into.mutations.extend(mutations);
     into.guards.extend(guards);
+    into.views.extend(views);
     into.callbacks.extend(callbacks);
+    into.sends.extend(sends);
     into.entry_points.extend(entry_points);
     into.returns = returns.or(into.returns.take());
     into.is = is.or(into.is.take());
@@ -247,6 +267,7 @@ fn merge(into: &mut Member, from: Member) {
     into.kept |= kept;
     into.whole |= whole;
     into.neutral |= neutral;
+    into.keyed |= keyed;
     into.stops |= stops;
     into.requires_login |= requires_login;
 }
@@ -270,6 +291,7 @@ fn read_source(library: &mut Library<'_>, row: &Row<'_>) {
         ("named", 3),
         ("of-receiver", 4),
         ("fields", 5),
+        ("mapping-of-trees", 6),
     ];
     let Some(shape) = choice(row, "shape", &shapes) else {
         if !row.has("shape") {
@@ -282,7 +304,8 @@ fn read_source(library: &mut Library<'_>, row: &Row<'_>) {
         ("names", 1, "mapping"),
         ("name", 3, "named"),
     ] {
-        if row.has(key) && shape != belongs {
+        let trees = key == "names" && shape == 6;
+        if row.has(key) && shape != belongs && !trees {
             let message = format!("`{key}` only belongs beside `shape = \"{to}\"`");
             row.complain(row.span.clone(), message);
         }
@@ -298,7 +321,8 @@ fn read_source(library: &mut Library<'_>, row: &Row<'_>) {
             None => return row.missing("name"),
         },
         4 => SourceShape::OfReceiver,
-        _ => SourceShape::Fields,
+        5 => SourceShape::Fields,
+        _ => SourceShape::Trees { names },
     };
     let (Some(kind), Some(at), Some(when)) = (kind, at, conditions(row)) else {
         return;
@@ -310,6 +334,24 @@ fn read_source(library: &mut Library<'_>, row: &Row<'_>) {
         when,
     };
     library.edit(row, |member| member.sources.push(source.clone()));
+}
+
+fn read_view(library: &mut Library<'_>, row: &Row<'_>) {
+    let view = if row.has("autoescape") {
+        required_port(row, "autoescape").map(|autoescape| View::Configures { autoescape })
+    } else if row.has("output") {
+        row.text("output").map(|output| View::Escapes {
+            output: (*output.get_ref()).to_owned(),
+        })
+    } else if row.has("unread") {
+        required_port(row, "unread").map(|at| View::Unread { at })
+    } else {
+        let locals = ports(row, "locals");
+        required_port(row, "name").map(|name| View::Renders { name, locals })
+    };
+    if let Some(view) = view {
+        library.edit(row, |member| member.views.push(view.clone()));
+    }
 }
 
 fn read_sink(library: &mut Library<'_>, row: &Row<'_>) {
@@ -342,6 +384,30 @@ fn read_constant(library: &mut Library<'_>, row: &Row<'_>) {
         row.missing("value");
     }
     library.edit(row, |member| member.constant.clone_from(&value));
+}
+
+const SEND_KEYS: [&str; 9] = [
+    "url", "base", "method", "verb", "query", "form", "json", "headers", "body",
+];
+
+fn read_send(library: &mut Library<'_>, row: &Row<'_>) {
+    let Some(url) = required_port(row, "url") else {
+        return;
+    };
+    let send = SendRow {
+        url,
+        base: port(row, "base"),
+        method: port(row, "method"),
+        verb: row
+            .text("verb")
+            .map_or_else(String::new, |text| text.into_inner().to_owned()),
+        query: port(row, "query"),
+        form: port(row, "form"),
+        json: port(row, "json"),
+        headers: port(row, "headers"),
+        body: port(row, "body"),
+    };
+    library.edit(row, |member| member.sends.push(send.clone()));
 }
 
 /// `None` when one of them is broken: without it the row would say too much.
@@ -564,7 +630,13 @@ fn read_class(library: &mut Library<'_>, row: &Row<'_>) {
         .iter()
         .filter_map(|text| dotted_path(row, text))
         .collect();
-    library.edit(row, |member| member.class = Some(bases.clone()));
+    let kept = row.flag("kept") == Some(true);
+    let keyed = row.flag("keyed") == Some(true);
+    library.edit(row, |member| {
+        member.class = Some(bases.clone());
+        member.kept |= kept;
+        member.keyed |= keyed;
+    });
 }
 
 fn read_alias(library: &mut Library<'_>, row: &Row<'_>) {
@@ -638,169 +710,4 @@ fn read_callback(library: &mut Library<'_>, row: &Row<'_>) {
         returns: port(row, "returns"),
     };
     library.edit(row, |member| member.callbacks.push(callback.clone()));
-}
-
-const ENTRY_KEYS: [&str; 23] = [
-    "shape",
-    "framework",
-    "route",
-    "methods",
-    "default_methods",
-    "handler",
-    "prefix",
-    "mounted",
-    "method_functions",
-    "bound_by",
-    "syntax",
-    "params",
-    "variable",
-    "named_by",
-    "extra",
-    "runs",
-    "gives",
-    "checks",
-    "actions",
-    "on_one",
-    "keys",
-    "detail",
-    "asks",
-];
-
-fn read_converters(words: &Words<'_>, row: &Row<'_>) -> BTreeMap<String, Converter> {
-    let mut converters = BTreeMap::new();
-    for (name, value) in row.map("converters") {
-        let DeValue::Table(table) = value.get_ref() else {
-            row.complain(value.span(), "a table was expected");
-            continue;
-        };
-        let inner = Row::new(table, value.span(), row.source, &["for", "excludes"]);
-        let excludes = inner
-            .text("excludes")
-            .map(|t| t.get_ref().chars().collect())
-            .unwrap_or_default();
-        let clears = words.kinds(&inner, "for");
-        converters.insert(name.to_owned(), Converter { clears, excludes });
-    }
-    converters
-}
-
-fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
-    let shapes = [
-        ("decorator", EntryShape::Decorator),
-        ("registrar", EntryShape::Registrar),
-        ("base_class", EntryShape::BaseClass),
-        ("application", EntryShape::Application),
-        ("collection", EntryShape::Collection),
-        ("mount", EntryShape::Mount),
-        ("part", EntryShape::Part),
-        ("group", EntryShape::Group),
-        ("hook", EntryShape::Hook),
-        ("listed", EntryShape::Listed),
-        ("include", EntryShape::Include),
-        ("table", EntryShape::Table),
-        ("wrapper", EntryShape::Wrapper),
-        ("action", EntryShape::Action),
-    ];
-    let shape = choice(row, "shape", &shapes);
-    if !row.has("shape") {
-        row.missing("shape");
-    }
-    let Some(shape) = shape else { return };
-    for (wanted, key) in [
-        (
-            matches!(shape, EntryShape::Registrar | EntryShape::Listed),
-            "handler",
-        ),
-        (
-            matches!(shape, EntryShape::Mount | EntryShape::Include),
-            "mounted",
-        ),
-        (matches!(shape, EntryShape::Table), "variable"),
-        (matches!(shape, EntryShape::Table), "named_by"),
-        (matches!(shape, EntryShape::BaseClass), "method_functions"),
-    ] {
-        if wanted && !row.has(key) {
-            row.missing(key);
-        }
-    }
-    let method_functions = lists(row, "method_functions");
-    let syntaxes = [
-        ("angle", RouteSyntax::Angle),
-        ("brace", RouteSyntax::Brace),
-        ("colon", RouteSyntax::Colon),
-        ("regex", RouteSyntax::Regex),
-    ];
-    let words = |key: &str| -> Vec<String> {
-        row.texts(key)
-            .iter()
-            .map(|text| (*text.get_ref()).to_owned())
-            .collect()
-    };
-    let one = |key: &str| row.text(key).map(|text| (*text.get_ref()).to_owned());
-    let firsts = |key: &str| -> BTreeMap<String, String> {
-        lists(row, key)
-            .into_iter()
-            .filter_map(|(name, list)| Some((name, list.into_iter().next()?)))
-            .collect()
-    };
-    let entry = EntryRow {
-        shape,
-        framework: row
-            .text("framework")
-            .map_or_else(|| library.name.clone(), |text| (*text.get_ref()).to_owned()),
-        route: port(row, "route"),
-        methods: port(row, "methods"),
-        default_methods: row
-            .texts("default_methods")
-            .iter()
-            .map(|text| (*text.get_ref()).to_owned())
-            .collect(),
-        handler: port(row, "handler"),
-        prefix: port(row, "prefix"),
-        mounted: port(row, "mounted"),
-        method_functions,
-        bound_by: row
-            .text("bound_by")
-            .and_then(|text| dotted_path(row, &text)),
-        syntax: choice(row, "syntax", &syntaxes).unwrap_or(RouteSyntax::Angle),
-        converters: library.converters.clone(),
-        params: row
-            .texts("params")
-            .iter()
-            .filter_map(|text| dotted_path(row, text))
-            .collect(),
-        variable: one("variable"),
-        named_by: one("named_by"),
-        extra: port(row, "extra"),
-        runs: lists(row, "runs"),
-        gives: firsts("gives"),
-        checks: words("checks"),
-        actions: firsts("actions"),
-        on_one: words("on_one"),
-        keys: words("keys"),
-        detail: port(row, "detail"),
-        asks: port(row, "asks"),
-    };
-    library.edit(row, |member| member.entry_points.push(entry.clone()));
-}
-
-/// A table of names to words, each one or several.
-fn lists(row: &Row<'_>, key: &str) -> BTreeMap<String, Vec<String>> {
-    let mut out = BTreeMap::new();
-    for (name, value) in row.map(key) {
-        let words: Vec<String> = match value.get_ref() {
-            DeValue::String(text) => vec![text.to_string()],
-            DeValue::Array(items) => items
-                .iter()
-                .filter_map(|i| i.get_ref().as_str())
-                .map(str::to_owned)
-                .collect(),
-            _ => {
-                row.complain(value.span(), "a word or a list of words was expected");
-                continue;
-            }
-        };
-        out.insert(name.to_owned(), words);
-    }
-    out
 }

@@ -103,6 +103,7 @@ impl From<&EntryPoint> for EntryPointView {
                 .collect(),
             auth: entry.auth.clone(),
             assumed: entry.assumed.clone(),
+            exposure: None,
         }
     }
 }
@@ -115,6 +116,7 @@ impl From<&Step> for StepView {
             StepKind::Call => "call",
             StepKind::Return => "return",
             StepKind::Library => "library",
+            StepKind::Sent => "sent",
             StepKind::Sink => "sink",
         };
         Self {

@@ -97,6 +97,10 @@ pub(super) fn entry(page: &mut Page, finding: &FindingView) {
         place = format!("{} -> {place}", entry.label);
     }
     page.paragraph(INDENT, Style::Dim, &place);
+    if let Some(exposure) = finding.entry.as_ref().and_then(|e| e.exposure.as_ref()) {
+        let text = format!("{}: {}", exposure.reach, exposure.why);
+        page.paragraph(INDENT, Style::Dim, &text);
+    }
     for reason in &finding.verdict.reasons {
         page.line(
             INDENT + 2,

@@ -70,6 +70,21 @@ pub fn show(report: &ShowReport, place: &str, width: usize) -> Page {
         }
         None => page.field("entry", &[(Style::Plain, words::without_entry(finding))]),
     }
+    if let Some(exposure) = finding.entry.as_ref().and_then(|e| e.exposure.as_ref()) {
+        let place = exposure
+            .place
+            .as_ref()
+            .map(words::place)
+            .unwrap_or_default();
+        let rest = format!("  {}, {place}", exposure.why);
+        page.field(
+            "reached",
+            &[(Style::Strong, &exposure.reach), (Style::Plain, &rest)],
+        );
+        for caller in &exposure.callers {
+            page.paragraph(LABEL, Style::Dim, &format!("from {caller}"));
+        }
+    }
     let rest = format!(
         "  {} in {}",
         words::place(&finding.sink.place),

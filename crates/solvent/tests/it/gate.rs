@@ -267,3 +267,27 @@ fn validate(file: &Path) {
         .collect();
     assert!(complaints.is_empty(), "{complaints:#?}");
 }
+
+#[test]
+fn what_only_the_inside_reaches_fails_no_gate_that_asks_for_exposure() {
+    let compose =
+        "services:\n  people:\n    build: .\n    command: flask --app app run -h 0.0.0.0\n";
+    let answer = |ports: &str| {
+        let repo = sound(Some("fails_on = \"exposed\"\n"));
+        repo.write("compose.yaml", format!("{compose}{ports}").as_bytes());
+        repo.write("app.py", APP.as_bytes());
+        repo.commit("Find people");
+        let output = repo
+            .run(&["gate", "--base", "main", "--no-attack", "--json"])
+            .json();
+        let reach = &output["new"][0]["finding"]["entry"]["exposure"]["reach"];
+        (text(&output["answer"]), text(reach))
+    };
+    let published = answer("    ports: [\"5000:5000\"]\n");
+    assert_eq!(published, ("fail".to_owned(), "public".to_owned()));
+    // Not attacked is no answer either way, but it is no failure.
+    let inside = answer("");
+    assert_eq!(inside, ("unmeasured".to_owned(), "internal".to_owned()));
+    let not_known = answer("    ports: [\"${BIND}:5000:5000\"]\n");
+    assert_eq!(not_known, ("fail".to_owned(), "unknown".to_owned()));
+}

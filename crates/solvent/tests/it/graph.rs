@@ -132,3 +132,72 @@ fn other_programs_read_what_is_drawn() {
         .expect("python3 runs");
     assert!(status.success());
 }
+
+const COMPOSE: &str = "services:
+  shop:
+    build: .
+    command: flask --app app run -h 0.0.0.0
+    environment:
+      DATABASE_URL: postgresql://shop@db/shop
+    ports: [\"80:5000\"]
+  db:
+    image: postgres:16
+";
+
+#[test]
+fn services_are_listed_asked_and_drawn() {
+    let repo = Repo::plain(&[
+        ("app.py", APP),
+        ("store.py", STORE),
+        ("compose.yaml", COMPOSE),
+        ("requirements.txt", "flask==3.0.2\n"),
+    ]);
+    repo.run(&["graph", "--no-git", "--services"])
+        .expect(0)
+        .says("port 80 is published")
+        .says("by the setting DATABASE_URL");
+    repo.run(&["graph", "--no-git", "--exposed"])
+        .expect(0)
+        .says("1 entry point is public without a login")
+        .says("GET /find");
+    repo.run(&["graph", "--no-git", "--service", "db"])
+        .expect(0)
+        .says("PostgreSQL")
+        .says("no port is published");
+    repo.run(&["graph", "--no-git", "--components"])
+        .expect(0)
+        .says("flask  3.0.2");
+    repo.run(&["graph", "--no-git", "--service", "nobody"])
+        .expect(2)
+        .says("no service is called `nobody`");
+    let report = repo.run(&["graph", "--no-git", "--json"]).expect(0).json();
+    assert_eq!(report["services"][1]["exposure"]["reach"], "public");
+    assert_eq!(report["service_calls"][0]["how"], "store");
+    // Values of settings may be secrets: only their names are told.
+    assert!(!report.to_string().contains("shop@db"));
+    repo.run(&[
+        "graph",
+        "--no-git",
+        "--services",
+        "--svg",
+        "s.svg",
+        "--dot",
+        "s.dot",
+        "--graphml",
+        "s.graphml",
+    ])
+    .expect(0);
+    let dot = std::fs::read_to_string(repo.path().join("s.dot")).expect("written");
+    assert!(
+        dot.contains("outside -> s1") && dot.contains("shape=cylinder"),
+        "{dot}"
+    );
+    // Python's own parser reads both.
+    let check = "import sys, xml.etree.ElementTree as E\nfor f in sys.argv[1:]: E.parse(f)\n";
+    let status = Command::new("python3")
+        .args(["-c", check])
+        .args([repo.path().join("s.svg"), repo.path().join("s.graphml")])
+        .status()
+        .expect("python3 runs");
+    assert!(status.success());
+}

@@ -5,6 +5,7 @@ mod approval;
 mod bad_input;
 mod bad_target;
 mod debt;
+mod deploy_pairs;
 mod evidence;
 mod gate;
 mod graph;

@@ -1,8 +1,9 @@
 //! Where an input stands in the text at a sink, and what that leaves of its harm.
 
-use solvent_finding::NoPathReason;
-use solvent_graph::label::{Label, Marks, Note};
+use solvent_finding::{Carrier, NoPathReason, Transform};
+use solvent_graph::label::{InputShape, Label, Link, Marks, Note, Origin};
 use solvent_graph::value::{Atom, Piece, V};
+use solvent_ir::Language;
 use solvent_models::{How, Kind};
 
 use super::View;
@@ -81,6 +82,66 @@ impl View<'_> {
             }
         }
         found
+    }
+
+    /// Whether a label is of the request's target as it came over the wire, which Node leaves encoded: browsers
+    /// write `<` and `>` there as `%3C` and `%3E` (WHATWG URL, path and query percent-encode sets).
+    pub(super) fn is_still_encoded(&self, label: Label) -> bool {
+        let Origin::Input(id) = label.origin else {
+            return false;
+        };
+        let carrier = &self.world.store.input(id).carrier;
+        let raw = matches!(carrier, Carrier::RawPath | Carrier::RawQuery);
+        raw && self.graph.program.language == Language::JavaScript
+            && !self.world.store.chain(label.chain).iter().any(|link| {
+                matches!(link, Link::Transform(Transform::UrlDecode))
+                    || matches!(link, Link::Transform(Transform::Opaque(what)) if what == "several ways")
+            })
+    }
+
+    /// Whether an input stands somewhere in the value as what it is, and may be an object: text cannot be, nor
+    /// what any transformation but the reading of JSON made.
+    pub(super) fn may_be_object(&self, v: V, label: Label) -> bool {
+        let Origin::Input(id) = label.origin else {
+            return false;
+        };
+        let mut object = self.world.store.input(id).shape == InputShape::Tree;
+        for link in self.world.store.chain(label.chain) {
+            match link {
+                Link::ParseJson => object = true,
+                // Ways of several sorts were put together: any of them may be.
+                Link::Transform(Transform::Opaque(what)) if what == "several ways" => {}
+                Link::Transform(_) | Link::Keys | Link::ParseQuery | Link::ParseCookie => {
+                    object = false;
+                }
+                Link::Key(_) | Link::Value | Link::QueryPart => {}
+            }
+        }
+        object && self.stands_alone(v, label, 0)
+    }
+
+    fn stands_alone(&self, v: V, label: Label, depth: u32) -> bool {
+        let has = |set| {
+            let labels = self.world.store.labels(set);
+            labels.iter().any(|l| l.identity() == label.identity())
+        };
+        depth < 8
+            && self.world.store.atoms(v).any(|atom| match atom {
+                Atom::Data(set) => has(*set),
+                Atom::Coll { kids, rest, .. } => {
+                    let mut all = kids.iter().map(|(_, v)| *v).chain([*rest]);
+                    all.any(|v| self.stands_alone(v, label, depth + 1))
+                }
+                Atom::LibObject { attrs, data, .. } => {
+                    let mut all = attrs.iter().map(|(_, v)| *v).chain([*data]);
+                    all.any(|v| self.stands_alone(v, label, depth + 1))
+                }
+                Atom::Object { attrs, .. } => {
+                    let mut all = attrs.iter().map(|(_, v)| *v);
+                    all.any(|v| self.stands_alone(v, label, depth + 1))
+                }
+                _ => false,
+            })
     }
 
     /// Whether everything before the input fixes the host of a URL: `https://host/`, a path of this site, or a

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use solvent_base::{FilePath, Interner};
 use solvent_finding::{Finding, NoPathReason, Part, Stop, Verdict};
+use solvent_ir::Language;
 use solvent_models::ModelSet;
 use solvent_taint::{Limits, Reach};
 use solvent_testkit::{Case, PinKind};
@@ -18,6 +19,12 @@ pub fn scan(files: &BTreeMap<String, String>) -> Reach {
     let names = Interner::new();
     let mut settings = Vec::new();
     let mut units = Vec::new();
+    let code: Vec<_> = files
+        .keys()
+        .filter_map(|path| solvent_lang::language_of(&FilePath::new(path)?))
+        .collect();
+    let python = code.contains(&Language::Python);
+    let javascript = code.contains(&Language::JavaScript);
     for (path, text) in files {
         let Some(path) = FilePath::new(path) else {
             continue;
@@ -27,6 +34,8 @@ pub fn scan(files: &BTreeMap<String, String>) -> Reach {
             settings.extend(solvent_lang::settings::settings(&path, bytes));
         } else if solvent_lang::is_description(&path, bytes) {
             units.push(solvent_lang::lower_description(&path, bytes, &names));
+        } else if let Some(language) = solvent_lang::view::language_of(&path, python, javascript) {
+            units.push(solvent_lang::view::lower(&path, bytes, &names, language));
         } else {
             units.push(solvent_lang::lower(&path, bytes, &names));
         }
@@ -57,6 +66,11 @@ fn files_of(case: &Case) -> BTreeMap<String, String> {
         .chain(named("java", "App.java"))
         .chain(named("properties", "app.properties"))
         .chain(named("yaml", "api.yaml"))
+        .chain(named("html", "views/page.html"))
+        .chain(named("ejs", "views/page.ejs"))
+        .chain(named("pug", "views/page.pug"))
+        .chain(named("handlebars", "views/page.hbs"))
+        .chain(named("nunjucks", "views/page.njk"))
         .collect()
 }
 

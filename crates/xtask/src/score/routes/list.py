@@ -56,17 +56,51 @@ def starlette(app, root, prefix=""):
     return out
 
 
+def of_pattern(text):
+    """A regular expression as a route: groups by their names, `var` for those that have none."""
+    out, i = [], 0
+    while i < len(text):
+        c = text[i]
+        if c == "\\" and i + 1 < len(text):
+            if text[i + 1] not in "AZbB":
+                out.append(text[i + 1] if not text[i + 1].isalnum() else text[i : i + 2])
+            i += 2
+            continue
+        if c == "(" and not text.startswith("(?:", i):
+            end, depth, inside = i, 0, False
+            while end < len(text):
+                if text[end] == "\\":
+                    end += 1
+                elif text[end] == "[":
+                    inside = True
+                elif text[end] == "]":
+                    inside = False
+                elif not inside and text[end] in "()":
+                    depth += 1 if text[end] == "(" else -1
+                    if depth == 0:
+                        break
+                end += 1
+            name = re.match(r"\(\?P<(\w+)>", text[i:])
+            if name or not text.startswith("(?", i):
+                out.append("<%s>" % (name.group(1) if name else "var"))
+            i = end + 1
+            continue
+        if text.startswith("(?:", i):
+            i += 3
+            continue
+        if c not in "^$?*+)":
+            out.append(c)
+        i += 1
+    return "".join(out)
+
+
 def simplified(pattern):
     from django.urls.resolvers import RoutePattern
 
     text = str(pattern)
     if isinstance(pattern, RoutePattern):
         return text
-    try:
-        from django.contrib.admindocs.views import simplify_regex
-    except ImportError:
-        return text
-    return simplify_regex(text)[1:]
+    return of_pattern(text)
 
 
 def django_methods(callback):
