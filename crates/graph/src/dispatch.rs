@@ -40,7 +40,8 @@ impl Machine<'_> {
             && self.is_said(frame, index, id, None, args)
         {
             // The view of a library's own class keeps the name of that class.
-            if self.binders.contains(&self.m.get(id).path) {
+            let member = self.m.get(id);
+            if member.entry_points.is_empty() && self.binders.contains(&member.path) {
                 let class = self.name(&format!("{text}()"));
                 return Out::ret(self.w.store.one(Atom::LibObject {
                     class,
