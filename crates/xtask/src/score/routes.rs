@@ -282,7 +282,7 @@ mod tests {
                 {"entry": {"route": "/b", "methods": []}},
                 {"entry": {"route": "/c", "methods": ["GET"]}}]"#,
         )
-        .unwrap();
+        .expect("entries");
         let all = [
             listed("GET", "/a/{id}", true),
             listed("POST", "/a/{id}", true),
@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn the_table_of_applications_is_read() {
-        let apps: Apps = toml::from_str(include_str!("../../routes.toml")).unwrap();
+        let apps: Apps = toml::from_str(include_str!("../../routes.toml")).expect("a table");
         assert!(apps.app.len() > 4);
     }
 }
