@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use solvent_ir::{Const, Terminator};
 use solvent_models::{MemberId, PortRoot};
 
-use crate::label::{Note, Origin};
+use crate::label::{Label, Origin};
 use crate::link::{FnId, Site};
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, CollKind, Ls, V};
@@ -71,7 +71,7 @@ impl Machine<'_> {
                 member,
                 row,
             };
-            if self.comes_from_template(page) {
+            if self.is_harmless_page(page, (member, row)) {
                 continue;
             }
             if self.w.store.deep(page) == Ls::NONE {
@@ -118,16 +118,13 @@ impl Machine<'_> {
         }
     }
 
-    /// Whether all that is in a page came through a template, which escapes unless it says otherwise; what
-    /// it says stands in a file that is not read here.
-    fn comes_from_template(&self, page: V) -> bool {
+    /// Whether nothing in a page harms it any more: templates escape, redirects are read by no browser. Of such a
+    /// page there is nothing to say.
+    fn is_harmless_page(&self, page: V, sink: (MemberId, u32)) -> bool {
+        let kind = self.m.get(sink.0).sinks[sink.1 as usize].kind;
         let labels = self.w.store.labels(self.w.store.deep(page));
-        !labels.is_empty()
-            && labels.iter().all(|label| {
-                self.w.store.notes(label.notes).iter().any(|note| {
-                    matches!(note, Note::Sanitized { by, .. } if self.text(*by).contains("render_template"))
-                })
-            })
+        let cured = |label: &Label| label.kills & (1 << kind.index()) != 0;
+        !labels.is_empty() && labels.iter().all(cured)
     }
 
     /// Where the function gives a page, and what is in it, in the evaluations that this activation led to.
