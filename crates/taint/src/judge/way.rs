@@ -33,8 +33,8 @@ pub(super) fn path_of_route(entry: &Entry) -> RoutePath {
 
 /// Whether a transform may bring back what a pattern kept out.
 pub(super) fn decodes(transform: &Transform) -> bool {
-    match transform {
-        Transform::UrlDecode | Transform::Base64Decode | Transform::Opaque(_) => true,
-        _ => false,
-    }
+    matches!(
+        transform,
+        Transform::UrlDecode | Transform::Base64Decode | Transform::Opaque(_)
+    )
 }
