@@ -50,13 +50,6 @@ impl Machine<'_> {
         if member.requires_login {
             return self.login_check(member, args);
         }
-        if member
-            .guards
-            .iter()
-            .any(|g| g.holds_when == solvent_models::GuardSense::Returns)
-        {
-            // Seen by `refine` through the receiver's new version.
-        }
         let mut out = Out::default();
         let mut ret = self.source_value(member, receiver, args, site);
         ret = self.w.store.join(ret, plain);

@@ -37,6 +37,7 @@ mod refine;
 mod route;
 mod scope;
 pub mod send;
+pub mod shape;
 mod summary;
 pub mod value;
 mod view;

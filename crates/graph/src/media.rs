@@ -111,7 +111,7 @@ pub(crate) fn precedes(function: &ir::Function, first: u32, second: u32) -> bool
         if at as usize == after {
             return false;
         }
-        open.extend(crate::link::successors(function, at));
+        open.extend(crate::shape::successors(function, at));
     }
     true
 }

@@ -1,8 +1,9 @@
 //! Names: cells, globals, imports, and what definitions make.
 
 use crate::label::Origin;
-use crate::link::{FnId, Site, Target, UnitId, successors};
+use crate::link::{FnId, Site, Target, UnitId};
 use crate::machine::{Frame, Machine, is_builtin};
+use crate::shape::successors;
 use crate::value::{Atom, CollKind, EnvId, Ls, V};
 use crate::world::{Base, CallTier, ModuleState, Place};
 use solvent_base::Name;

@@ -5,7 +5,7 @@ use crate::trace::words;
 use solvent_base::Location;
 use solvent_finding::{Carrier, NoPathReason, Stop, Verdict};
 use solvent_graph::label::Origin;
-use solvent_graph::link::successors;
+use solvent_graph::shape::successors;
 use solvent_graph::world::{SinkRef, SummaryId, Touch};
 use solvent_graph::{FnId, RootKind, Site};
 use solvent_ir::{FunctionKind, Terminator};

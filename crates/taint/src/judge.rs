@@ -1,14 +1,15 @@
 //! What was seen at a sink, and what it means.
 
 mod context;
+mod order;
 mod way;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use solvent_base::{Interner, Name, ProblemKind};
 use solvent_finding::{
-    Assumption, Carrier, EntryPoint, Finding, Fingerprint, Flow, MAX_FLOWS, NoPathReason, Severity,
-    Sink, SinkKind, Symbol, Verdict, WeaknessId,
+    Assumption, Carrier, EntryPoint, Finding, Fingerprint, Flow, NoPathReason, Severity, Sink,
+    SinkKind, Symbol, Verdict, WeaknessId,
 };
 use solvent_graph::label::{ChainId, Label, Marks, Note, Origin};
 use solvent_graph::value::{Atom, CollKind, Piece, V};
@@ -17,12 +18,23 @@ use solvent_graph::{CallEdge, CallTier, Entry, FnId, Root, RootKind, Site, Syste
 use solvent_ir::Const;
 use solvent_models::{Kind, ModelSet, Weakness};
 
+use order::{each_input_first, library_symbol, plainness, without_presence};
 use way::{RoutePath, decodes, path_of_route};
 
 use crate::FixedSink;
 use crate::place::Places;
 use crate::spelled;
 use crate::trace::{Tracer, words};
+
+/// What an input in an argument list can do.
+enum Argument {
+    /// It is the program, or decides it.
+    Program,
+    /// An interpreter runs it as code of this kind.
+    Code(Kind),
+    /// One argument among others.
+    Plain,
+}
 
 /// A flow, what it takes for granted, and the methods that get there.
 type Found = (Flow, Vec<Assumption>, Vec<String>);
@@ -782,68 +794,5 @@ impl<'a> View<'a> {
         } else {
             symbol.qualname
         }
-    }
-}
-
-/// Where a method stands among those that a route answers: the plainest names the route.
-fn plainness(method: &str) -> usize {
-    const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
-    let known = METHODS.iter().position(|m| *m == method);
-    known.unwrap_or(METHODS.len())
-}
-
-/// The best flows, with one of every input before a second one of any.
-fn each_input_first(flows: Vec<Flow>) -> Vec<Flow> {
-    let mut seen: BTreeSet<String> = BTreeSet::new();
-    let (mut first, more): (Vec<Flow>, Vec<Flow>) = flows
-        .into_iter()
-        .partition(|flow| seen.insert(flow.input.name.clone()));
-    first.extend(more);
-    first.truncate(MAX_FLOWS);
-    first
-}
-
-/// Without findings that only ask whether a file is there, unless there is nothing worse about the
-/// path: one root cause, one finding. What nothing reaches is not worth a word either.
-fn without_presence(mut findings: Vec<Finding>) -> Vec<Finding> {
-    const ASKS: [&str; 7] = [
-        "exists", "lexists", "isfile", "isdir", "is_file", "is_dir", "stat",
-    ];
-    let asks = |f: &Finding| ASKS.contains(&f.sink.callee.rsplit('.').next().unwrap_or_default());
-    let key = |f: &Finding| {
-        let entry = f.entry.as_ref()?;
-        let flow = f.flows.first()?;
-        Some((
-            f.weakness.clone(),
-            entry.handler.clone(),
-            entry.route.clone(),
-            flow.input.clone(),
-        ))
-    };
-    let worse: BTreeSet<_> = findings
-        .iter()
-        .filter(|f| !asks(f))
-        .filter_map(key)
-        .collect();
-    findings.retain(|f| !asks(f) || key(f).is_some_and(|key| !worse.contains(&key)));
-    findings
-}
-
-/// What an input in an argument list can do.
-enum Argument {
-    /// It is the program, or decides it.
-    Program,
-    /// An interpreter runs it as code of this kind.
-    Code(Kind),
-    /// One argument among others.
-    Plain,
-}
-
-/// A library's function or class, by its dotted path.
-fn library_symbol(path: &str) -> Symbol {
-    let (module, qualname) = path.rsplit_once('.').unwrap_or(("", path));
-    Symbol {
-        module: module.to_owned(),
-        qualname: qualname.to_owned(),
     }
 }

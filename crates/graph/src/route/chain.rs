@@ -5,9 +5,10 @@ use solvent_models::{ArgSelector, EntryRow, EntryShape, PortRoot};
 
 use crate::entry::Bound;
 use crate::library::Ports;
-use crate::link::{FnId, successors};
+use crate::link::FnId;
 use crate::machine::Machine;
 use crate::media::precedes;
+use crate::shape::successors;
 use crate::value::{Atom, V};
 
 /// Parameters of a handler that is given what hands the request on: request, answer, the next one.
