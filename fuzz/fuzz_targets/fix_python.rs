@@ -41,6 +41,7 @@ fuzz_target!(|input: (u16, u16, u8, String)| {
         },
         entry: None,
         flows: Vec::new(),
+        way: Vec::new(),
         verdict: Verdict::Reachable {
             assumed: Vec::new(),
         },
