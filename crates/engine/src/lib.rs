@@ -17,6 +17,7 @@ pub mod evidence;
 mod gate;
 mod governance;
 pub mod graph;
+pub mod impact;
 mod merge;
 pub mod outside;
 pub mod progress;

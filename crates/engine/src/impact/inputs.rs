@@ -1,0 +1,83 @@
+//! What the answer about a tree rests on, told apart from what it does not rest on, before any of it is analysed.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+use solvent_base::{Digest, FilePath, System};
+
+use crate::scan;
+use crate::system;
+
+/// The files that an answer rests on, and a digest over everything that it rests on.
+pub struct Inputs {
+    /// Digests of files that are lowered or loaded as settings; in words where one could not be read.
+    pub files: BTreeMap<String, String>,
+    pub key: Digest,
+    pub files_seen: u64,
+}
+
+/// *Promise: two trees with the same key have the same scan*, but for the number of files seen. Deployment files
+/// count as what was read out of them.
+pub fn inputs(system: &dyn System) -> Inputs {
+    let walk = system.walk();
+    let found: Vec<Option<(String, String)>> = walk
+        .files
+        .par_iter()
+        .map(|file| {
+            let digest = digest(system, &file.path)?;
+            Some((file.path.to_string(), digest))
+        })
+        .collect();
+    let files: BTreeMap<String, String> = found.into_iter().flatten().collect();
+    let deployment = system::read(system, &walk.files);
+    let mut copied_in = 0_u64;
+    let mut not_modelled: BTreeMap<&str, u64> = BTreeMap::new();
+    for file in &walk.files {
+        copied_in += u64::from(solvent_lang::is_copied_in(&file.path));
+        if let Some(language) = scan::not_modelled(file.path.as_str()) {
+            *not_modelled.entry(language).or_default() += 1;
+        }
+    }
+    let rest = format!(
+        "{deployment:?} {:?} {not_modelled:?} {copied_in}",
+        walk.problems
+    );
+    let mut parts: Vec<&[u8]> = vec![rest.as_bytes()];
+    for (path, digest) in &files {
+        parts.push(path.as_bytes());
+        parts.push(digest.as_bytes());
+    }
+    Inputs {
+        key: Digest::of_parts(parts),
+        files,
+        files_seen: walk.files.len() as u64,
+    }
+}
+
+/// `None`: nothing rests on the file's bytes.
+fn digest(system: &dyn System, path: &FilePath) -> Option<String> {
+    let is_code = solvent_lang::language_of(path).is_some()
+        || solvent_lang::view::language_of(path, true, true).is_some();
+    let is_settings = solvent_lang::settings::is_settings(path);
+    let may_describe = matches!(path.extension(), Some("yaml" | "yml" | "json"));
+    let may_be_script = path.extension().is_none();
+    if !(is_code || is_settings || may_describe || may_be_script) {
+        return None;
+    }
+    let cap = if is_settings {
+        solvent_lang::settings::MAX_SETTINGS_BYTES
+    } else {
+        solvent_lang::MAX_SOURCE_BYTES.max(solvent_lang::MAX_DESCRIPTION_BYTES)
+    };
+    match system.read(path, cap) {
+        Ok(bytes) => {
+            let counts = is_code
+                || is_settings
+                || (may_describe && solvent_lang::is_description(path, &bytes))
+                || (may_be_script && solvent_lang::language_of_script(path, &bytes).is_some());
+            counts.then(|| Digest::of(&bytes).hex())
+        }
+        // What cannot be read is told with its reason.
+        Err(error) => (is_code || is_settings).then(|| format!("{error:?}")),
+    }
+}
