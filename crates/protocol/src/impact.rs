@@ -72,7 +72,7 @@ pub struct FlowImpact {
     /// The verdict in the base, where it is another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<VerdictView>,
-    /// Its fingerprint in the base, where it is another: the same flaw in a file that moved.
+    /// Its fingerprint in the base, where it is another: the file moved, or nothing led there and now something does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub was: Option<String>,
     pub changes: Vec<String>,

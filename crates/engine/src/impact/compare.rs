@@ -134,6 +134,12 @@ fn moved_key(finding: &FindingView) -> (String, String, String) {
     )
 }
 
+/// What makes findings ones of the same sink, whatever leads there.
+fn sink_key(finding: &FindingView) -> [&str; 4] {
+    let sink = &finding.sink;
+    [&finding.weakness, &sink.kind, &sink.function, &sink.text]
+}
+
 fn through(finding: &FindingView, outlines: &Outlines) -> Vec<String> {
     let steps = finding.flows.iter().flat_map(|flow| &flow.steps);
     let places = steps
@@ -195,6 +201,19 @@ fn flows(
             *same = at.map(|at| gone.remove(at));
         }
     }
+    // What nothing leads to stands for all ways that lead there in the other revision.
+    let mut stood_for: Vec<&FindingView> = Vec::new();
+    for (finding, same) in &mut pairs {
+        if same.is_none() {
+            let key = sink_key(finding);
+            let like = |f: &&&FindingView| {
+                sink_key(f) == key && (f.entry.is_none() || finding.entry.is_none())
+            };
+            *same = gone.iter().find(like).copied();
+            stood_for.extend(*same);
+        }
+    }
+    gone.retain(|f| !stood_for.iter().any(|other| std::ptr::eq(*f, *other)));
     let mut out: Vec<FlowImpact> = Vec::new();
     for (finding, same) in pairs {
         let through = through(finding, outlines);
