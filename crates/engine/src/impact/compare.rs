@@ -95,7 +95,6 @@ fn parts(finding: &FindingView) -> Vec<(&'static str, Value)> {
         ])
     });
     vec![
-        ("another verdict", value(&finding.verdict.word)),
         (
             "another reason for the verdict",
             value(&finding.verdict.reasons),
@@ -115,6 +114,10 @@ fn parts(finding: &FindingView) -> Vec<(&'static str, Value)> {
 }
 
 fn differences(before: &FindingView, after: &FindingView) -> Vec<String> {
+    // Everything else follows from it.
+    if before.verdict.word != after.verdict.word {
+        return vec!["another verdict".to_owned()];
+    }
     let mut out: Vec<String> = Vec::new();
     for ((words, old), (_, new)) in parts(before).into_iter().zip(parts(after)) {
         if old != new && !out.iter().any(|w| w == words) {

@@ -81,3 +81,112 @@ fn digest(system: &dyn System, path: &FilePath) -> Option<String> {
         Err(error) => (is_code || is_settings).then(|| format!("{error:?}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use solvent_protocol::view::ScanReport;
+    use solvent_testkit::Memory;
+
+    use super::*;
+    use crate::progress::Quiet;
+    use crate::repo::Repo;
+
+    const APP: &str = "import connexion\nfrom flask import Flask, render_template, request\n\nfrom settings import KEY\n\napp = Flask(__name__)\n\n\n@app.route('/a')\ndef a():\n    return render_template('page.html', q=request.args['q'])\n";
+
+    /// Of every sort of file that a scan reads, and some of which it reads nothing.
+    fn tree() -> Vec<(&'static str, &'static str)> {
+        vec![
+            ("app.py", APP),
+            ("settings.py", "KEY = 'a'\n"),
+            ("templates/page.html", "<p>{{ q | safe }}</p>\n"),
+            ("run", "#!/usr/bin/env python3\nimport app\n"),
+            (
+                "api.yaml",
+                "openapi: 3.0.0\npaths:\n  /b:\n    get:\n      operationId: app.a\n",
+            ),
+            (
+                "compose.yaml",
+                "services:\n  web:\n    build: .\n    command: flask --app app run\n    ports: ['80:5000']\n",
+            ),
+            ("Dockerfile", "FROM python:3\nCOPY . .\n"),
+            ("conf/shop.properties", "key = value\n"),
+            ("tool.rb", "puts 1\n"),
+            ("broken.py", "def f(:\n"),
+            ("README.md", "Words\n"),
+            ("picture.svg", "<svg/>\n"),
+            (".gitignore", "ignored.py\n"),
+            ("ignored.py", "eval(input())\n"),
+        ]
+    }
+
+    fn scanned(files: &[(&str, &str)]) -> ScanReport {
+        let repo = Repo {
+            root: PathBuf::from("/x"),
+            revision: None,
+            dirty: false,
+            is_git: false,
+        };
+        let memory = Memory::new(files.iter().map(|(path, text)| (*path, *text)));
+        let mut report = scan::scan(&repo, &memory, &Quiet).report;
+        report.duration_ms = 0;
+        report.coverage.files_seen = 0;
+        report
+    }
+
+    fn key(files: &[(&str, &str)]) -> Digest {
+        inputs(&Memory::new(
+            files.iter().map(|(path, text)| (*path, *text)),
+        ))
+        .key
+    }
+
+    #[test]
+    fn trees_of_one_key_have_one_scan() {
+        let whole = tree();
+        let (first, report) = (key(&whole), scanned(&whole));
+        assert!(!report.findings.is_empty());
+        let mut same = Vec::new();
+        for at in 0..whole.len() {
+            let path = whole[at].0;
+            let mut gone = whole.clone();
+            gone.remove(at);
+            let mut other = whole.clone();
+            other[at].1 = "other = 1\n";
+            let mut moved = whole.clone();
+            let name = format!("elsewhere/{path}");
+            moved[at].0 = &name;
+            for (how, files) in [("gone", gone), ("other", other), ("moved", moved)] {
+                if key(&files) == first {
+                    assert_eq!(scanned(&files), report, "{path} is {how}");
+                    same.push(format!("{path} {how}"));
+                }
+            }
+        }
+        for (path, how) in [
+            ("README.md", "gone"),
+            ("README.md", "other"),
+            ("picture.svg", "moved"),
+            ("ignored.py", "other"),
+            ("tool.rb", "other"),
+        ] {
+            let one = format!("{path} {how}");
+            assert!(same.contains(&one), "{one} is read: {same:?}");
+        }
+        for path in [
+            "app.py",
+            "settings.py",
+            "templates/page.html",
+            "run",
+            "api.yaml",
+            "compose.yaml",
+            "broken.py",
+        ] {
+            assert!(
+                !same.iter().any(|s| s.starts_with(path)),
+                "{path}: {same:?}"
+            );
+        }
+    }
+}

@@ -14,7 +14,7 @@ const SHOWN: usize = 12;
 pub fn impact(report: &ImpactReport, width: usize) -> Page {
     let mut page = Page::new(width);
     let range = format!(
-        "{}  {}..{}",
+        "{}  {} to {}",
         report.name,
         words::short(&report.base),
         words::short(&report.head)
