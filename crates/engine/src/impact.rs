@@ -12,7 +12,8 @@ mod outline;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use solvent_base::{FilePath, System};
+use solvent_base::{FilePath, System, Timestamp};
+use solvent_change::{ChangeError, ObjectId, Tree, Trees};
 use solvent_protocol::impact::{
     CHANGED_SCAN_SCHEMA, ChangedFiles, ChangedScan, FlowImpact, FunctionImpact, IMPACT_SCHEMA,
     ImpactReport, ProofImpact, Work,
@@ -25,11 +26,13 @@ use crate::error::EngineError;
 use crate::gate;
 use crate::progress::Progress;
 use crate::reader::Reader;
-use crate::remedy::Tree;
 use crate::repo::{Repo, git_out};
 use crate::scan::{self, Lowered};
 use compare::{Compared, Outlines};
 use known::{By, Known, Memory};
+
+/// Content of files that is held for both revisions: the text of a few million lines.
+const KEPT_BYTES: usize = 256 << 20;
 
 /// What `range` names: `BASE..HEAD`, where an absent end is the checkout's HEAD. What is compared with is what both
 /// have in common, since what the base got since is nobody's change here.
@@ -46,18 +49,17 @@ pub fn impact(
     let changed = gate::changed(&repo, &base, &head)?;
 
     let memory = Memory::below(&options.cache);
+    let trees = trees(&repo)?;
+    let now = host_of(&repo, options)?.now();
+    let (base_tree, head_tree) = (tree(&trees, &base, now)?, tree(&trees, &head, now)?);
     let mut lowered = Lowered::nothing();
     progress.stage(&format!("the base, {}", short(&base)));
-    let (before, base_by) = at(&memory, &repo, &base, &mut lowered, progress)?;
+    let (before, base_by) = at(&memory, &repo, &base, &base_tree, &mut lowered, progress);
     progress.stage(&format!("the head, {}", short(&head)));
-    let (after, head_by) = at(&memory, &repo, &head, &mut lowered, progress)?;
+    let (after, head_by) = at(&memory, &repo, &head, &head_tree, &mut lowered, progress);
 
-    let prefix = prefix(&repo);
-    let blob = |commit: &str, path: &str| repo.file_at(commit, &format!("{prefix}{path}"));
     let differing = differing(&before, &after);
-    let outlines = outlines(&differing, &|path| blob(&base, path), &|path| {
-        blob(&head, path)
-    });
+    let outlines = outlines(&differing, &base_tree, &head_tree);
     let mut compared = compare::compare(&before, &after, &outlines);
     let at_head = repo.revision.as_deref() == Some(head.as_str()) && !repo.dirty;
     let rev = (!at_head).then(|| short(&head));
@@ -115,26 +117,20 @@ pub fn changed(
         None => default_base(&repo, &head)?,
     };
     let memory = Memory::below(&options.cache);
+    let host = host_of(&repo, options)?;
+    let trees = trees(&repo)?;
+    let base_tree = tree(&trees, &base, host.now())?;
     let mut lowered = Lowered::nothing();
     progress.stage(&format!("the base, {}", short(&base)));
-    let (before, base_by) = at(&memory, &repo, &base, &mut lowered, progress)?;
+    let (before, base_by) = at(&memory, &repo, &base, &base_tree, &mut lowered, progress);
     progress.stage("the tree as it is");
-    let host = host_of(&repo, options)?;
     let (mut after, head_by) = memory.answer(&repo, &host, None, &mut lowered, progress);
     after.report.subject.name = repo.name();
     after.report.subject.revision = Some(head);
     after.report.subject.dirty = repo.dirty;
 
-    let prefix = prefix(&repo);
     let differing = differing(&before, &after);
-    let outlines = outlines(
-        &differing,
-        &|path| repo.file_at(&base, &format!("{prefix}{path}")),
-        &|path| {
-            host.read(&FilePath::new(path)?, solvent_lang::MAX_SOURCE_BYTES)
-                .ok()
-        },
-    );
+    let outlines = outlines(&differing, &base_tree, &host);
     let Compared { flows, left, .. } = compare::compare(&before, &after, &outlines);
     let gone = flows
         .iter()
@@ -240,29 +236,40 @@ fn prefix(repo: &Repo) -> String {
         .unwrap_or_default()
 }
 
-/// The answer about a commit; nothing is written where it is remembered.
+fn unread(error: &ChangeError) -> EngineError {
+    EngineError::unfinished(format!("cannot read the history: {error}"), error.hint())
+}
+
+fn trees(repo: &Repo) -> Result<Trees, EngineError> {
+    Trees::open(&repo.root, KEPT_BYTES).map_err(|error| unread(&error))
+}
+
+/// The files of a commit, which nobody checked out.
+fn tree<'a>(trees: &'a Trees, commit: &str, now: Timestamp) -> Result<Tree<'a>, EngineError> {
+    let id = ObjectId::parse(commit).ok_or_else(|| {
+        let words = format!("`{commit}` is no name of a commit");
+        EngineError::unfinished(words, "see whether `git fsck` finds the repository whole")
+    })?;
+    trees.at(&id, now).map_err(|error| unread(&error))
+}
+
+/// The answer about a commit.
 fn at(
     memory: &Memory,
     repo: &Repo,
     commit: &str,
+    tree: &Tree<'_>,
     lowered: &mut Lowered,
     progress: &dyn Progress,
-) -> Result<(Known, By), EngineError> {
+) -> (Known, By) {
     let object = format!("{commit}^{{tree}}");
-    let tree = git_out(&repo.root, ["rev-parse", "--verify", "--quiet", &object])
-        .map(|out| format!("{}:{}", out.trim(), prefix(repo)))
+    let name = git_out(&repo.root, ["rev-parse", "--verify", "--quiet", &object])
+        .map(|name| format!("{}:{}", name.trim(), prefix(repo)))
         .ok();
-    if let Some(known) = tree.as_deref().and_then(|tree| memory.of_tree(tree)) {
-        return Ok((known, By::Remembered));
+    if let Some(known) = name.as_deref().and_then(|name| memory.of_tree(name)) {
+        return (known, By::Remembered);
     }
-    let written = Tree::write(repo, commit, Some(commit))?;
-    Ok(memory.answer(
-        &written.repo,
-        &written.host,
-        tree.as_deref(),
-        lowered,
-        progress,
-    ))
+    memory.answer(repo, tree, name.as_deref(), lowered, progress)
 }
 
 /// Paths of files that answers rest on and that are not the same in both.
@@ -274,13 +281,13 @@ fn differing(before: &Known, after: &Known) -> BTreeSet<String> {
         .collect()
 }
 
-type Bytes<'a> = &'a dyn Fn(&str) -> Option<Vec<u8>>;
-
-fn outlines(differing: &BTreeSet<String>, before: Bytes<'_>, after: Bytes<'_>) -> Outlines {
+fn outlines(differing: &BTreeSet<String>, before: &dyn System, after: &dyn System) -> Outlines {
     let mut out = Outlines::default();
     for text in differing {
         if let Some(path) = FilePath::new(text) {
-            let (old, new) = (before(text), after(text));
+            let read =
+                |system: &dyn System| system.read(&path, solvent_lang::MAX_SOURCE_BYTES).ok();
+            let (old, new) = (read(before), read(after));
             let pair = outline::outlines(&path, old.as_deref(), new.as_deref());
             out.files.insert(text.clone(), pair);
         }

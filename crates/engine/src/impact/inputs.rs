@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
-use solvent_base::{Digest, FilePath, System};
+use solvent_base::{Digest, FilePath, Problem, ProblemKind, System};
 
 use crate::scan;
 use crate::system;
@@ -14,6 +14,8 @@ pub struct Inputs {
     pub files: BTreeMap<String, String>,
     pub key: Digest,
     pub files_seen: u64,
+    /// Everything that was asked for could be read: what could not may be there the next time.
+    pub whole: bool,
 }
 
 /// *Promise: two trees with the same key have the same scan*, but for the number of files seen. Deployment files
@@ -47,8 +49,12 @@ pub fn inputs(system: &dyn System) -> Inputs {
         parts.push(path.as_bytes());
         parts.push(digest.as_bytes());
     }
+    let unread = |problem: &Problem| problem.kind == ProblemKind::Unreadable;
+    let whole = files.values().all(|digest| Digest::parse(digest).is_some())
+        && !deployment.problems.iter().any(unread);
     Inputs {
         key: Digest::of_parts(parts),
+        whole,
         files,
         files_seen: walk.files.len() as u64,
     }

@@ -204,6 +204,7 @@ impl Memory {
         progress: &dyn Progress,
     ) -> (Known, By) {
         let inputs = inputs::inputs(system);
+        let whole = inputs.whole;
         let (known, by) = match self.of_key(&inputs.key) {
             Some(mut known) => {
                 known.report.coverage.files_seen = inputs.files_seen;
@@ -225,6 +226,7 @@ impl Memory {
             }
         };
         if let Some(tree) = tree
+            && whole
             && fs::create_dir_all(&self.folder).is_ok()
         {
             let path = self.path("tree", tree.as_bytes());
