@@ -398,18 +398,17 @@ fn unmeasured(
 ) -> Vec<Unmeasured> {
     let mut out = gate::gaps(&after.report, changed);
     // A search that is partial may have missed what the change touches, in either revision.
-    let partial = |known: &&Known| known.report.unmeasured.clone();
-    for gap in [&before, &after]
+    let gaps = [before, after]
         .into_iter()
-        .flat_map(|known| partial(known))
-    {
+        .flat_map(|known| &known.report.unmeasured);
+    for gap in gaps {
         let read = gap.what.strip_prefix("file ");
         let counts = match read {
             Some(path) => changed.contains(path),
             None => gap.what == scan::SOME_PART,
         };
-        if counts && !out.contains(&gap) {
-            out.push(gap);
+        if counts && !out.contains(gap) {
+            out.push(gap.clone());
         }
     }
     let open = compared.flows.iter().filter(|flow| flow.how != "gone");
