@@ -8,6 +8,9 @@ use solvent_base::{Digest, FilePath, Problem, ProblemKind, System};
 use crate::scan;
 use crate::system;
 
+/// Stands for the bytes of a script that a program wrote on a few lines.
+const MINIFIED: &str = "minified";
+
 /// The files that an answer rests on, and a digest over everything that it rests on.
 pub struct Inputs {
     /// Digests of files that are lowered or loaded as settings; in words where one could not be read.
@@ -50,8 +53,8 @@ pub fn inputs(system: &dyn System) -> Inputs {
         parts.push(digest.as_bytes());
     }
     let unread = |problem: &Problem| problem.kind == ProblemKind::Unreadable;
-    let whole = files.values().all(|digest| Digest::parse(digest).is_some())
-        && !deployment.problems.iter().any(unread);
+    let is_read = |digest: &String| digest == MINIFIED || Digest::parse(digest).is_some();
+    let whole = files.values().all(is_read) && !deployment.problems.iter().any(unread);
     Inputs {
         key: Digest::of_parts(parts),
         whole,
@@ -76,6 +79,8 @@ fn digest(system: &dyn System, path: &FilePath) -> Option<String> {
         solvent_lang::MAX_SOURCE_BYTES.max(solvent_lang::MAX_DESCRIPTION_BYTES)
     };
     match system.read(path, cap) {
+        // That it is there is counted, and nothing else.
+        Ok(bytes) if solvent_lang::is_minified(path, &bytes) => Some(MINIFIED.to_owned()),
         Ok(bytes) => {
             let counts = is_code
                 || is_settings

@@ -42,8 +42,9 @@ impl Outline {
         let Some(bytes) = bytes else {
             return Self::default();
         };
-        let is_code = solvent_lang::language_of(path).is_some()
-            || solvent_lang::language_of_script(path, bytes).is_some();
+        let is_code = (solvent_lang::language_of(path).is_some()
+            || solvent_lang::language_of_script(path, bytes).is_some())
+            && !solvent_lang::is_minified(path, bytes);
         let text = String::from_utf8_lossy(bytes);
         let lines = LineIndex::new(&text);
         if !is_code {
