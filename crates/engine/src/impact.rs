@@ -125,6 +125,7 @@ pub fn changed(
     let (before, base_by) = at(&memory, &repo, &base, &base_tree, &mut lowered, progress);
     progress.stage("the tree as it is");
     let (mut after, head_by) = memory.answer(&repo, &host, None, &mut lowered, progress);
+    after.report.started_ms = host.now().0;
     after.report.subject.name = repo.name();
     after.report.subject.revision = Some(head);
     after.report.subject.dirty = repo.dirty;

@@ -258,6 +258,30 @@ fn what_the_base_got_since_is_not_the_changes() {
 }
 
 #[test]
+fn a_folder_of_a_repository_is_asked_about_alone() {
+    let repo = Repo::with(&[
+        ("web/app.py", APP),
+        ("web/settings.py", "SEARCH = False\n"),
+        ("web/words.py", WORDS),
+        ("tools/app.py", APP),
+    ]);
+    repo.git(&["checkout", "-q", "-b", "work"]);
+    repo.write("web/settings.py", b"SEARCH = True\n");
+    repo.write("tools/app.py", b"import os\n");
+    repo.commit("Search");
+    let ran = repo.run(&["impact", "main..HEAD", "--repo", "web", "--json"]);
+    let report = ran.expect(1).json();
+    assert_eq!(
+        flows(&report),
+        ["changed GET /other reachable, was no_path"]
+    );
+    assert_eq!(report["functions"][0]["place"]["path"], "settings.py");
+    assert_eq!(report["files"]["changed"], 1);
+    let ran = repo.run(&["scan", "--changed=main", "web", "--json"]);
+    assert_eq!(ran.expect(1).json()["how"][0]["how"], "changed");
+}
+
+#[test]
 fn a_file_that_cannot_be_read_is_unmeasured() {
     let repo = shop();
     repo.write("words.py", b"def cleaned(text:\n    return text.strip(\n");

@@ -77,6 +77,7 @@ struct Tally {
     /// Findings of either revision, over all commits.
     findings: f64,
     seconds: f64,
+    scans: f64,
     scan_seconds: f64,
 }
 
@@ -90,10 +91,12 @@ impl Tally {
         self.named += other.named;
         self.findings += other.findings;
         self.seconds += other.seconds;
+        self.scans += other.scans;
         self.scan_seconds += other.scan_seconds;
     }
 
-    /// `named`, `findings`, `seconds` and `scan_seconds` are those of one commit on average.
+    /// `differing`, `named`, `findings` and `seconds` are those of one commit on average, `scan_seconds` those of one
+    /// scan.
     fn write(&self, prefix: &str, figures: &mut Figures) {
         let each = |sum: f64| rounded(sum / self.commits.max(1.0));
         for (name, value) in [
@@ -106,7 +109,10 @@ impl Tally {
             ("findings", each(self.findings)),
             ("named_share", rounded(self.named / self.findings.max(1.0))),
             ("seconds", each(self.seconds)),
-            ("scan_seconds", each(self.scan_seconds)),
+            (
+                "scan_seconds",
+                rounded(self.scan_seconds / self.scans.max(1.0)),
+            ),
         ] {
             figures.insert(format!("{prefix}{name}"), value);
         }
@@ -213,6 +219,7 @@ fn repository(place: &Place, program: &Path, name: &str, from: &Path) -> Result<
         for revision in [parent, commit] {
             if !wholes.contains_key(revision) {
                 let (whole, seconds) = whole(program, &tree, revision, &folder)?;
+                tally.scans += 1.0;
                 tally.scan_seconds += seconds;
                 wholes.insert(revision.to_owned(), whole);
             }
