@@ -16,7 +16,7 @@ pub use change::{change, changes, merge, repaired, review};
 pub use debt::debt;
 pub use findings::findings;
 pub use gate::{gate, gate_markdown, replay_all};
-pub use impact::{changed_scan, impact};
+pub use impact::{changed_scan, impact, impact_markdown};
 pub use log::log;
 pub use prove::{prove, replay};
 pub use scan::scan;

@@ -10,6 +10,7 @@ use crate::args::Where;
 use crate::commands::{git, options, scan_exit, to_json};
 use crate::exit::Exit;
 use crate::out::{Done, width};
+use crate::remedy::append;
 
 #[derive(Args, Debug)]
 pub struct ScanArgs {
@@ -33,6 +34,9 @@ pub struct ImpactArgs {
     /// Two commits, `main..HEAD`: what is compared with is what both have in common. One commit: HEAD against it
     #[arg(value_name = "BASE..HEAD")]
     pub range: String,
+    /// Add a Markdown summary to this file, as `$GITHUB_STEP_SUMMARY` wants it
+    #[arg(long, value_name = "FILE")]
+    pub summary: Option<PathBuf>,
     /// Folder of the repository
     #[arg(long = "repo", default_value = ".", value_name = "PATH")]
     pub path: PathBuf,
@@ -41,6 +45,9 @@ pub struct ImpactArgs {
 pub fn impact(args: &ImpactArgs, progress: &dyn Progress) -> Result<Done, EngineError> {
     let options = options(&args.path, Git::Required)?;
     let report = solvent_engine::impact::impact(&options, &args.range, progress)?;
+    if let Some(path) = &args.summary {
+        append(path, &text::impact_markdown(&report))?;
+    }
     let gaps = if report.unmeasured.is_empty() {
         Exit::Clean
     } else {

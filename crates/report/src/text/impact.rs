@@ -4,6 +4,7 @@ use solvent_protocol::impact::{ChangedScan, EntryImpact, FlowImpact, ImpactRepor
 use solvent_protocol::view::FindingView;
 
 use super::findings::{INDENT, severity_style};
+use super::gate::cell_text;
 use super::scan::scan;
 use super::{Page, Style};
 use crate::words;
@@ -257,6 +258,88 @@ fn left(left: &Left) -> String {
             ", {}",
             words::count(left.proofs, "proof", "proofs")
         ));
+    }
+    out
+}
+
+/// The same as Markdown, for a pull request. Carries no payload.
+pub fn impact_markdown(report: &ImpactReport) -> String {
+    let loud: Vec<&FlowImpact> = report.flows.iter().filter(|f| !f.is_quiet()).collect();
+    let told = |counts: Vec<(&'static str, usize)>| -> String {
+        let counted = counts.iter().filter(|(_, n)| *n > 0);
+        let counted: Vec<String> = counted.map(|(how, n)| format!("{n} {how}")).collect();
+        match counted.is_empty() {
+            true => "none".to_owned(),
+            false => counted.join(", "),
+        }
+    };
+    let entries = counts(report.entry_points.iter().map(|e| e.how.as_str()));
+    let functions = counts(report.functions.iter().map(|f| f.how.as_str()));
+    let mut out = format!(
+        "## Solvent impact\n\nBase `{}`, head `{}`, {} changed.\n\n- flows: {}\n- entry points: {}\n- functions: {}\n",
+        words::short(&report.base),
+        words::short(&report.head),
+        words::count(report.files.changed, "file", "files"),
+        told(counts(loud.iter().map(|f| f.how.as_str()))),
+        told(entries),
+        told(functions),
+    );
+    let mut table = |head: &str, rows: &mut dyn Iterator<Item = Vec<String>>| {
+        let rows: Vec<Vec<String>> = rows.collect();
+        if rows.is_empty() {
+            return;
+        }
+        let line = "---|".repeat(head.split('|').count());
+        out.push_str(&format!("\n| {head} |\n|{line}\n"));
+        for row in rows {
+            let cells: Vec<String> = row.iter().map(|cell| cell_text(cell)).collect();
+            out.push_str(&format!("| {} |\n", cells.join(" | ")));
+        }
+    };
+    table(
+        "flow | finding | severity | what | where | verdict",
+        &mut loud.iter().map(|flow| {
+            let finding = &flow.finding;
+            vec![
+                flow.how.clone(),
+                finding.id.clone(),
+                finding.severity.clone(),
+                finding.title.clone(),
+                way(finding),
+                became(flow),
+            ]
+        }),
+    );
+    let named = report.entry_points.iter().filter(|e| e.how != "touched");
+    table(
+        "entry point | route | where | what is another",
+        &mut named.map(|e| {
+            vec![
+                e.how.clone(),
+                e.entry.label.clone(),
+                words::place(&e.entry.place),
+                e.changes.join("; "),
+            ]
+        }),
+    );
+    table(
+        "proof to try again | of | because | command",
+        &mut report.proofs.iter().map(|proof| {
+            vec![
+                proof.id.clone(),
+                format!("{} {}", proof.weakness, proof.entry),
+                proof.because.clone(),
+                proof.replay.clone(),
+            ]
+        }),
+    );
+    out.push_str(&format!("\nLeft {}.\n", cell_text(&left(&report.left))));
+    if !report.unmeasured.is_empty() {
+        out.push_str("\n**Unmeasured** (not known is not safe)\n\n");
+        for gap in &report.unmeasured {
+            let (what, why) = (cell_text(&gap.what), cell_text(&gap.why));
+            out.push_str(&format!("- {what}: {why}\n"));
+        }
     }
     out
 }

@@ -311,6 +311,33 @@ fn a_range_that_means_nothing_is_refused_with_a_next_step() {
 }
 
 #[test]
+fn a_pull_request_gets_tables_in_which_nothing_of_others_is_markup() {
+    let repo = shop();
+    let app = APP
+        .replace("@login_required\n", "")
+        .replace("\"/plain\"", "\"/<b>|[x](http://y)\"");
+    repo.write("app.py", app.as_bytes());
+    repo.write("settings.py", b"SEARCH = True\n");
+    repo.commit("All");
+    repo.run(&["impact", "main..HEAD", "--summary", "impact.md"])
+        .expect(1);
+    let told = fs::read_to_string(repo.path().join("impact.md")).expect("a file");
+    for words in [
+        "- flows: 2 changed",
+        "| changed | GET /find |",
+        "login\\_required\\` is gone",
+        "was no path, is reachable",
+    ] {
+        assert!(told.contains(words), "`{words}` in\n{told}");
+    }
+    assert!(!told.contains("<b>") && !told.contains("[x]"), "{told}");
+    for line in told.lines().filter(|line| line.starts_with("| ")) {
+        let bars = line.replace("\\|", "").matches('|').count();
+        assert!(bars == 7 || bars == 5, "{line}");
+    }
+}
+
+#[test]
 fn nothing_is_wider_than_a_narrow_terminal() {
     let repo = shop();
     repo.write("settings.py", b"SEARCH = True\n");
