@@ -36,8 +36,8 @@ pub struct Compared {
 
 pub fn compare(before: &Known, after: &Known, outlines: &Outlines) -> Compared {
     let mut left = Left::default();
-    let entry_points = entry_points(before, after, outlines, &mut left);
     let flows = flows(&before.report, &after.report, outlines, &mut left);
+    let entry_points = entry_points(before, after, outlines, &flows, &mut left);
     Compared {
         entry_points,
         flows,
@@ -293,6 +293,7 @@ fn entry_points(
     before: &Known,
     after: &Known,
     outlines: &Outlines,
+    flows: &[FlowImpact],
     left: &mut Left,
 ) -> Vec<EntryImpact> {
     let mut new: Vec<&EntryPointView> = after.report.entry_points.iter().collect();
@@ -324,7 +325,13 @@ fn entry_points(
     for (old, entry) in pairs {
         let changes = entry_changes(old, entry);
         let mut through = leads.from(entry);
-        for name in led.from(old) {
+        // What evaluation from the entry point found is on the ways of its flows.
+        let of_flows = flows
+            .iter()
+            .filter(|flow| flow.how != "gone")
+            .filter(|flow| flow.finding.entry.as_ref().map(full_key) == Some(full_key(entry)))
+            .flat_map(|flow| flow.through.clone());
+        for name in led.from(old).into_iter().chain(of_flows) {
             if through.len() < NAMED && !through.contains(&name) {
                 through.push(name);
             }
