@@ -10,7 +10,7 @@ use solvent_finding::{Finding, Fingerprint, Verdict};
 use solvent_govern::people::FailsOn;
 use solvent_protocol::record::Status;
 use solvent_protocol::remediation::{GATE_SCHEMA, GateFinding, GateReport};
-use solvent_protocol::view::{FindingView, Subject, Unmeasured};
+use solvent_protocol::view::{FindingView, ScanReport, Subject, Unmeasured};
 use solvent_prove::{self as proving, CaseResult};
 use solvent_sandbox::NativeSandbox;
 use solvent_store::names;
@@ -23,7 +23,7 @@ use crate::governance::{POLICY_FOLDER, Rules};
 use crate::progress::Progress;
 use crate::prove::{reason_text, recipe, seed, show};
 use crate::remedy::Tree;
-use crate::repo::git_out;
+use crate::repo::{Repo, git_out};
 use crate::scan::{self, Scan};
 
 /// Gaps of a scan that make every answer about reachability worthless.
@@ -61,7 +61,7 @@ pub(crate) fn gate(
             )
         })?;
     let rules = Rules::read_at(engine, &base)?;
-    let changed = changed(engine, &fork, &head)?;
+    let changed = changed(&engine.repo, &fork, &head)?;
     progress.stage("scanning the base");
     let before_tree = Tree::write(&engine.repo, &fork, Some(&fork))?;
     let before = scan::scan(&before_tree.repo, &before_tree.host, progress);
@@ -70,7 +70,7 @@ pub(crate) fn gate(
     let after = scan::scan(&after_tree.repo, &after_tree.host, progress);
 
     let compared = compare(&before, &after, &changed);
-    let mut unmeasured = gaps(&after, &changed);
+    let mut unmeasured = gaps(&after.report, &changed);
     let results = match request.attack {
         GateAttack::New if !compared.new.is_empty() => {
             attack(engine, &before_tree, &after_tree, &compared, progress)
@@ -168,7 +168,11 @@ pub(crate) fn gate(
 }
 
 /// Paths that differ, from the analysed root, both names of a renamed file.
-fn changed(engine: &Engine, base: &str, head: &str) -> Result<BTreeSet<String>, EngineError> {
+pub(crate) fn changed(
+    repo: &Repo,
+    base: &str,
+    head: &str,
+) -> Result<BTreeSet<String>, EngineError> {
     let args = [
         "diff-tree",
         "-r",
@@ -179,7 +183,7 @@ fn changed(engine: &Engine, base: &str, head: &str) -> Result<BTreeSet<String>, 
         base,
         head,
     ];
-    git_out(&engine.repo.root, args)
+    git_out(&repo.root, args)
         .map(|out| {
             out.split('\0')
                 .filter(|p| !p.is_empty())
@@ -335,13 +339,12 @@ fn answered(case: &CaseResult) -> Option<(Fingerprint, (String, String))> {
 }
 
 /// What the scan does not know about the files that the change touches.
-fn gaps(after: &Scan, changed: &BTreeSet<String>) -> Vec<Unmeasured> {
+pub(crate) fn gaps(after: &ScanReport, changed: &BTreeSet<String>) -> Vec<Unmeasured> {
     let modelled = changed.iter().any(|path| {
         solvent_base::FilePath::new(path)
             .is_some_and(|path| solvent_lang::language_of(&path).is_some())
     });
     let mut out: Vec<Unmeasured> = after
-        .report
         .unmeasured
         .iter()
         .filter(|gap| match gap.what.strip_prefix("file ") {

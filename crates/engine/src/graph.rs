@@ -83,15 +83,15 @@ pub fn graph(options: &Options, progress: &dyn Progress) -> Result<GraphReport, 
 }
 
 #[derive(Default)]
-struct Drawn {
-    functions: Vec<GraphFunction>,
-    calls: Vec<GraphCall>,
+pub(crate) struct Drawn {
+    pub functions: Vec<GraphFunction>,
+    pub calls: Vec<GraphCall>,
     library_calls: Vec<LibraryCall>,
 }
 
 impl Drawn {
     /// Programs of several languages stand beside each other.
-    fn add(&mut self, other: Self) {
+    pub fn add(&mut self, other: Self) {
         let first = self.functions.len() as u32;
         self.functions.extend(other.functions);
         self.calls.extend(other.calls.into_iter().map(|mut call| {
@@ -108,7 +108,7 @@ impl Drawn {
 }
 
 /// Bodies of classes and comprehensions run in the function that they stand in, and are counted to it.
-fn draw(graph: &SystemGraph, names: &Interner, system: &dyn System) -> Drawn {
+pub(crate) fn draw(graph: &SystemGraph, names: &Interner, system: &dyn System) -> Drawn {
     let program = &graph.program;
     let mut places = Places {
         system,

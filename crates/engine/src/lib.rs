@@ -3,7 +3,7 @@
 //! It does not know about arguments, colours or exit codes; those are the binary's. Every command that
 //! changes or attacks anything goes through [`Engine::submit`]: decide, record the intent, act, record
 //! the result, fold the records into the projections. Read [`command`] (what can be asked), [`door`]
-//! (the one door), then [`repo`] (what is looked at), [`scan`], [`prove`], [`read`] (answers that change nothing),
+//! (the one door), then [`repo`] (what is looked at), [`scan`], [`prove`], [`impact`] (what a change touches), [`read`] (answers that change nothing),
 //! [`reader`] (the same without the writer's lock, now or as of an earlier moment).
 
 mod branch;
@@ -17,6 +17,7 @@ pub mod evidence;
 mod gate;
 mod governance;
 pub mod graph;
+pub mod impact;
 mod merge;
 pub mod outside;
 pub mod progress;

@@ -132,6 +132,24 @@ impl View<'_> {
         Ok(list)
     }
 
+    /// Findings that were ever proven here and have not been shown otherwise since, closed ones too.
+    pub fn proofs(&mut self) -> Result<Vec<FindingState>, EngineError> {
+        let filter = Filter {
+            subject: Some(self.repo.name()),
+            presence: Presence::Ever,
+            ..Filter::present()
+        };
+        let mut list = self.store.findings(&filter).map_err(|e| store_error(&e))?;
+        list.findings.retain(|state| {
+            let proof = state.proof.as_ref();
+            proof.is_some_and(|p| p.outcome == "proven") || state.lifecycle.state == "closed"
+        });
+        for state in &mut list.findings {
+            age(&mut state.lifecycle, self.asked_ms);
+        }
+        Ok(list.findings)
+    }
+
     /// One finding by its id or the start of it.
     pub fn show(&mut self, id: &str) -> Result<ShowReport, EngineError> {
         let name = self.repo.name();

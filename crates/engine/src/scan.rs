@@ -94,6 +94,10 @@ const NOT_MODELLED: &[(&str, &str)] = &[
 pub(crate) const NO_FILES: &str = "the whole repository";
 /// What is unmeasured when no entry point was found.
 pub(crate) const NO_ENTRY_POINTS: &str = "reachability from outside";
+/// What is unmeasured when a search is partial.
+pub(crate) const SOME_PART: &str = "part of the analysis";
+/// Begins what is unmeasured when findings are undecided.
+pub(crate) const VERDICT_OF: &str = "the verdict of ";
 
 /// The language of a file that carries code and has no front end yet.
 pub(crate) fn not_modelled(path: &str) -> Option<&'static str> {
@@ -504,10 +508,10 @@ fn unmeasured(
     gaps.dedup();
     for problem in gaps {
         out.push(Unmeasured {
-            what: problem.path.as_ref().map_or_else(
-                || "part of the analysis".to_owned(),
-                |p| format!("file {p}"),
-            ),
+            what: problem
+                .path
+                .as_ref()
+                .map_or_else(|| SOME_PART.to_owned(), |p| format!("file {p}")),
             why: problem.message.clone(),
         });
     }
@@ -515,14 +519,26 @@ fn unmeasured(
         .iter()
         .filter(|f| matches!(f.verdict, Verdict::Undecided { .. }))
         .count();
-    if undecided > 0 {
-        out.push(Unmeasured {
-            what: format!(
-                "the verdict of {undecided} finding{}",
-                if undecided == 1 { "" } else { "s" }
-            ),
-            why: "the search could not finish; each finding names what stopped it".to_owned(),
-        });
-    }
+    out.extend(undecided_gap(undecided));
     out
+}
+
+/// What is not known about these findings.
+pub(crate) fn undecided(findings: &[FindingView]) -> Option<Unmeasured> {
+    undecided_gap(
+        findings
+            .iter()
+            .filter(|f| f.verdict.word == "undecided")
+            .count(),
+    )
+}
+
+fn undecided_gap(undecided: usize) -> Option<Unmeasured> {
+    (undecided > 0).then(|| Unmeasured {
+        what: format!(
+            "{VERDICT_OF}{undecided} finding{}",
+            if undecided == 1 { "" } else { "s" }
+        ),
+        why: "the search could not finish; each finding names what stopped it".to_owned(),
+    })
 }

@@ -5,7 +5,8 @@
 //! schema it does not know. [`view`] is what people and programs read, [`capsule`] the reproducer
 //! file, [`remediation`] a patch and what is decided about it, [`change`] what happens to it, [`approval`] what
 //! a person signs, [`adoption`] how far a repository has come, [`evidence`] the folder for auditors, [`record`]
-//! the ledger's entries, [`debt`] the figures on one repository, [`graph`] what calls what.
+//! the ledger's entries, [`debt`] the figures on one repository, [`graph`] what calls what, [`impact`] what a
+//! change touches.
 
 pub mod adoption;
 pub mod approval;
@@ -14,6 +15,7 @@ pub mod change;
 pub mod debt;
 pub mod evidence;
 pub mod graph;
+pub mod impact;
 pub mod record;
 pub mod remediation;
 pub mod view;

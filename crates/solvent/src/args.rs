@@ -73,9 +73,11 @@ pub enum Cmd {
     /// Say what this machine can prove, and what not
     Doctor,
     /// Work out which inputs reach dangerous places
-    Scan(Where),
+    Scan(crate::impact::ScanArgs),
     /// What calls what, and where outside control begins
     Graph(crate::graph::GraphArgs),
+    /// What a change touches: entry points, flows, and proofs that want to be tried again
+    Impact(crate::impact::ImpactArgs),
     /// The debt of this repository on one page: findings of all tools, what is shown, how it grew
     Debt(crate::debt::DebtArgs),
     /// Attack the running application in a sandbox, and keep what is proven

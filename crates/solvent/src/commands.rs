@@ -35,7 +35,11 @@ pub fn run(cli: Cli, progress: &Terminal) -> Result<Done, EngineError> {
         Cmd::Demo(args) => demo::demo(&args, &common, progress),
         Cmd::Init(args) => init(&args.place, &common, progress),
         Cmd::Doctor => doctor(),
-        Cmd::Scan(place) => scan(&place, &common, progress),
+        Cmd::Scan(args) => match &args.changed {
+            Some(base) => crate::impact::changed(&args, base, progress),
+            None => scan(&args.place, &common, progress),
+        },
+        Cmd::Impact(args) => crate::impact::impact(&args, progress),
         Cmd::Graph(args) => crate::graph::graph(&args, progress),
         Cmd::Debt(args) => crate::debt::debt(&args, &common, progress),
         Cmd::Prove(args) => prove(&args, &common, progress),
@@ -157,7 +161,7 @@ fn scan(place: &Where, common: &Common, progress: &dyn Progress) -> Result<Done,
     })
 }
 
-fn scan_exit(report: &ScanReport) -> Exit {
+pub fn scan_exit(report: &ScanReport) -> Exit {
     let reachable = report
         .findings
         .iter()

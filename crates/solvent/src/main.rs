@@ -10,6 +10,7 @@ mod demo;
 mod evidence;
 mod exit;
 mod graph;
+mod impact;
 mod out;
 mod progress;
 mod remedy;

@@ -666,7 +666,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), EngineError> {
     })
 }
 
-fn append(path: &Path, text: &str) -> Result<(), EngineError> {
+pub fn append(path: &Path, text: &str) -> Result<(), EngineError> {
     fs::OpenOptions::new()
         .create(true)
         .append(true)

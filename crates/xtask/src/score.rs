@@ -10,6 +10,7 @@ mod collapse;
 mod deploy_pairs;
 mod fixes;
 mod histories;
+mod impact;
 mod ledger;
 mod pycg;
 mod reach_pairs;
@@ -101,6 +102,11 @@ pub const ALL: &[Measurement] = &[
         name: "routes",
         about: "entry points against the routes that frameworks themselves list at run time",
         run: routes::run,
+    },
+    Measurement {
+        name: "impact",
+        about: "what two hundred real commits touch, against scans of the whole before and after each",
+        run: impact::run,
     },
     Measurement {
         name: "pycg",

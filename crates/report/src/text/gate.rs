@@ -119,7 +119,7 @@ pub fn gate_markdown(report: &GateReport) -> String {
 }
 
 /// Text of others inside Markdown: nothing in it is markup.
-fn cell_text(text: &str) -> String {
+pub(super) fn cell_text(text: &str) -> String {
     let mut out = String::new();
     for c in visible(text).chars() {
         match c {

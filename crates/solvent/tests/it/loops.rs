@@ -1,7 +1,7 @@
 //! Loops: transcripts in `loops/*/loop.md` that are run against the real sandbox. A block marked
 //! `console` holds one command after `$ `, its output, and `[exit N]` where N is not 0. What differs
 //! from run to run (times, durations, numbers of requests, digests) is replaced before comparing.
-//! `SOLVENT_BLESS=1` rewrites the page.
+//! A block marked `diff` is laid upon the checkout and committed. `SOLVENT_BLESS=1` rewrites the page.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -56,6 +56,20 @@ fn run_loop(name: &str) {
     let mut lines = page.lines().peekable();
     while let Some(line) = lines.next() {
         let _ = writeln!(rewritten, "{line}");
+        if line == "```diff" {
+            let mut patch = String::new();
+            for line in lines.by_ref() {
+                let _ = writeln!(rewritten, "{line}");
+                if line == "```" {
+                    break;
+                }
+                let _ = writeln!(patch, "{line}");
+            }
+            repo.write(".solvent/patch", patch.as_bytes());
+            repo.git(&["apply", ".solvent/patch"]);
+            repo.commit("change");
+            continue;
+        }
         if line != "```console" {
             continue;
         }

@@ -10,6 +10,7 @@ mod evidence;
 mod gate;
 mod graph;
 mod harness;
+mod impact;
 mod kill;
 mod loops;
 mod office;
