@@ -103,8 +103,9 @@ pub(super) fn run(place: &Place) -> Result<Figures, String> {
         seconds += cost.wall_seconds;
         let before = (tally.found, tally.flaws);
         let findings = items(&report, "/findings");
+        let entries = items(&report, "/entry_points");
         count(
-            place, &table, record, &folder, findings, &program, &mut tally,
+            place, &table, record, &folder, findings, entries, &program, &mut tally,
         )?;
         let name = |what: &str| format!("{}_{what}", record.id);
         figures.insert(name("sink_found"), (tally.found - before.0) as f64);
@@ -159,7 +160,7 @@ fn count(
     table: &Table,
     record: &Record,
     folder: &Path,
-    findings: &[Value],
+    (findings, entries): (&[Value], &[Value]),
     program: &Path,
     tally: &mut Tally,
 ) -> Result<(), String> {
@@ -168,7 +169,7 @@ fn count(
         *tally.verdicts.entry(word).or_default() += 1;
     }
     for flaw in record.sinks() {
-        let answer = flaw.answer(findings);
+        let answer = flaw.answer(findings, entries);
         tally.flaws += 1;
         tally.found += usize::from(answer == Answer::Found);
         tally.undecided += usize::from(matches!(answer, Answer::Undecided(_)));
@@ -229,7 +230,7 @@ fn near_miss(
         .sinks()
         .filter(|flaw| flaw.is_of_an_input())
         .map(Flaw::anywhere_in_its_file)
-        .find(|flaw| flaw.answer(findings) == Answer::Found)
+        .find(|flaw| flaw.answer(findings, items(&report, "/entry_points")) == Answer::Found)
         .map(|flaw| flaw.title()))
 }
 

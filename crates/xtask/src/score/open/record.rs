@@ -55,7 +55,7 @@ pub(super) struct NearMiss {
     entry: Option<String>,
     #[serde(default)]
     input: Vec<String>,
-    /// A folder through which the flow leads.
+    /// A folder, or a place, through which the flow leads.
     through: Option<String>,
     /// A repaired copy, which is scanned for the flaws of the target.
     pub twin: Option<Vec<String>>,
@@ -370,10 +370,17 @@ impl Flaw {
     }
 
     /// The best that the findings say of it.
-    pub fn answer(&self, findings: &[Value]) -> Answer {
+    ///
+    /// What one request leaves for another begins where its input is read: `entries` are the entry points of the report.
+    pub fn answer(&self, findings: &[Value], entries: &[Value]) -> Answer {
+        let handlers: Vec<&str> = entries
+            .iter()
+            .filter(|entry| self.entries.iter().any(|e| e.is(entry)))
+            .map(|entry| text(entry, "/handler"))
+            .collect();
         let mut best = Answer::NothingThere;
         for finding in findings.iter().filter(|f| self.is_at(f)) {
-            let answer = self.said(finding);
+            let answer = self.said(finding, &handlers);
             if rank(&answer) > rank(&best) {
                 best = answer;
             }
@@ -381,16 +388,20 @@ impl Flaw {
         best
     }
 
-    fn said(&self, finding: &Value) -> Answer {
+    fn said(&self, finding: &Value, handlers: &[&str]) -> Answer {
         match text(finding, "/verdict/word") {
             "reachable" => {}
             "undecided" => return Answer::Undecided(reason(finding)),
             _ => return Answer::NoPath(reason(finding)),
         }
+        let begins = |flow: &Value| handlers.contains(&text(flow, "/steps/0/function"));
+        if !items(finding, "/flows").is_empty() && self.has_input(finding, &begins) {
+            return Answer::Found;
+        }
         if !self.entries.iter().any(|e| e.is_of(finding)) {
             return Answer::WrongEntry(words(finding));
         }
-        if !self.has_input(finding) {
+        if !self.has_input(finding, &|_| true) {
             return Answer::WrongParameter(words(finding));
         }
         Answer::Found
@@ -409,13 +420,14 @@ impl Flaw {
             && places(finding).any(|place| self.sinks.iter().any(|s| s.is_near(place)))
     }
 
-    fn has_input(&self, finding: &Value) -> bool {
+    fn has_input(&self, finding: &Value, counts: &dyn Fn(&Value) -> bool) -> bool {
+        let flows = items(finding, "/flows");
         if self.inputs.is_empty() {
-            return true;
+            return flows.is_empty() || flows.iter().any(counts);
         }
         let route = text(finding, "/entry/route");
         let case = route.rsplit('/').next().unwrap_or_default();
-        items(finding, "/flows").iter().any(|flow| {
+        flows.iter().filter(|flow| counts(flow)).any(|flow| {
             let input = text(flow, "/input");
             let carried =
                 self.carriers.is_empty() || self.carriers.iter().any(|c| input.starts_with(c));
@@ -480,10 +492,14 @@ fn is_file(path: &str, end: &str) -> bool {
 
 impl Entry {
     fn is_of(&self, finding: &Value) -> bool {
-        let Some(entry) = finding.pointer("/entry").filter(|e| !e.is_null()) else {
+        match finding.pointer("/entry").filter(|e| !e.is_null()) {
+            Some(entry) => self.is(entry),
             // What holds for the whole program has none, and none is asked for.
-            return self.path.is_none();
-        };
+            None => self.path.is_none(),
+        }
+    }
+
+    fn is(&self, entry: &Value) -> bool {
         let methods = items(entry, "/methods");
         let answers = self.methods.is_empty()
             || methods.is_empty()
@@ -556,8 +572,9 @@ impl NearMiss {
                 || items(finding, "/flows")
                     .iter()
                     .any(|flow| self.input.iter().any(|i| is_named(text(flow, "/input"), i))))
-            && self.through.as_ref().is_none_or(|folder| {
-                places(finding).any(|place| is_file(text(place, "/path"), folder))
+            && self.through.as_ref().is_none_or(|prose| {
+                let through = sinks(prose);
+                places(finding).any(|place| through.iter().any(|s| s.is_near(place)))
             })
     }
 
@@ -659,7 +676,7 @@ mod tests {
     #[test]
     fn a_flaw_is_found_with_its_entry_point_and_parameter_only() {
         let said = |weakness, line, verdict, entry, input| {
-            rank(&record().answer(&[finding(weakness, line, verdict, entry, input)]))
+            rank(&record().answer(&[finding(weakness, line, verdict, entry, input)], &[]))
         };
         let get = "POST /a/{n}";
         let name = "query parameter name";
@@ -689,7 +706,18 @@ mod tests {
             finding("CWE-943", 42, "reachable", "GET /b", name),
             finding("CWE-943", 42, "no_path", "GET /b", name),
         ];
-        assert_eq!(record().answer(&all), Answer::Found);
+        assert_eq!(record().answer(&all, &[]), Answer::Found);
+    }
+
+    #[test]
+    fn a_value_that_is_kept_begins_where_it_is_read() {
+        let mut kept = finding("CWE-943", 42, "reachable", "GET /c", "form field name");
+        kept["flows"][0]["steps"] = serde_json::json!([{"function": "app:save", "place": null}]);
+        let save =
+            serde_json::json!({"handler": "app:save", "methods": ["POST"], "route": "/a/:x"});
+        let other = serde_json::json!({"handler": "app:save", "methods": ["POST"], "route": "/d"});
+        assert_eq!(record().answer(&[kept.clone()], &[save]), Answer::Found);
+        assert_eq!(rank(&record().answer(&[kept], &[other])), 3);
     }
 
     #[test]
