@@ -105,7 +105,13 @@ pub(super) fn run(place: &Place) -> Result<Figures, String> {
         let findings = items(&report, "/findings");
         let entries = items(&report, "/entry_points");
         count(
-            place, &table, record, &folder, findings, entries, &program, &mut tally,
+            place,
+            &table,
+            record,
+            &folder,
+            (findings, entries),
+            &program,
+            &mut tally,
         )?;
         let name = |what: &str| format!("{}_{what}", record.id);
         figures.insert(name("sink_found"), (tally.found - before.0) as f64);
