@@ -588,7 +588,12 @@ impl Machine<'_> {
         for (place, site, v) in std::mem::take(&mut frame.effects) {
             // What one request leaves in the program's memory, another may find there; a request's own
             // context (`flask.g`) is filled by its own hooks.
-            let per_request = matches!(place, Place::LibAttr(..) | Place::LibKey(..));
+            let tables = self.name(crate::apply::keep::TABLES);
+            let per_request = match place {
+                Place::LibAttr(..) => true,
+                Place::LibKey(of, _) => of != tables,
+                _ => false,
+            };
             let v = if per_request {
                 v
             } else {

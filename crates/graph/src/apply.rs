@@ -1,5 +1,6 @@
 //! One member's rows applied to one call.
 
+pub(crate) mod keep;
 mod part;
 mod paths;
 
@@ -64,6 +65,12 @@ impl Machine<'_> {
         if member.steps.iter().any(|s| s.how == How::PathJoin) {
             let joined = self.path_join(frame, index, member, &ports, site);
             ret = self.w.store.join(ret, joined);
+        }
+        let (back, rows) = self.comes_back(frame, index, member, &ports, site);
+        ret = self.w.store.join(ret, back);
+        if rows != V::NEVER {
+            // A cursor holds what its statement found.
+            new_receiver = receiver.map(|receiver| self.given(receiver, rows));
         }
         for step in &member.steps {
             if step.how == How::PathJoin {

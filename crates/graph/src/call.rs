@@ -361,6 +361,23 @@ impl Machine<'_> {
         out
     }
 
+    /// Each may be the one that is meant.
+    fn call_each(&mut self, frame: &mut Frame, index: u32, functions: &[FnId], args: &Args) -> Out {
+        let mut out = Out::never();
+        for function in functions {
+            let env = self.w.closures.get(function).copied();
+            let env = env.unwrap_or(EnvId::EMPTY);
+            let tier = CallTier::Value;
+            let one = self.call_function(frame, index, *function, env, None, args, tier);
+            let Some(ret) = one.ret else { continue };
+            out.ret = Some(match out.ret {
+                Some(before) => self.w.store.join(before, ret),
+                None => ret,
+            });
+        }
+        out
+    }
+
     fn call_atom(
         &mut self,
         frame: &mut Frame,
@@ -378,6 +395,7 @@ impl Machine<'_> {
             Atom::Fn { function, env } => {
                 self.call_function(frame, index, function, env, None, args, tier)
             }
+            Atom::OneOf(functions) => self.call_each(frame, index, &functions, args),
             Atom::Method {
                 function,
                 env,
@@ -567,6 +585,12 @@ impl Machine<'_> {
                         .entry(function)
                         .or_default()
                         .insert((site, what.to_owned()));
+                }
+                Atom::OneOf(functions) => {
+                    for function in functions {
+                        let escapes = self.w.escapes.entry(function).or_default();
+                        escapes.insert((site, what.to_owned()));
+                    }
                 }
                 Atom::Class { class, .. } | Atom::Object { class, .. } => {
                     self.escape_class(class, site, what);

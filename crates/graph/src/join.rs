@@ -158,6 +158,7 @@ impl Store {
                 let drop = match &atom {
                     Atom::Text(_) => true,
                     Atom::Fn { .. }
+                    | Atom::OneOf(_)
                     | Atom::Method { .. }
                     | Atom::Class { .. }
                     | Atom::Routes(_) => false,
@@ -259,6 +260,7 @@ impl Store {
             if matches!(
                 atom,
                 Atom::Fn { .. }
+                    | Atom::OneOf(_)
                     | Atom::Method { .. }
                     | Atom::Class { .. }
                     | Atom::Lib(_)

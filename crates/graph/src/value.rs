@@ -135,6 +135,8 @@ pub enum Atom {
     },
     /// A module that is found by a name known only at run time.
     DynamicModule,
+    /// One of these functions: found by a name of which only parts are known.
+    OneOf(Box<[FnId]>),
     /// Entries of a table of routes.
     Routes(TableId),
 }
@@ -739,6 +741,7 @@ impl Store {
             | Atom::Module(_)
             | Atom::Namespace(_)
             | Atom::Routes(_)
+            | Atom::OneOf(_)
             | Atom::DynamicModule => {}
         }
         let mut depth = 0;

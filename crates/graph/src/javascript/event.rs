@@ -58,7 +58,8 @@ impl Machine<'_> {
             None => vec![self.name(ALL)],
         };
         let mut inner = args.clone();
-        if method == "emit" {
+        // The event's name may be one of arguments that are spread, and then there is none to take away.
+        if method == "emit" && !inner.pos.is_empty() {
             inner.pos.remove(0);
         }
         for event in events {

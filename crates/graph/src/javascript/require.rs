@@ -46,7 +46,11 @@ impl Machine<'_> {
         let site = self.site(frame, index);
         let mut out = self.w.store.unknown();
         for unit in units {
-            self.ensure_module(unit);
+            // Where nothing of the name is known, running them all from here would run modules before the ones
+            // that they need are whole; their turn comes, and the next round sees what they export.
+            if !folders.is_empty() {
+                self.ensure_module(unit);
+            }
             let one = self.exports_of(unit);
             out = self.w.store.join(out, one);
         }

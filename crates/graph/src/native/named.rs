@@ -7,6 +7,9 @@ use crate::link::{FnId, Site, UnitId};
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, EnvId, MAX_ATOMS, Piece, V};
 
+/// Functions that are taken for the one that is meant.
+const MAX_NAMED: usize = 128;
+
 /// A name whose unknown parts may be anything.
 struct Pattern(Vec<Option<String>>);
 
@@ -121,6 +124,14 @@ impl Machine<'_> {
             return None;
         }
         let few = found.len() <= MAX_ATOMS;
+        let plain = |(_, _, base): &(Name, FnId, V)| {
+            let base = self.w.store.only(*base);
+            matches!(base, Some(Atom::Module(_) | Atom::DynamicModule))
+        };
+        if !few && found.len() <= MAX_NAMED && found.iter().all(plain) {
+            let functions = found.into_iter().map(|(_, f, _)| f).collect();
+            return Some(self.w.store.one(Atom::OneOf(functions)));
+        }
         let mut out = V::NEVER;
         for (name, f, base) in found {
             if !few {

@@ -178,6 +178,50 @@ impl View<'_> {
         }
         found
     }
+
+    /// What a file's name begins with before the input, where that is the beginning of no folder's name: written
+    /// there is a text that ends as only a part of a name does. As long as nobody makes such a folder, `..` behind
+    /// it leads nowhere; a path that is made normal before it is used knows no folders.
+    pub(super) fn begins_a_name(&self, v: V, label: Label) -> Option<String> {
+        if label.marks.has(Marks::NORMAL) {
+            return None;
+        }
+        let mut found = None;
+        for atom in self.world.store.atoms(v) {
+            let atom = match atom {
+                Atom::LibObject { data, .. } => self.world.store.only(*data)?,
+                other => other,
+            };
+            match atom {
+                Atom::Text(pieces) => {
+                    let mut before = String::new();
+                    for piece in pieces {
+                        match piece {
+                            Piece::Lit(text) => before.push_str(&self.tracer.names.text(*text)),
+                            Piece::Data(set) => {
+                                let labels = self.world.store.labels(*set);
+                                if labels.iter().any(|l| l.identity() == label.identity()) {
+                                    found = Some(part_of_a_name(&before)?.to_owned());
+                                }
+                                // Whatever it is, it may end a folder's name.
+                                before.push('/');
+                            }
+                        }
+                    }
+                }
+                Atom::Const(_) => {}
+                _ => return None,
+            }
+        }
+        found
+    }
+}
+
+/// The beginning of a name that a text ends with: `/tmp/app.key.` ends with `app.key.`.
+fn part_of_a_name(before: &str) -> Option<&str> {
+    let name = before.rsplit('/').next()?;
+    let own = name.chars().any(char::is_alphanumeric);
+    (own && name.ends_with(['.', '-', '_'])).then_some(name)
 }
 
 /// Whether a text that begins like this names its host already: RFC 3986, section 3.

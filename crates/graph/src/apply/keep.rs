@@ -1,0 +1,213 @@
+//! What comes back: from tables, what statements put there; from elsewhere, what the caller's choice of it brings.
+
+use solvent_models::Member;
+use solvent_models::SinkRow;
+
+use crate::label::TraceKind;
+use crate::library::Ports;
+use crate::link::Site;
+use crate::machine::{Frame, Machine};
+use crate::value::{Atom, Ls, Piece, V};
+use crate::world::Place;
+use solvent_ir::Const;
+
+/// Under this name a table's content is kept, whichever connection leads to it.
+pub(crate) const TABLES: &str = "<tables>";
+
+/// Bytes of a statement that are read for the names of its tables.
+const MAX_STATEMENT: usize = 8192;
+
+/// Tables that a statement writes and reads; their columns are not told apart.
+#[derive(Default, Debug, PartialEq, Eq)]
+struct Statement {
+    written: Option<String>,
+    read: Vec<String>,
+}
+
+impl Machine<'_> {
+    /// What a call gives back beside what its rows say, and the part of it that comes out of tables.
+    pub(super) fn comes_back(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        member: &Member,
+        ports: &Ports<'_>,
+        site: Site,
+    ) -> (V, V) {
+        let (mut out, mut rows) = (V::NEVER, V::NEVER);
+        for sink in &member.sinks {
+            let of_tables = match &*self.m.kind_info(sink.kind).name {
+                "sql-text" => true,
+                "request-url" => false,
+                _ => continue,
+            };
+            let mut slot = Some(&mut *frame);
+            let Some(given) = self.port(&mut slot, index, &sink.at, ports) else {
+                continue;
+            };
+            let got = if of_tables {
+                self.tables(frame, given, ports, site)
+            } else {
+                self.fetched(given, sink, site, &member.path)
+            };
+            out = self.w.store.join(out, got);
+            if of_tables {
+                rows = self.w.store.join(rows, got);
+            }
+        }
+        (out, rows)
+    }
+
+    /// What a statement puts into a table is kept for those that read it.
+    fn tables(&mut self, frame: &mut Frame, text: V, ports: &Ports<'_>, site: Site) -> V {
+        let mut out = V::NEVER;
+        for atom in self.w.store.atoms_of(text) {
+            let words = match &atom {
+                Atom::Const(Const::Str(text)) => self.text(*text).to_string(),
+                Atom::Text(pieces) => pieces
+                    .iter()
+                    .map(|piece| match piece {
+                        Piece::Lit(text) => self.text(*text).to_string(),
+                        Piece::Data(_) => "?".to_owned(),
+                    })
+                    .collect(),
+                _ => continue,
+            };
+            let statement = statement(&words);
+            let tables = self.name(TABLES);
+            if let Some(table) = statement.written {
+                let mut labels = Ls::NONE;
+                for v in ports.args.all() {
+                    let deep = self.w.store.deep(v);
+                    labels = self.w.store.union(labels, deep);
+                }
+                if labels != Ls::NONE {
+                    let place = Place::LibKey(tables, self.name(&table));
+                    let kept = self.w.store.data(labels);
+                    frame.effects.push((place, site, kept));
+                }
+            }
+            for table in statement.read {
+                let place = Place::LibKey(tables, self.name(&table));
+                let Some(kept) = self.w.read(place) else {
+                    continue;
+                };
+                let labels = self.w.store.deep(kept);
+                let what = self.name(&format!("table {table}"));
+                let labels = self.hop_set(labels, TraceKind::Library, site, what);
+                let kept = self.w.store.data(labels);
+                out = self.w.store.join(out, kept);
+            }
+        }
+        out
+    }
+
+    /// Who chooses the host chooses what it answers; a part of a URL behind a known beginning does not.
+    fn fetched(&mut self, url: V, sink: &SinkRow, site: Site, path: &str) -> V {
+        let kinds = 1 << sink.kind.index();
+        let mut chosen = Ls::NONE;
+        for atom in self.w.store.atoms_of(url) {
+            let labels = match atom {
+                Atom::Data(labels) => labels,
+                Atom::Text(pieces) => match pieces.first() {
+                    Some(Piece::Data(labels)) => *labels,
+                    _ => continue,
+                },
+                _ => continue,
+            };
+            let free: Vec<_> = self
+                .w
+                .store
+                .labels(labels)
+                .iter()
+                .filter(|label| label.kills & kinds == 0)
+                .cloned()
+                .collect();
+            let free = self.w.store.set(free);
+            chosen = self.w.store.union(chosen, free);
+        }
+        if chosen == Ls::NONE {
+            return V::NEVER;
+        }
+        let what = self.name(path);
+        let labels = self.hop_set(chosen, TraceKind::Library, site, what);
+        let v = self.w.store.data(labels);
+        // What was harmless as an address says nothing of what is answered there.
+        self.w.store.map_each(v, &mut |_, mut label| {
+            label.kills = 0;
+            label
+        })
+    }
+}
+
+/// Names of tables: `INSERT INTO a VALUES ...`, `UPDATE a SET ...`, `SELECT ... FROM a JOIN b`.
+fn statement(text: &str) -> Statement {
+    let mut end = text.len().min(MAX_STATEMENT);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let mut words = text[..end]
+        .split(|c: char| c.is_whitespace() || matches!(c, '(' | ')' | ',' | ';'))
+        .filter(|word| !word.is_empty());
+    let mut out = Statement::default();
+    let verb = words.next().unwrap_or_default().to_ascii_lowercase();
+    match verb.as_str() {
+        "insert" | "replace" => {
+            if words.any(|word| word.eq_ignore_ascii_case("into")) {
+                out.written = words.next().and_then(table);
+            }
+        }
+        "update" => out.written = words.next().and_then(table),
+        "select" | "with" => {
+            while let Some(word) = words.next() {
+                if word.eq_ignore_ascii_case("from") || word.eq_ignore_ascii_case("join") {
+                    out.read.extend(words.next().and_then(table));
+                }
+            }
+        }
+        _ => {}
+    }
+    out
+}
+
+/// A table's own name, without its schema and quotes.
+fn table(word: &str) -> Option<String> {
+    let own = word.rsplit('.').next()?;
+    let own = own.trim_matches(|c| matches!(c, '"' | '`' | '\'' | '[' | ']'));
+    let is_name = !own.is_empty() && own.chars().all(|c| c.is_alphanumeric() || c == '_');
+    (is_name && !own.eq_ignore_ascii_case("select")).then(|| own.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_names_its_tables() {
+        let of = |text: &str| {
+            let found = statement(text);
+            (found.written.unwrap_or_default(), found.read.join(" "))
+        };
+        let none = String::new;
+        assert_eq!(
+            of("INSERT INTO posts (a) VALUES (?)"),
+            ("posts".into(), none())
+        );
+        assert_eq!(
+            of("insert or replace into `db`.`Posts` values (?)"),
+            ("posts".into(), none())
+        );
+        assert_eq!(of("UPDATE users SET name = '?'"), ("users".into(), none()));
+        assert_eq!(
+            of("SELECT a, b FROM \"t1\" x LEFT JOIN s.t2 ON x.a = t2.a"),
+            (none(), "t1 t2".into())
+        );
+        assert_eq!(
+            of("SELECT * FROM (SELECT 1 FROM t3) q"),
+            (none(), "t3".into())
+        );
+        assert_eq!(of("SELECT * FROM ? WHERE a = 1"), (none(), none()));
+        assert_eq!(of("DELETE FROM posts"), (none(), none()));
+        assert_eq!(of(""), (none(), none()));
+    }
+}
