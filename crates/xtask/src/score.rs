@@ -4,9 +4,11 @@
 //! attempted, inconclusive and undecided. A proof on a case that a corpus labels safe counts as
 //! `false`; which case it was goes to standard error, with its capsule, to be published as disputed.
 
+mod apps;
 mod benchmark;
 mod categories;
 mod collapse;
+mod contradictions;
 mod deploy_pairs;
 mod fixes;
 mod histories;
@@ -101,6 +103,11 @@ pub const ALL: &[Measurement] = &[
         name: "routes",
         about: "entry points against the routes that frameworks themselves list at run time",
         run: routes::run,
+    },
+    Measurement {
+        name: "runtime-contradictions",
+        about: "functions that ran while applications were crawled, against what is called unreachable",
+        run: contradictions::run,
     },
     Measurement {
         name: "pycg",
