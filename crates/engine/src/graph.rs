@@ -5,30 +5,32 @@ mod services;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use solvent_base::{FilePath, Interner, LineIndex, Location, Span, System};
+use solvent_finding::Verdict;
 use solvent_graph::{CallTier, FnId, Program, SystemGraph};
 use solvent_ir::FunctionKind;
 use solvent_protocol::graph::{
     GRAPH_SCHEMA, GraphCall, GraphEntry, GraphFunction, GraphReport, LibraryCall,
 };
 use solvent_protocol::view::Place;
+use solvent_taint::Standing;
 
 use crate::door::{Options, host_of};
 use crate::error::EngineError;
 use crate::progress::Progress;
 use crate::repo::Repo;
-use crate::scan::{self, Lowered};
+use crate::scan::{self, Look, Lowered};
 
 /// Functions, calls and entry points of the tree at `options.path`.
 pub fn graph(options: &Options, progress: &dyn Progress) -> Result<GraphReport, EngineError> {
     let repo = Repo::open(&options.path, options.git)?;
     let host = host_of(&repo, options)?;
-    let mut drawn = Drawn::default();
+    let mut drawn = Drawn::of(&host);
     let scan = scan::scan_looking(
         &repo,
         &host,
         progress,
         &mut Lowered::nothing(),
-        &mut |graph, names| drawn.add(draw(graph, names, &host)),
+        Some(&mut drawn),
     );
     let by_name: HashMap<(&str, &str, u32), u32> = drawn
         .functions
@@ -82,17 +84,33 @@ pub fn graph(options: &Options, progress: &dyn Progress) -> Result<GraphReport, 
     })
 }
 
-#[derive(Default)]
-pub(crate) struct Drawn {
+/// Programs of several languages stand beside each other.
+pub(crate) struct Drawn<'s> {
+    system: &'s dyn System,
     pub functions: Vec<GraphFunction>,
     pub calls: Vec<GraphCall>,
     library_calls: Vec<LibraryCall>,
+    /// Where the functions of the graph that was seen last stand.
+    latest: BTreeMap<FnId, u32>,
 }
 
-impl Drawn {
-    /// Programs of several languages stand beside each other.
-    pub fn add(&mut self, other: Self) {
+impl<'s> Drawn<'s> {
+    /// Nothing yet, of the tree behind `system`.
+    pub fn of(system: &'s dyn System) -> Self {
+        Self {
+            system,
+            functions: Vec::new(),
+            calls: Vec::new(),
+            library_calls: Vec::new(),
+            latest: BTreeMap::new(),
+        }
+    }
+}
+
+impl Look for Drawn<'_> {
+    fn graph(&mut self, graph: &SystemGraph, names: &Interner) {
         let first = self.functions.len() as u32;
+        let (other, ids) = draw(graph, names, self.system);
         self.functions.extend(other.functions);
         self.calls.extend(other.calls.into_iter().map(|mut call| {
             call.caller += first;
@@ -104,18 +122,50 @@ impl Drawn {
             call
         });
         self.library_calls.extend(library);
+        self.latest = ids.into_iter().map(|(f, id)| (f, id + first)).collect();
+    }
+
+    fn asks_standings(&self) -> bool {
+        true
+    }
+
+    fn standings(&mut self, standings: Vec<Standing>) {
+        for standing in standings {
+            let Some(id) = self.latest.get(&standing.function) else {
+                continue;
+            };
+            if let Some(function) = self.functions.get_mut(*id as usize) {
+                function.verdict = standing.verdict.word().to_owned();
+                function.why = match &standing.verdict {
+                    Verdict::Reachable { assumed } => assumed.iter().map(Into::into).collect(),
+                    Verdict::NoPath { reasons } => reasons.iter().map(Into::into).collect(),
+                    Verdict::Undecided { stops } => stops.iter().map(Into::into).collect(),
+                };
+            }
+        }
     }
 }
 
+#[derive(Default)]
+struct Picture {
+    functions: Vec<GraphFunction>,
+    calls: Vec<GraphCall>,
+    library_calls: Vec<LibraryCall>,
+}
+
 /// Bodies of classes and comprehensions run in the function that they stand in, and are counted to it.
-pub(crate) fn draw(graph: &SystemGraph, names: &Interner, system: &dyn System) -> Drawn {
+fn draw(
+    graph: &SystemGraph,
+    names: &Interner,
+    system: &dyn System,
+) -> (Picture, BTreeMap<FnId, u32>) {
     let program = &graph.program;
     let mut places = Places {
         system,
         files: HashMap::new(),
     };
     let mut ids: BTreeMap<FnId, u32> = BTreeMap::new();
-    let mut out = Drawn::default();
+    let mut out = Picture::default();
     for f in program.functions() {
         let function = program.function(f);
         if around(program, f) != f {
@@ -126,6 +176,10 @@ pub(crate) fn draw(graph: &SystemGraph, names: &Interner, system: &dyn System) -
         out.functions.push(GraphFunction {
             name: format!("{}:{}", symbol.module, symbol.qualname),
             place: places.of(program.path_of(f), function.name_span),
+            ends: places.of(program.path_of(f), end(function.span)),
+            begins: places.of(program.path_of(f), function.span),
+            verdict: String::new(),
+            why: Vec::new(),
         });
     }
     let mut seen = BTreeSet::new();
@@ -179,7 +233,15 @@ pub(crate) fn draw(graph: &SystemGraph, names: &Interner, system: &dyn System) -
         let key = |c: &GraphCall| (c.caller, c.callee, c.place.line, c.place.column);
         key(a).cmp(&key(b))
     });
-    out
+    (out, ids)
+}
+
+/// Where a text ends, as a place.
+fn end(span: Span) -> Span {
+    Span {
+        start: span.end,
+        end: span.end,
+    }
 }
 
 fn around(program: &Program, mut f: FnId) -> FnId {

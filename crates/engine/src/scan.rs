@@ -15,7 +15,7 @@ use solvent_protocol::view::{
     Unmeasured,
 };
 
-use solvent_taint::{FixedSink, Reach};
+use solvent_taint::{FixedSink, Reach, Standing};
 
 use crate::describe;
 use crate::progress::Progress;
@@ -119,16 +119,27 @@ pub fn scan_after(
     progress: &dyn Progress,
     lowered: &mut Lowered,
 ) -> Scan {
-    scan_looking(repo, system, progress, lowered, &mut |_, _| {})
+    scan_looking(repo, system, progress, lowered, None)
 }
 
-/// [`scan_after`], with a look at the graph before it is let go.
+/// Who looks at the graph of each language before it is let go.
+pub(crate) trait Look {
+    fn graph(&mut self, graph: &SystemGraph, names: &Interner);
+    /// Whether [`Self::standings`] is asked for; that costs.
+    fn asks_standings(&self) -> bool {
+        false
+    }
+    /// What became of the functions of the graph that was seen last.
+    fn standings(&mut self, _standings: Vec<Standing>) {}
+}
+
+/// [`scan_after`], with a look at the graph.
 pub(crate) fn scan_looking(
     repo: &Repo,
     system: &dyn System,
     progress: &dyn Progress,
     lowered: &mut Lowered,
-    look: &mut dyn FnMut(&SystemGraph, &Interner),
+    mut look: Option<&mut dyn Look>,
 ) -> Scan {
     let started = Instant::now();
     let started_ms = system.now().0;
@@ -265,10 +276,20 @@ pub(crate) fn scan_looking(
         if !deployment.services.is_empty() {
             imports.extend(graph.program.imports(names));
         }
-        look(&graph, names);
+        if let Some(look) = &mut look {
+            look.graph(&graph, names);
+        }
         progress.stage("following inputs to sinks");
         let limits = solvent_taint::Limits::STANDARD;
-        let one = solvent_taint::reach(&mut graph, models, names, &text, &limits);
+        let one = match look.as_mut().filter(|look| look.asks_standings()) {
+            Some(look) => {
+                let (one, standings) =
+                    solvent_taint::reach_each(&mut graph, models, names, &text, &limits);
+                look.standings(standings);
+                one
+            }
+            None => solvent_taint::reach(&mut graph, models, names, &text, &limits),
+        };
         reach = Some(match reach {
             Some(before) => before.and(one),
             None => one,

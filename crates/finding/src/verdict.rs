@@ -36,6 +36,8 @@ pub enum Assumption {
     Widened { location: Location },
     /// A library call without a model is taken to pass its arguments on.
     UnmodelledCall { name: String, location: Location },
+    /// A function is handed to what is not followed, which is taken to call it.
+    Handed { to: String, location: Location },
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -209,6 +209,7 @@ impl Machine<'_> {
             alone = self.each_alone();
         }
         self.look_into_dead_branches(&alone);
+        self.follow_texts();
         alone
     }
 

@@ -47,6 +47,7 @@ impl Machine<'_> {
         }
         if member.entry_points.is_empty() {
             self.hand_all(args);
+            self.hand_over(member, args, site);
         }
         if member.requires_login {
             return self.login_check(member, args);

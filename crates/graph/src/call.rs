@@ -1,13 +1,14 @@
 //! Calls: who is called, what the parameters get, and what comes back.
 
 mod bind;
+mod escape;
 mod idle;
 
 use solvent_base::Name;
 use solvent_ir::{self as ir, Arg, Op};
 
 use crate::label::{Hop, Note, TraceId, TraceKind};
-use crate::link::{ClassId, FnId, Site};
+use crate::link::FnId;
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, EnvId, Ls, V};
 use crate::world::{Boundary, CallTier, Touch};
@@ -570,86 +571,6 @@ impl Machine<'_> {
             });
         }
         self.w.store.bounded_value(all)
-    }
-
-    /// Records functions that go where they cannot be followed.
-    pub(crate) fn escape(&mut self, v: V, site: Site, what: &str, depth: u32) {
-        if depth > 2 {
-            return;
-        }
-        for atom in self.w.store.atoms_of(v) {
-            match atom {
-                Atom::Fn { function, .. } | Atom::Method { function, .. } => {
-                    self.w
-                        .escapes
-                        .entry(function)
-                        .or_default()
-                        .insert((site, what.to_owned()));
-                }
-                Atom::OneOf(functions) => {
-                    for function in functions {
-                        let escapes = self.w.escapes.entry(function).or_default();
-                        escapes.insert((site, what.to_owned()));
-                    }
-                }
-                Atom::Class { class, .. } | Atom::Object { class, .. } => {
-                    self.escape_class(class, site, what);
-                }
-                Atom::Coll { kids, rest, .. } => {
-                    for (_, v) in &*kids {
-                        self.escape(*v, site, what, depth + 1);
-                    }
-                    self.escape(rest, site, what, depth + 1);
-                }
-                Atom::Partial { function, .. } => self.escape(function, site, what, depth + 1),
-                Atom::LibObject { data, attrs, .. } => {
-                    self.hand(&attrs);
-                    self.escape(data, site, what, depth + 1);
-                    for (_, v) in &*attrs {
-                        self.escape(*v, site, what, depth + 1);
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// Objects of libraries that a call of another library gets.
-    pub(crate) fn hand_all(&mut self, args: &Args) {
-        for v in args.all() {
-            for atom in self.w.store.atoms_of(v) {
-                if let Atom::LibObject { attrs, .. } = atom {
-                    self.hand(&attrs);
-                }
-            }
-        }
-    }
-
-    /// Remembers that an object of a library goes where it cannot be followed.
-    pub(crate) fn hand(&mut self, attrs: &[(Name, V)]) {
-        if let Some((_, id)) = attrs.iter().find(|(n, _)| *n == self.n.site)
-            && let Some(id) = self.small_int(*id)
-        {
-            self.w.handed.insert(Site {
-                function: FnId((id >> 32) as u32),
-                inst: (id & 0xffff_ffff) as u32,
-            });
-        }
-    }
-
-    fn escape_class(&mut self, class: ClassId, site: Site, what: &str) {
-        let p = self.p;
-        let unit = p.class_unit(class);
-        let body = p.class(class).body;
-        for (i, function) in p.unit(unit).functions.iter().enumerate() {
-            if function.parent == Some(body) {
-                let id = p.fn_id(unit, ir::FnIndex(i as u32));
-                let set = self.w.escapes.entry(id).or_default();
-                if set.len() < 4 {
-                    set.insert((site, what.to_owned()));
-                }
-            }
-        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "a call has this many parts")]

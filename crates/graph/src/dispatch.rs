@@ -382,6 +382,7 @@ impl Machine<'_> {
                 self.text(name)
             );
             for f in fitting {
+                self.w.meant.insert((f, site));
                 let escapes = self.w.escapes.entry(f).or_default();
                 if escapes.len() < 4 {
                     escapes.insert((site, what.clone()));

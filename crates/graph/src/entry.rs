@@ -79,6 +79,10 @@ impl Machine<'_> {
                     self.name_route(row, receiver, args);
                     registered = true;
                 }
+                EntryShape::Prefix => {
+                    self.put_in_front(frame.unit, row, &Ports { receiver, args });
+                    registered = true;
+                }
                 EntryShape::Parameter => {
                     return Some(self.plan(id, i as u32, receiver, args, None));
                 }
@@ -379,7 +383,13 @@ impl Machine<'_> {
         } else {
             Vec::new()
         };
-        if !mounts && !listed && !self.has_handler(handler) {
+        // What a library made answers routes of an application that is known: `passport.authenticate("login")`.
+        let elsewhere = entry.shape == EntryShape::Registrar
+            && self.is_javascript()
+            && receiver_known
+            && routes.is_some()
+            && self.is_of_library(handler);
+        if !mounts && !listed && !elsewhere && !self.has_handler(handler) {
             return None;
         }
         let extra = entry
@@ -606,19 +616,6 @@ impl Machine<'_> {
         } else {
             self.w.store.join(before, after)
         }
-    }
-
-    pub(crate) fn has_handler(&self, v: V) -> bool {
-        v != V::NEVER
-            && self.w.store.atoms(v).any(|a| match a {
-                Atom::Fn { .. }
-                | Atom::Method { .. }
-                | Atom::Partial { .. }
-                | Atom::Class { .. }
-                | Atom::Object { .. } => true,
-                Atom::LibObject { class, .. } => *class == self.n.bound,
-                _ => false,
-            })
     }
 
     pub(crate) fn method_list(&mut self, v: V) -> Option<Vec<String>> {

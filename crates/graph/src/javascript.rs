@@ -90,6 +90,11 @@ impl Machine<'_> {
             .unwrap_or_else(|| self.w.store.unknown())
     }
 
+    /// What a module exports under a name, if it exports it.
+    pub(crate) fn exports(&mut self, unit: UnitId, name: Name) -> Option<V> {
+        self.exported_within(unit, name, 0)
+    }
+
     fn exported_within(&mut self, unit: UnitId, name: Name, depth: u8) -> Option<V> {
         let stored = self.name(&format!("<export> {}", self.text(name)));
         if let Some(v) = self.w.read(Place::Global(unit, stored)) {

@@ -135,15 +135,19 @@ impl Store {
         out
     }
 
+    /// Most constants that one value is.
+    pub(crate) fn most_constants(&self) -> usize {
+        // Tables of pages in JavaScript are lists of names.
+        match self.language {
+            Language::JavaScript => MAX_CONSTS * 2,
+            _ => MAX_CONSTS,
+        }
+    }
+
     /// A value of these alternatives, within the limits.
     pub fn bounded_value(&mut self, mut all: Vec<Atom>) -> V {
         let consts = all.iter().filter(|a| matches!(a, Atom::Const(_))).count();
-        // Tables of pages in JavaScript are lists of names.
-        let most = match self.language {
-            Language::JavaScript => MAX_CONSTS * 2,
-            _ => MAX_CONSTS,
-        };
-        if consts > most {
+        if consts > self.most_constants() {
             all.retain(
                 |a| !matches!(a, Atom::Const(c) if !matches!(c, Const::None | Const::Bool(_))),
             );

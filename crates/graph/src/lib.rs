@@ -28,6 +28,7 @@ pub mod link;
 pub mod machine;
 mod make;
 mod media;
+mod named;
 mod native;
 mod operate;
 mod ports;

@@ -68,6 +68,8 @@ pub struct Machine<'a> {
     pub(crate) bound: crate::analyse::Bounds,
     /// Where the decorator that makes a class a holder of routes was called.
     pub(crate) controllers: std::collections::BTreeMap<crate::link::ClassId, Site>,
+    /// What stands in front of all routes of a library, and the file that says so.
+    pub(crate) prefixed: std::collections::BTreeMap<String, Vec<(crate::link::UnitId, String)>>,
     /// Where route holders were made.
     pub(crate) made: std::collections::BTreeMap<Site, crate::route::Made>,
     /// First segments of what the program imports, once they were asked for.
@@ -187,6 +189,7 @@ impl<'a> Machine<'a> {
             look_everywhere: None,
             bound: std::collections::BTreeMap::new(),
             controllers: std::collections::BTreeMap::new(),
+            prefixed: std::collections::BTreeMap::new(),
             made: std::collections::BTreeMap::new(),
             wrapped: std::collections::BTreeMap::new(),
             imports: None,

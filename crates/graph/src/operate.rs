@@ -14,6 +14,17 @@ use crate::value::{Atom, CollKind, Ls, MAX_TEXT, Piece, V};
 const MAX_ALTERNATIVES: usize = 4;
 
 impl Machine<'_> {
+    /// How many alternatives of a text are followed apart: of those that are constants as many as a value holds, since
+    /// routes are made of them.
+    fn most(&self, all: &[Vec<Piece>]) -> usize {
+        let constant = |piece: &Piece| matches!(piece, Piece::Lit(_));
+        if all.iter().flatten().all(constant) {
+            self.w.store.most_constants()
+        } else {
+            MAX_ALTERNATIVES
+        }
+    }
+
     /// The ways a value reads as text.
     pub(crate) fn pieces(&mut self, v: V) -> Vec<Vec<Piece>> {
         let mut out: Vec<Vec<Piece>> = Vec::new();
@@ -45,7 +56,7 @@ impl Machine<'_> {
         if out.is_empty() {
             out.push(vec![Piece::Data(Ls::NONE)]);
         }
-        if out.len() > MAX_ALTERNATIVES {
+        if out.len() > self.most(&out) {
             let mut labels = Ls::NONE;
             for labels_of in out.iter().flat_map(|p| Self::piece_labels(p)) {
                 labels = self.w.store.union(labels, labels_of);
@@ -76,7 +87,7 @@ impl Machine<'_> {
         right: Vec<Vec<Piece>>,
     ) -> Vec<Vec<Piece>> {
         let mut out = Vec::new();
-        let (left, right) = if left.len() * right.len() > MAX_ALTERNATIVES {
+        let (left, right) = if left.len() * right.len() > self.most(&left).min(self.most(&right)) {
             if right.len() > 1 {
                 (left, vec![self.blurred(&right)])
             } else {
@@ -512,7 +523,7 @@ impl Machine<'_> {
             }
             out.extend(all);
         }
-        out.truncate(MAX_ALTERNATIVES);
+        out.truncate(self.most(&out));
         self.texts(out, site)
     }
 

@@ -12,6 +12,7 @@ mod table;
 mod text;
 mod view;
 
+use listed::{UNKNOWN, Way};
 use live::Seen;
 pub(crate) use table::Made;
 pub(crate) use text::joined;
@@ -27,7 +28,7 @@ use crate::machine::Machine;
 use crate::value::{Atom, V};
 use crate::world::Registration;
 use solvent_finding::RouteSegment;
-use solvent_models::{EntryRow, EntryShape, RouteSyntax, pattern};
+use solvent_models::{ArgSelector, EntryRow, EntryShape, PortRoot, RouteSyntax, pattern};
 use std::collections::BTreeMap;
 
 /// Longest chain of mounts that is followed.
@@ -175,7 +176,13 @@ impl Machine<'_> {
         if routes.is_empty() {
             routes.push(String::new());
         }
-        for (prefix, assumed) in prefixes {
+        let unit = self.p.unit_of(registration.site.function);
+        let heads = self.in_front(&row.framework, unit);
+        let all = prefixes
+            .iter()
+            .flat_map(|each| heads.iter().map(move |head| (head, each)));
+        for (head, (prefix, assumed)) in all {
+            let prefix = joined(head, prefix);
             for route in &routes {
                 let mut route = joined(&prefix, route);
                 // Decorators name routes with and without it.
@@ -199,6 +206,7 @@ impl Machine<'_> {
                         (name, kills)
                     })
                     .collect::<Vec<_>>();
+                let first = out.len();
                 for atom in self.w.store.atoms_of(bound.handler) {
                     let before = out.len();
                     self.add_handler(
@@ -223,8 +231,52 @@ impl Machine<'_> {
                         }
                     }
                 }
+                if out.len() == first && self.is_answered_elsewhere(registration, row) {
+                    let way = Way {
+                        text: route,
+                        segments,
+                        params: Vec::new(),
+                        extra: Vec::new(),
+                        assumed: assumed.clone(),
+                    };
+                    let entry = self.answered_by_library(bound, row, &way, &asked);
+                    out.push(entry);
+                }
             }
         }
+    }
+
+    /// Whether something that is no function of the program answers a route of its own: a call that registers for all
+    /// requests puts something in front of others.
+    fn is_answered_elsewhere(&self, registration: &Registration, row: &EntryRow) -> bool {
+        let takes_all = row
+            .handler
+            .as_ref()
+            .is_some_and(|port| port.root == PortRoot::Arg(ArgSelector::All));
+        let of_route = row
+            .route
+            .as_ref()
+            .is_some_and(|port| port.root == PortRoot::Receiver);
+        row.shape == EntryShape::Registrar
+            && self.is_javascript()
+            && (!takes_all || of_route)
+            && !registration.routes.is_empty()
+            && !registration.methods.is_empty()
+    }
+
+    fn answered_by_library(
+        &self,
+        bound: &Bound,
+        row: &EntryRow,
+        way: &Way,
+        asked: &[String],
+    ) -> Entry {
+        let last = self.w.store.atoms(bound.handler).last();
+        let name = last.map_or_else(|| UNKNOWN.to_owned(), |atom| self.library_name(atom));
+        let mut entry = self.library_entry(bound, row, way, name);
+        entry.methods.clone_from(&bound.registration.methods);
+        entry.auth = asked.to_vec();
+        entry
     }
 
     /// The registration of a method on what the decorator of its class made.

@@ -227,9 +227,13 @@ pub struct World {
     pub registrations: BTreeMap<(Site, u32, String), Registration>,
     /// Functions whose value went where it cannot be followed, and where.
     pub escapes: BTreeMap<FnId, BTreeSet<(Site, String)>>,
+    /// Of those, methods that a call may mean by their name, one of too many.
+    pub meant: BTreeSet<(FnId, Site)>,
     pub boundaries: BTreeSet<Boundary>,
     /// Objects of libraries, by where they were made, that went where they cannot be followed.
     pub handed: BTreeSet<Site>,
+    /// Classes of the program that went where they cannot be followed, and where.
+    pub(crate) handed_classes: IdSet<(ClassId, Site)>,
     /// Classes of handlers that the program does not speak of, beside others that it serves.
     pub unused: BTreeSet<ClassId>,
     /// Whether a module is looked for by a name known only at run time.
@@ -285,10 +289,12 @@ impl World {
             annotations: IdMap::default(),
             registrations: BTreeMap::new(),
             escapes: BTreeMap::new(),
+            meant: BTreeSet::new(),
             unread: BTreeMap::new(),
             plain_pages: false,
             boundaries: BTreeSet::new(),
             handed: BTreeSet::new(),
+            handed_classes: IdSet::default(),
             unused: BTreeSet::new(),
             dynamic: false,
             idle_calls: BTreeSet::new(),
@@ -461,8 +467,9 @@ impl World {
 }
 
 impl World {
-    /// A base of the class, or of one of its bases, that is not in the tree, by name.
-    pub fn outside_base(&self, class: ClassId, names: &Interner) -> Option<String> {
+    /// The bases of the class, or of its bases, that are not in the tree, by name, the nearest first.
+    pub fn outside_bases(&self, class: ClassId, names: &Interner) -> Vec<String> {
+        let mut out = Vec::new();
         let mut seen = IdSet::default();
         let mut open = vec![class];
         while let Some(class) = open.pop() {
@@ -475,13 +482,13 @@ impl World {
                     Base::Lib(path) => {
                         let text = names.text(*path);
                         if &*text != "builtins.object" && !text.ends_with("Exception") {
-                            return Some(text.to_string());
+                            out.push(text.to_string());
                         }
                     }
-                    Base::Unknown => return Some("a base that is not known".to_owned()),
+                    Base::Unknown => out.push("a base that is not known".to_owned()),
                 }
             }
         }
-        None
+        out
     }
 }

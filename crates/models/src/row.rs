@@ -54,6 +54,8 @@ pub struct Member {
     pub whole: bool,
     /// A decorator or function that lets only identified callers pass: `flask_login.login_required`.
     pub requires_login: bool,
+    /// A runner of tests: what is given to it or derived from it runs with the tests only.
+    pub tests: bool,
     /// A row says that calls carry nothing on, beside what other rows say.
     pub neutral: bool,
     /// Its only rows are of uses: what a call of it does with values is not known.
@@ -487,6 +489,8 @@ pub enum EntryShape {
     Name,
     /// Every function of the program with parameters of these names: what servers are given.
     Signature,
+    /// A call whose `prefix` stands in front of all routes of the library in the program: `app.setGlobalPrefix("api")`.
+    Prefix,
 }
 
 /// How outside control begins at a path.
@@ -512,7 +516,8 @@ pub struct EntryRow {
     /// For `BaseClass`, and for those that name an object as handler: method of the class to HTTP methods,
     /// `do_GET` to `GET`. A key that ends in `*` takes its tail, upper case, as the method.
     pub method_functions: BTreeMap<String, Vec<String>>,
-    /// For `FilePath`: folders and file name without its extension, `pages/api/**`, `app/**/route`.
+    /// For `FilePath`: folders and file name without its extension, `pages/api/**`, `app/**/route`; what the route
+    /// ends with instead stands behind `as`.
     pub files: Option<String>,
     /// For `BaseClass`: the class becomes an entry point only once it is registered by a call of this
     /// member on it (`as_view`); empty: deriving is enough. For a `Decorator` over methods: those of a class that

@@ -139,7 +139,7 @@ impl ModelSet {
                     || m.is.is_some()
                     || m.class.is_some()
                     || m.constant.is_some();
-                let said = m.neutral || m.stops || m.requires_login || m.whole;
+                let said = m.neutral || m.stops || m.requires_login || m.tests || m.whole;
                 let above = self.whole_above(&m.path).is_some();
                 !m.uses.is_empty() && silent && !typed && !said && !above
             })

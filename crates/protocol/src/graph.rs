@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::view::{EntryPointView, ExposureView, Place, Subject, Tool, Unmeasured};
+use crate::view::{EntryPointView, ExposureView, Place, ReasonView, Subject, Tool, Unmeasured};
 
 pub const GRAPH_SCHEMA: &str = "solvent.graph/v1";
 
@@ -41,6 +41,13 @@ pub struct GraphFunction {
     /// `shop.products:Catalogue.search`; a module's own code is `shop.products:`.
     pub name: String,
     pub place: Place,
+    /// Where its text begins, decorators included, and ends.
+    pub begins: Place,
+    pub ends: Place,
+    /// Whether anything runs it, from an entry point or when the program starts: `reachable | undecided | no_path`.
+    pub verdict: String,
+    /// What stops the search, or why nothing leads there.
+    pub why: Vec<ReasonView>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

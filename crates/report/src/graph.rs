@@ -32,6 +32,8 @@ pub enum Question<'q> {
     Services,
     /// Who reaches the service of this name, and what it reaches.
     Service(&'q str),
+    /// Functions that nothing runs, or of which that is not known.
+    Functions,
     /// What lockfiles pin.
     Components,
 }
@@ -40,6 +42,11 @@ pub enum Question<'q> {
 pub fn answer(report: &GraphReport, question: Question<'_>) -> Vec<u32> {
     match question {
         Question::Overview | Question::Services | Question::Components => Vec::new(),
+        Question::Functions => {
+            let settled = |f: &GraphFunction| f.verdict == "reachable";
+            let all = (0..).zip(&report.functions);
+            all.filter(|(_, f)| !settled(f)).map(|(id, _)| id).collect()
+        }
         Question::Exposed => services::exposed(report)
             .iter()
             .map(|e| e.function)
@@ -91,6 +98,7 @@ pub fn text(report: &GraphReport, question: Question<'_>, width: usize) -> Page 
             }
         }
         Question::Components => services::components(&mut page, report),
+        Question::Functions => standing(&mut page, report),
         Question::CallersOf(name) | Question::CalledFrom(name) => {
             let to = matches!(question, Question::CallersOf(_));
             let starts = match to {
@@ -204,6 +212,43 @@ fn entries(page: &mut Page, report: &GraphReport, wanted: impl Fn(u32) -> bool) 
         );
     }
     more(page, all.len());
+}
+
+/// Functions by what is said of them, those that nothing runs first.
+fn standing(page: &mut Page, report: &GraphReport) {
+    page.blank();
+    let of = |verdict: &str| -> Vec<&GraphFunction> {
+        let all = report.functions.iter();
+        all.filter(|f| f.verdict == verdict).collect()
+    };
+    let label = |verdict: &str| verdict.replace('_', " ");
+    for verdict in ["reachable", "undecided", "no_path"] {
+        let count = words::number(of(verdict).len() as u64);
+        page.field(&label(verdict), &[(Style::Strong, &count)]);
+    }
+    for verdict in ["no_path", "undecided"] {
+        let all = of(verdict);
+        if all.is_empty() {
+            continue;
+        }
+        page.blank();
+        page.line(0, [(Style::Strong, label(verdict).as_str())]);
+        for function in all.iter().take(SHOWN) {
+            let place = words::place(&function.place);
+            page.line(
+                4,
+                [
+                    (Style::Plain, "  "),
+                    (Style::Plain, &function.name),
+                    (Style::Dim, &format!("  {place}")),
+                ],
+            );
+            if let Some(why) = function.why.first() {
+                page.paragraph(6, Style::Dim, &why.text);
+            }
+        }
+        more(page, all.len());
+    }
 }
 
 fn functions(page: &mut Page, report: &GraphReport, ids: &[u32]) {

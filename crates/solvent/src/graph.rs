@@ -35,6 +35,9 @@ pub struct GraphArgs {
     /// Who reaches this service, and what it reaches
     #[arg(long, value_name = "NAME", group = "question")]
     pub service: Option<String>,
+    /// Functions that nothing runs, and those of which that is not known, with the reason
+    #[arg(long, group = "question")]
+    pub functions: bool,
     /// What lockfiles pin: name, version, ecosystem
     #[arg(long, group = "question")]
     pub components: bool,
@@ -58,6 +61,7 @@ pub fn graph(args: &GraphArgs, progress: &dyn Progress) -> Result<Done, EngineEr
         _ if args.without_login => Question::WithoutLogin,
         _ if args.exposed => Question::Exposed,
         _ if args.services => Question::Services,
+        _ if args.functions => Question::Functions,
         _ if args.components => Question::Components,
         _ if args.service.is_some() => {
             Question::Service(args.service.as_deref().unwrap_or_default())

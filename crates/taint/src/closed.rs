@@ -11,6 +11,9 @@ use solvent_graph::{FnId, RootKind, Site};
 use solvent_ir::{FunctionKind, Terminator};
 use std::collections::BTreeSet;
 
+/// Callers that are looked at before the search is cut.
+const MAX_CALLERS: usize = 2000;
+
 impl View<'_> {
     /// Why nothing arrives at a sink; `None` when it only gets constants.
     pub(crate) fn closed(
@@ -187,37 +190,54 @@ impl View<'_> {
         let mut seen = BTreeSet::new();
         let mut open = vec![self.owner(f)];
         while let Some(f) = open.pop() {
-            if !seen.insert(f) || seen.len() > 2000 {
+            if seen.len() > MAX_CALLERS {
+                let what = format!("more than {MAX_CALLERS} functions lead there");
+                stops.insert(Stop::Limit { what });
+                break;
+            }
+            if !seen.insert(f) {
                 continue;
             }
-            for (site, what) in self.world.escapes.get(&f).into_iter().flatten() {
-                stops.insert(Stop::DynamicBoundary {
-                    location: self.tracer.location(*site),
-                    what: format!("`{}` is handed to {what}", self.symbol(f).qualname),
-                });
-            }
-            if self.world.unsettled.contains(&f) {
-                let what = format!("a loop in `{}` did not settle", self.symbol(f).qualname);
-                stops.insert(Stop::Limit { what });
-            }
-            if let Some(stop) = self.inherited(f) {
-                stops.insert(stop);
-            }
+            stops.extend(self.own_stops(f));
             for caller in self.callers.get(&f).into_iter().flatten() {
                 open.push(self.owner(*caller));
             }
         }
-        if stops.is_empty()
-            && let Some(path) = &self.unreadable
-        {
-            stops.insert(Stop::Unreadable { path: path.clone() });
-        }
-        if stops.is_empty() && self.graph.alone.is_empty() && !self.world.limits_hit.is_empty() {
-            for what in &self.world.limits_hit {
-                stops.insert(Stop::Limit { what: what.clone() });
-            }
+        if stops.is_empty() {
+            stops.extend(self.whole_stops());
         }
         (!stops.is_empty()).then(|| stops.into_iter().take(6).collect())
+    }
+
+    /// Who may call this very function without being seen.
+    pub(crate) fn own_stops(&self, f: FnId) -> BTreeSet<Stop> {
+        let mut stops: BTreeSet<Stop> = BTreeSet::new();
+        for (site, what) in self.world.escapes.get(&f).into_iter().flatten() {
+            stops.insert(Stop::DynamicBoundary {
+                location: self.tracer.location(*site),
+                what: format!("`{}` is handed to {what}", self.symbol(f).qualname),
+            });
+        }
+        if self.world.unsettled.contains(&f) {
+            let what = format!("a loop in `{}` did not settle", self.symbol(f).qualname);
+            stops.insert(Stop::Limit { what });
+        }
+        stops.extend(self.inherited(f));
+        stops
+    }
+
+    /// What keeps every search for callers from being finished.
+    pub(crate) fn whole_stops(&self) -> Vec<Stop> {
+        if let Some(path) = &self.unreadable {
+            return vec![Stop::Unreadable { path: path.clone() }];
+        }
+        let limits = &self.world.limits_hit;
+        let all = || limits.iter().map(|w| Stop::Limit { what: w.clone() });
+        if self.graph.alone.is_empty() {
+            all().collect()
+        } else {
+            Vec::new()
+        }
     }
 
     /// Where a request leaves what the sink gets in code that starts with the program: a worker's queue, a
@@ -248,8 +268,13 @@ impl View<'_> {
         if self.world.unused.contains(&class) {
             return None;
         }
-        let base = self.world.outside_base(class, self.tracer.names)?;
-        if self.from_outside.contains(&f) {
+        let bases = self.world.outside_bases(class, self.tracer.names);
+        let base = bases.first()?;
+        let by_tests = |base: &String| {
+            let id = self.models.member_id(base);
+            id.is_some_and(|id| self.models.get(id).tests)
+        };
+        if self.from_outside.contains(&f) || bases.iter().any(by_tests) {
             return None;
         }
         let location: Location = self

@@ -10,6 +10,7 @@ mod place;
 mod print;
 mod sent;
 mod spelled;
+mod standing;
 mod trace;
 mod uses;
 
@@ -22,6 +23,7 @@ use solvent_graph::{SystemGraph, World};
 use solvent_models::ModelSet;
 
 pub use solvent_graph::Limits;
+pub use standing::Standing;
 
 /// The answer for one program.
 #[derive(Clone, Default, Debug)]
@@ -101,16 +103,30 @@ pub fn reach(
     text: &(dyn Fn(&FilePath) -> Option<String> + Sync),
     limits: &Limits,
 ) -> Reach {
-    solvent_graph::on_big_stack(|| reach_here(graph, models, names, text, limits))
+    solvent_graph::on_big_stack(|| reach_here(graph, models, names, text, limits, |_| ()).0)
 }
 
-fn reach_here(
+/// [`reach`], and of each function whether anything runs it, in the order of the program.
+pub fn reach_each(
     graph: &mut SystemGraph,
     models: &ModelSet,
     names: &Interner,
     text: &(dyn Fn(&FilePath) -> Option<String> + Sync),
     limits: &Limits,
-) -> Reach {
+) -> (Reach, Vec<Standing>) {
+    solvent_graph::on_big_stack(|| {
+        reach_here(graph, models, names, text, limits, |view| view.standings())
+    })
+}
+
+fn reach_here<T>(
+    graph: &mut SystemGraph,
+    models: &ModelSet,
+    names: &Interner,
+    text: &(dyn Fn(&FilePath) -> Option<String> + Sync),
+    limits: &Limits,
+    more: impl FnOnce(&judge::View<'_>) -> T,
+) -> (Reach, T) {
     let world = std::mem::replace(&mut graph.world, World::new(0, 0, 0, names));
     let graph = &*graph;
     let mut machine = Machine::resume(&graph.program, models, names, world, *limits);
@@ -174,14 +190,15 @@ fn reach_here(
     entry_points.sort_by(|a, b| {
         (&a.route, &a.handler, &a.methods).cmp(&(&b.route, &b.handler, &b.methods))
     });
-    Reach {
+    let reach = Reach {
         findings,
         entry_points,
         problems,
         fixed_sinks,
         sent,
         stats,
-    }
+    };
+    (reach, more(&view))
 }
 
 /// Entries by verdict word, for summaries.

@@ -4,9 +4,11 @@
 //! attempted, inconclusive and undecided. A proof on a case that a corpus labels safe counts as
 //! `false`; which case it was goes to standard error, with its capsule, to be published as disputed.
 
+mod apps;
 mod benchmark;
 mod categories;
 mod collapse;
+mod contradictions;
 mod deploy_pairs;
 mod fixes;
 mod histories;
@@ -108,6 +110,11 @@ pub const ALL: &[Measurement] = &[
         name: "impact",
         about: "what two hundred real commits touch, against scans of the whole before and after each",
         run: impact::run,
+    },
+    Measurement {
+        name: "runtime-contradictions",
+        about: "functions that ran while applications were crawled, against what is called unreachable",
+        run: contradictions::run,
     },
     Measurement {
         name: "pycg",

@@ -10,14 +10,15 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
-use solvent_base::{Digest, System};
+use solvent_base::{Digest, Interner, System};
+use solvent_graph::SystemGraph;
 use solvent_protocol::view::ScanReport;
 
 use super::inputs;
-use crate::graph::{Drawn, draw};
+use crate::graph::Drawn;
 use crate::progress::Progress;
 use crate::repo::Repo;
-use crate::scan::{self, Lowered};
+use crate::scan::{self, Look, Lowered};
 
 /// Form of what is kept; another one is another key.
 const FORM: &str = "1";
@@ -37,6 +38,15 @@ pub struct Known {
     pub calls: Calls,
 }
 
+/// A look at calls alone: what becomes of each function is not asked.
+struct CallsOnly<'d, 's>(&'d mut Drawn<'s>);
+
+impl Look for CallsOnly<'_, '_> {
+    fn graph(&mut self, graph: &SystemGraph, names: &Interner) {
+        self.0.graph(graph, names);
+    }
+}
+
 /// Who calls whom.
 #[derive(Default, Serialize, Deserialize)]
 pub struct Calls {
@@ -47,7 +57,7 @@ pub struct Calls {
 }
 
 impl Calls {
-    fn of(drawn: &Drawn) -> Self {
+    fn of(drawn: &Drawn<'_>) -> Self {
         let mut by_path: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (id, f) in drawn.functions.iter().enumerate() {
             by_path.entry(&f.place.path).or_default().push(id);
@@ -211,11 +221,14 @@ impl Memory {
                 (known, By::Remembered)
             }
             None => {
-                let mut drawn = Drawn::default();
-                let scan =
-                    scan::scan_looking(repo, system, progress, lowered, &mut |graph, names| {
-                        drawn.add(draw(graph, names, system));
-                    });
+                let mut drawn = Drawn::of(system);
+                let scan = scan::scan_looking(
+                    repo,
+                    system,
+                    progress,
+                    lowered,
+                    Some(&mut CallsOnly(&mut drawn)),
+                );
                 let known = Known {
                     report: scan.report,
                     files: inputs.files,

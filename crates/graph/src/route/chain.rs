@@ -15,6 +15,30 @@ use crate::value::{Atom, V};
 const WITH_NEXT: usize = 3;
 
 impl Machine<'_> {
+    pub(crate) fn has_handler(&self, v: V) -> bool {
+        v != V::NEVER
+            && self.w.store.atoms(v).any(|a| match a {
+                Atom::Fn { .. }
+                | Atom::Method { .. }
+                | Atom::Partial { .. }
+                | Atom::Class { .. }
+                | Atom::Object { .. } => true,
+                Atom::LibObject { class, .. } => *class == self.n.bound,
+                _ => false,
+            })
+    }
+
+    /// Whether a value is a library's, or nothing is known of it.
+    pub(crate) fn is_of_library(&self, v: V) -> bool {
+        let foreign = |atom: &Atom| {
+            matches!(
+                atom,
+                Atom::Lib(_) | Atom::LibObject { .. } | Atom::Member { .. } | Atom::Data(_)
+            )
+        };
+        self.w.store.atoms(v).any(foreign)
+    }
+
     /// The handlers of a registration, up to the first that never hands the request on.
     pub(crate) fn chain_of(&mut self, row: &EntryRow, ports: &Ports<'_>) -> Option<V> {
         let port = row.handler.as_ref()?;

@@ -4,7 +4,7 @@ use solvent_models::EntryShape;
 
 use super::text::segments;
 use crate::entry::Entry;
-use crate::link::UnitId;
+use crate::link::{Site, UnitId};
 use crate::machine::Machine;
 use crate::value::Atom;
 
@@ -29,34 +29,57 @@ impl Machine<'_> {
                 let (segments, _) = segments(&route, row.syntax);
                 for (name, methods) in &row.method_functions {
                     let name = self.name(name);
-                    let value = self.exported(unit, name);
+                    let Some(value) = self.exports(unit, name) else {
+                        continue;
+                    };
+                    let entry = Entry {
+                        extra: Vec::new(),
+                        gives: Vec::new(),
+                        within: false,
+                        library: None,
+                        filling: None,
+                        answers: None,
+                        framework: row.framework.clone(),
+                        methods: methods.clone(),
+                        route: route.clone(),
+                        segments: segments.clone(),
+                        function: self.p.body(unit),
+                        class: None,
+                        value: self.w.store.none(),
+                        auth: Vec::new(),
+                        assumed: None,
+                        converters: Vec::new(),
+                        params: row.params.clone(),
+                    };
+                    let first = out.len();
+                    let mut other = None;
                     for atom in self.w.store.atoms_of(value) {
                         let (Atom::Fn { function, env } | Atom::Method { function, env, .. }) =
                             atom
                         else {
+                            other = Some(self.library_name(&atom));
                             continue;
                         };
                         let value = self.w.store.one(atom);
                         // A wrapper around the handler is called; the handler says where it stands.
                         let (function, auth) = self.unwrapped(function, env);
                         out.push(Entry {
-                            extra: Vec::new(),
-                            gives: Vec::new(),
-                            within: false,
-                            library: None,
-                            filling: None,
-                            answers: None,
-                            framework: row.framework.clone(),
-                            methods: methods.clone(),
-                            route: route.clone(),
-                            segments: segments.clone(),
                             function,
-                            class: None,
                             value,
                             auth,
-                            assumed: None,
-                            converters: Vec::new(),
-                            params: row.params.clone(),
+                            ..entry.clone()
+                        });
+                    }
+                    if let (Some(name), true) = (other, out.len() == first) {
+                        let site = Site {
+                            function: self.p.body(unit),
+                            inst: 0,
+                        };
+                        out.push(Entry {
+                            within: true,
+                            library: Some((name, site)),
+                            params: Vec::new(),
+                            ..entry
                         });
                     }
                 }
@@ -66,8 +89,13 @@ impl Machine<'_> {
 }
 
 /// The route of a file that a pattern fits: `src/pages/api/users/[id]` and `pages/api/**` make
-/// `/api/users/:id`. The folder that the pattern begins with is no part of the route.
+/// `/api/users/:id`. The folder that the pattern begins with is no part of the route; a name behind `as` is its end:
+/// `app/robots` and `app/**/robots as robots.txt` make `/robots.txt`.
 fn route_of(path: &str, pattern: &str) -> Option<String> {
+    let (pattern, end) = match pattern.split_once(" as ") {
+        Some((pattern, end)) => (pattern, Some(end)),
+        None => (pattern, None),
+    };
     let (head, tail) = pattern.split_once("/**")?;
     let (root, below) = head.split_once('/').unwrap_or((head, ""));
     let parts: Vec<&str> = path.split('/').collect();
@@ -111,6 +139,7 @@ fn route_of(path: &str, pattern: &str) -> Option<String> {
             None => (*part).to_owned(),
         });
     }
+    route.extend(end.map(str::to_owned));
     Some(format!("/{}", route.join("/")))
 }
 
@@ -132,5 +161,8 @@ mod tests {
         assert_eq!(route("app/cart/page", "app/**/route"), "");
         assert_eq!(route("pages/_app", "pages/**"), "");
         assert_eq!(route("lib/users", "pages/api/**"), "");
+        let robots = "app/**/robots as robots.txt";
+        assert_eq!(route("app/(shop)/robots", robots), "/robots.txt");
+        assert_eq!(route("app/robots/page", robots), "");
     }
 }

@@ -21,6 +21,9 @@ const MAX_NESTING: usize = 16;
 /// Most entry points that tables give: a table that is included in several places counts once for each.
 const MAX_ROUTES: usize = 20_000;
 
+/// The handler of a route that is bound to a value of which nothing is known.
+pub(super) const UNKNOWN: &str = "what is not known";
+
 /// What stands in front of a route: the text so far, and what came with it.
 #[derive(Clone, Default)]
 pub(super) struct Way {
@@ -443,7 +446,7 @@ impl Machine<'_> {
         }
     }
 
-    fn library_name(&self, atom: &Atom) -> String {
+    pub(super) fn library_name(&self, atom: &Atom) -> String {
         match atom {
             Atom::Lib(path) => self.text(*path).to_string(),
             Atom::LibObject { class, .. } => {
@@ -463,7 +466,7 @@ impl Machine<'_> {
                 });
                 format!("{base}.{}", self.text(*name))
             }
-            _ => "what is not known".to_owned(),
+            _ => UNKNOWN.to_owned(),
         }
     }
 

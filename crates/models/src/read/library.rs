@@ -18,7 +18,7 @@ use crate::row::*;
 use crate::set::{MemberId, ModelSet};
 use crate::toml_row::{Row, Source as File};
 
-const LIBRARY_KEYS: [&str; 23] = [
+const LIBRARY_KEYS: [&str; 24] = [
     "library",
     "language",
     "about",
@@ -42,6 +42,7 @@ const LIBRARY_KEYS: [&str; 23] = [
     "entry_point",
     "stop",
     "login",
+    "tests",
 ];
 
 /// Rows of a file, gathered by path before they join the set.
@@ -134,7 +135,7 @@ pub(super) fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<
     };
     library.converters = read_converters(&library.words, &top);
     type Reader = fn(&mut Library<'_>, &Row<'_>);
-    let readers: [(&str, &[&str], Reader); 18] = [
+    let readers: [(&str, &[&str], Reader); 19] = [
         (
             "source",
             &["kind", "at", "shape", "names", "name", "input", "when"],
@@ -180,6 +181,9 @@ pub(super) fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<
         }),
         ("login", &[], |library, row| {
             library.edit(row, |member| member.requires_login = true)
+        }),
+        ("tests", &[], |library, row| {
+            library.edit(row, |member| member.tests = true)
         }),
     ];
     for (key, keys, reader) in readers {
@@ -244,6 +248,7 @@ fn merge(into: &mut Member, from: Member) {
         keyed,
         stops,
         requires_login,
+        tests,
         whole,
         neutral,
         only_used: _,
@@ -270,6 +275,7 @@ fn merge(into: &mut Member, from: Member) {
     into.keyed |= keyed;
     into.stops |= stops;
     into.requires_login |= requires_login;
+    into.tests |= tests;
 }
 
 fn read_source(library: &mut Library<'_>, row: &Row<'_>) {

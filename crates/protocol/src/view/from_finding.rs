@@ -176,6 +176,11 @@ impl From<&Assumption> for ReasonView {
                 "a container was too deep or too wide to follow key by key".to_owned(),
                 Some(location),
             ),
+            Assumption::Handed { to, location } => reason(
+                "handed",
+                format!("it is handed to {to}, which is taken to call it"),
+                Some(location),
+            ),
             Assumption::UnmodelledCall { name, location } => reason(
                 "unmodelled_call",
                 format!("`{name}` is not modelled and is taken to pass its arguments on"),

@@ -2,6 +2,7 @@
 
 mod definition;
 mod stability;
+mod standing;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -159,6 +160,7 @@ fn line(finding: &Finding) -> String {
                     }
                     solvent_finding::Assumption::Registration { what } => what.clone(),
                     solvent_finding::Assumption::Widened { .. } => "widened".to_owned(),
+                    solvent_finding::Assumption::Handed { to, .. } => format!("handed to {to}"),
                     solvent_finding::Assumption::UnmodelledCall { name, .. } => {
                         format!("`{name}` has no model")
                     }

@@ -5,36 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::targets::{copy_tree, note};
+use super::apps::{App, Framework, last_line, script, table};
+use super::targets::note;
 use crate::figures::{Figures, Place, rounded};
 use crate::program::{items, json, released, text};
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Apps {
-    app: Vec<App>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct App {
-    name: String,
-    corpus: String,
-    folder: Option<String>,
-    framework: String,
-    from: String,
-    packages: Vec<String>,
-    #[serde(default)]
-    alone: Vec<String>,
-    #[serde(default)]
-    env: BTreeMap<String, String>,
-}
 
 /// A route as a framework lists it.
 #[derive(Deserialize, Debug)]
@@ -47,12 +27,15 @@ struct Listed {
 }
 
 pub fn run(place: &Place) -> Result<Figures, String> {
-    let apps: Apps = toml::from_str(include_str!("../../routes.toml"))
-        .map_err(|error| format!("`crates/xtask/routes.toml`: {error}"))?;
+    let apps = table()?;
     let mut present = Vec::new();
     let mut missing = Vec::new();
-    for app in &apps.app {
-        match place.corpus(&app.corpus) {
+    for app in &apps {
+        if let Some(why) = app.unmeasured_for("routes") {
+            note(&format!("unmeasured: {}: {why}", app.name));
+            continue;
+        }
+        match app.corpus(place) {
             Ok(folder) => present.push((app, folder)),
             Err(why) => missing.push(why),
         }
@@ -68,6 +51,7 @@ pub fn run(place: &Place) -> Result<Figures, String> {
     let mut figures = Figures::new();
     let (mut apps, mut found, mut own, mut library, mut unlisted) = (0, 0, 0, 0, 0);
     let mut last_reason = String::new();
+    let mut frameworks: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for (app, folder) in present {
         let listed = match listed(place, app, &folder) {
             Ok(listed) => listed,
@@ -78,7 +62,7 @@ pub fn run(place: &Place) -> Result<Figures, String> {
             }
         };
         let (report, _) = json(&program, &["graph", "--no-git", &folder.to_string_lossy()])?;
-        let tally = tally(&listed, items(&report, "/entry_points"));
+        let tally = tally(&listed, items(&report, "/entry_points"), app.framework);
         for line in &tally.notes {
             note(&format!("{}: {line}", app.name));
         }
@@ -87,6 +71,9 @@ pub fn run(place: &Place) -> Result<Figures, String> {
         own += tally.own;
         library += tally.library;
         unlisted += tally.unlisted;
+        let of_framework = frameworks.entry(app.framework.word()).or_insert((0, 0));
+        of_framework.0 += tally.found;
+        of_framework.1 += tally.own;
         for (name, value) in [
             ("found", tally.found),
             ("listed", tally.own),
@@ -107,6 +94,10 @@ pub fn run(place: &Place) -> Result<Figures, String> {
         "recall".to_owned(),
         rounded(found as f64 / (own as f64).max(1.0)),
     );
+    for (name, (found, own)) in frameworks {
+        let share = rounded(found as f64 / (own as f64).max(1.0));
+        figures.insert(format!("recall_{name}"), share);
+    }
     Ok(figures)
 }
 
@@ -122,7 +113,15 @@ struct Tally {
     notes: Vec<String>,
 }
 
-fn tally(listed: &[Listed], entries: &[Value]) -> Tally {
+fn tally(listed: &[Listed], entries: &[Value], framework: Framework) -> Tally {
+    let bare = |route: &str| {
+        let route = bare(route);
+        // These answer with and without a slash at the end, and begin patterns without one at the start.
+        match framework.is_node() {
+            true => format!("/{}", route.trim_matches('/')),
+            false => route,
+        }
+    };
     let mut tally = Tally::default();
     let mut have: BTreeMap<String, Vec<BTreeSet<&str>>> = BTreeMap::new();
     for entry in entries {
@@ -132,8 +131,13 @@ fn tally(listed: &[Listed], entries: &[Value]) -> Tally {
         have.entry(route).or_default().push(methods);
     }
     let mut known = BTreeSet::new();
+    let mut told = BTreeSet::new();
     for one in listed {
         let route = bare(&one.route);
+        // What stands in front of a route may be listed beside it.
+        if !told.insert((&one.method, route.clone())) {
+            continue;
+        }
         if one.own {
             let answers = have.get(&route).is_some_and(|all| {
                 all.iter().any(|methods| {
@@ -189,71 +193,40 @@ fn bare(route: &str) -> String {
 
 /// What the framework lists, asked in a copy of the application.
 fn listed(place: &Place, app: &App, corpus: &Path) -> Result<Vec<Listed>, String> {
-    let python = environment(place, app)?;
-    let copy = place.scratch.join(&app.name);
-    copy_tree(corpus, &copy, &|path| !path.ends_with(".git"))?;
-    let script = place.scratch.join("list.py");
-    fs::write(&script, include_str!("routes/list.py"))
-        .map_err(|error| format!("cannot write the script that lists: {error}"))?;
-    let folder = copy.join(app.folder.as_deref().unwrap_or("."));
+    let ready = app.ready(place, corpus)?;
+    let answer = place.scratch.join(format!("{}.routes.json", app.name));
     // One that serves when it is imported, in a way that the script does not know, must not keep the score waiting.
-    let output = Command::new("timeout")
-        .arg("120")
-        .arg(&python)
-        .arg(&script)
-        .args([&app.framework, &app.from])
-        .arg(&copy)
-        .current_dir(&folder)
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("HOME", &place.scratch)
-        .envs(&app.env)
-        .output()
-        .map_err(|error| format!("cannot start `{}`: {error}", python.display()))?;
-    if !output.status.success() {
-        let words = String::from_utf8_lossy(&output.stderr);
-        let last = words.trim().lines().last().unwrap_or("it said nothing");
-        return Err(format!("its framework could not be asked: {last}"));
+    let mut command = Command::new("timeout");
+    command.arg("120").arg(&ready.program).args(&ready.preload);
+    match app.framework {
+        Framework::Express | Framework::Nest => {
+            let preload = script(place, "preload.js", include_str!("apps/preload.js"))?;
+            command.arg("--require").arg(preload).arg(&app.from);
+        }
+        Framework::Next => {
+            command.arg(script(place, "next.js", include_str!("apps/next.js"))?);
+        }
+        _ => {
+            command
+                .arg(script(place, "list.py", include_str!("apps/list.py"))?)
+                .args([app.framework.word(), &app.from])
+                .arg(&ready.copy);
+        }
     }
-    serde_json::from_slice(&output.stdout).map_err(|error| format!("what it listed: {error}"))
-}
-
-/// A Python with the application's packages, made anew when they change.
-fn environment(place: &Place, app: &App) -> Result<PathBuf, String> {
-    let venv = place.root.join("target/tools/routes").join(&app.name);
-    let python = venv.join("bin/python");
-    let wanted = format!("{}\n{}", app.packages.join("\n"), app.alone.join("\n"));
-    if fs::read_to_string(venv.join("ready")).is_ok_and(|have| have == wanted) {
-        return Ok(python);
-    }
-    let mut make = Command::new("python3");
-    make.args(["-m", "venv", "--clear"]).arg(&venv);
-    done(&mut make, "make an environment")?;
-    let install = |packages: &[String], more: &[&str]| {
-        let mut install = Command::new(&python);
-        install.args(["-m", "pip", "install", "--quiet"]);
-        install.args(more).args(packages);
-        done(&mut install, "install its packages")
-    };
-    install(&app.packages, &[])?;
-    if !app.alone.is_empty() {
-        install(&app.alone, &["--no-deps"])?;
-    }
-    fs::write(venv.join("ready"), wanted)
-        .map_err(|error| format!("cannot write below `{}`: {error}", venv.display()))?;
-    Ok(python)
-}
-
-fn done(command: &mut Command, what: &str) -> Result<(), String> {
+    ready.within(place, &mut command);
     let output = command
+        .env("ROUTES_TO", &answer)
         .output()
-        .map_err(|error| format!("cannot {what}: {error}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let words = String::from_utf8_lossy(&output.stderr);
-    let last = words.trim().lines().last().unwrap_or("it said nothing");
-    Err(format!("cannot {what}: {last}"))
+        .map_err(|error| format!("cannot start `{}`: {error}", ready.program.display()))?;
+    let document = match fs::read(&answer) {
+        Ok(document) => document,
+        Err(_) if output.status.success() => output.stdout,
+        Err(_) => {
+            let last = last_line(&output.stderr);
+            return Err(format!("its framework could not be asked: {last}"));
+        }
+    };
+    serde_json::from_slice(&document).map_err(|error| format!("what it listed: {error}"))
 }
 
 #[cfg(test)]
@@ -289,15 +262,21 @@ mod tests {
             listed("PUT", "/b", true),
             listed("GET", "/static", false),
         ];
-        let tally = tally(&all, &entries);
+        let tally = tally(&all, &entries, Framework::Flask);
         assert_eq!((tally.found, tally.own, tally.library), (2, 3, 1));
         assert_eq!(tally.unlisted, 1);
         assert_eq!(tally.notes, ["not found: POST /a/{id}", "not listed: /c"]);
     }
 
     #[test]
-    fn the_table_of_applications_is_read() {
-        let apps: Apps = toml::from_str(include_str!("../../routes.toml")).expect("a table");
-        assert!(apps.app.len() > 4);
+    fn a_slash_at_the_end_is_no_other_route_on_node() {
+        let entries: Vec<Value> = serde_json::from_str(
+            r#"[{"entry": {"route": "/a/", "methods": ["GET"]}},
+                {"entry": {"route": "/*", "methods": []}}]"#,
+        )
+        .expect("entries");
+        let all = [listed("GET", "/a", true), listed("*", "*", true)];
+        let on = |framework| tally(&all, &entries, framework).found;
+        assert_eq!((on(Framework::Express), on(Framework::Flask)), (2, 0));
     }
 }

@@ -112,6 +112,7 @@ pub(super) fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
         ("parameter", EntryShape::Parameter),
         ("name", EntryShape::Name),
         ("signature", EntryShape::Signature),
+        ("prefix", EntryShape::Prefix),
     ];
     let shape = choice(row, "shape", &shapes);
     if !row.has("shape") {
@@ -134,6 +135,7 @@ pub(super) fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
         (matches!(shape, EntryShape::Table), "named_by"),
         (matches!(shape, EntryShape::Signature), "names"),
         (matches!(shape, EntryShape::Name), "named"),
+        (matches!(shape, EntryShape::Prefix), "prefix"),
         (matches!(shape, EntryShape::BaseClass), "method_functions"),
         (matches!(shape, EntryShape::FilePath), "method_functions"),
         (matches!(shape, EntryShape::FilePath), "files"),

@@ -1,0 +1,106 @@
+//! Functions and objects that go where they cannot be followed.
+
+use solvent_base::Name;
+use solvent_ir as ir;
+use solvent_models::Member;
+
+use crate::call::Args;
+use crate::link::{ClassId, FnId, Site};
+use crate::machine::Machine;
+use crate::value::{Atom, V};
+
+impl Machine<'_> {
+    /// Records functions that go where they cannot be followed.
+    pub(crate) fn escape(&mut self, v: V, site: Site, what: &str, depth: u32) {
+        if depth > 2 {
+            return;
+        }
+        for atom in self.w.store.atoms_of(v) {
+            match atom {
+                Atom::Fn { function, .. } | Atom::Method { function, .. } => {
+                    self.w
+                        .escapes
+                        .entry(function)
+                        .or_default()
+                        .insert((site, what.to_owned()));
+                }
+                Atom::OneOf(functions) => {
+                    for function in functions {
+                        let escapes = self.w.escapes.entry(function).or_default();
+                        escapes.insert((site, what.to_owned()));
+                    }
+                }
+                Atom::Class { class, .. } | Atom::Object { class, .. } => {
+                    self.escape_class(class, site, what);
+                }
+                Atom::Coll { kids, rest, .. } => {
+                    for (_, v) in &*kids {
+                        self.escape(*v, site, what, depth + 1);
+                    }
+                    self.escape(rest, site, what, depth + 1);
+                }
+                Atom::Partial { function, .. } => self.escape(function, site, what, depth + 1),
+                Atom::LibObject { data, attrs, .. } => {
+                    self.hand(&attrs);
+                    self.escape(data, site, what, depth + 1);
+                    for (_, v) in &*attrs {
+                        self.escape(*v, site, what, depth + 1);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Objects of libraries that a call of another library gets.
+    pub(crate) fn hand_all(&mut self, args: &Args) {
+        for v in args.all() {
+            for atom in self.w.store.atoms_of(v) {
+                if let Atom::LibObject { attrs, .. } = atom {
+                    self.hand(&attrs);
+                }
+            }
+        }
+    }
+
+    /// Functions, and objects that have some, that a library's call gets and of which no row says when they are called.
+    /// What the language itself brings calls nothing but what rows say.
+    pub(crate) fn hand_over(&mut self, member: &Member, args: &Args, site: Site) {
+        if member.tests || !member.callbacks.is_empty() || member.path.starts_with("builtins.") {
+            return;
+        }
+        for v in args.all() {
+            self.escape(v, site, &member.path, 0);
+        }
+    }
+
+    /// Remembers that an object of a library goes where it cannot be followed.
+    pub(crate) fn hand(&mut self, attrs: &[(Name, V)]) {
+        if let Some((_, id)) = attrs.iter().find(|(n, _)| *n == self.n.site)
+            && let Some(id) = self.small_int(*id)
+        {
+            self.w.handed.insert(Site {
+                function: FnId((id >> 32) as u32),
+                inst: (id & 0xffff_ffff) as u32,
+            });
+        }
+    }
+
+    pub(crate) fn escape_class(&mut self, class: ClassId, site: Site, what: &str) {
+        if !self.w.handed_classes.insert((class, site)) {
+            return;
+        }
+        let p = self.p;
+        let unit = p.class_unit(class);
+        let body = p.class(class).body;
+        for (i, function) in p.unit(unit).functions.iter().enumerate() {
+            if function.parent == Some(body) {
+                let id = p.fn_id(unit, ir::FnIndex(i as u32));
+                let set = self.w.escapes.entry(id).or_default();
+                if set.len() < 4 {
+                    set.insert((site, what.to_owned()));
+                }
+            }
+        }
+    }
+}
