@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 
 use solvent_base::{Interner, Name};
 use solvent_ir::{self as ir, Const, Entry, FormatPart, Item, Language, Op, Terminator};
-use solvent_models::{MemberId, ModelSet};
+use solvent_models::pattern::Anchoring;
+use solvent_models::{MemberId, ModelSet, Slowness};
 
 use crate::hash::IdMap;
 use crate::label::{Hop, Label, Link, Note, Origin, TraceKind};
@@ -60,6 +61,8 @@ pub struct Machine<'a> {
     pub(crate) targets: IdMap<(UnitId, Name, u32), Target>,
     /// Whether a name speaks of a secret.
     pub(crate) secret_names: IdMap<Name, bool>,
+    /// Regular expressions that were looked at.
+    pub(crate) growth: IdMap<(Name, Anchoring), Option<Slowness>>,
     pub(crate) n: Known,
     /// Whether hits are handed on; discovery of calls and routes has no use for them.
     pub(crate) follow: Follow,
@@ -182,6 +185,7 @@ impl<'a> Machine<'a> {
             members: IdMap::default(),
             targets: IdMap::default(),
             secret_names: IdMap::default(),
+            growth: IdMap::default(),
             n: Known::new(names, p.language),
             follow: Follow::Flows,
             look_everywhere: None,

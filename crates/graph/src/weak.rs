@@ -141,7 +141,7 @@ impl Machine<'_> {
             Test::NamesSecret => is_text(&|t| self.m.secrets().contains(t)),
             Test::IsText => matches!(c, Const::Str(_) | Const::Bytes(_)),
             Test::NamesNone(_) => true,
-            Test::IsSequence | Test::Absent | Test::IsConstant => false,
+            Test::IsSequence | Test::Absent | Test::IsConstant | Test::Backtracks(..) => false,
         };
         if holds { Held::Yes } else { Held::No }
     }
@@ -181,7 +181,8 @@ impl Machine<'_> {
                     held.max(Held::Unknown)
                 }
             }
-            (_, Atom::Coll { .. } | Atom::Fn { .. } | Atom::Class { .. }) => Held::No,
+            (Test::Backtracks(..), _)
+            | (_, Atom::Coll { .. } | Atom::Fn { .. } | Atom::Class { .. }) => Held::No,
             _ => Held::Unknown,
         }
     }

@@ -10,6 +10,7 @@ use solvent_finding::Severity;
 
 use crate::Kind;
 use crate::kind::{KindSet, SourceKind};
+use crate::pattern::Anchoring;
 use crate::port::Port;
 
 /// Everything that the models say about one dotted path. A path that has a member is *modelled*:
@@ -184,6 +185,9 @@ pub enum Test {
     NamesSecret,
     /// A text (or bytes) that is written in the program, and not empty. What is not known is not written there.
     IsConstant,
+    /// A regular expression that is written in the program, and takes so long where it does not match. One that is not
+    /// known does not.
+    Backtracks(Slowness, Anchoring),
 }
 
 /// Which names speak of something that nobody may guess: of variables, fields, keys, cookies.
@@ -221,6 +225,13 @@ impl SecretNames {
         }
         words.iter().any(|word| self.words.contains(word))
     }
+}
+
+/// How the time that a match takes grows with the text, see [`crate::backtracking`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Slowness {
+    Polynomial,
+    Exponential,
 }
 
 /// How the line of a finding is shown.
@@ -617,6 +628,10 @@ pub struct Weakness {
     pub id: String,
     /// `SQL injection`.
     pub name: String,
+    /// What it is called in a list: `command injection`, in lower case unless it is a name.
+    pub short: String,
+    /// What it means, in a sentence.
+    pub text: String,
     pub severity: Severity,
     pub from: Vec<SourceKind>,
     pub into: KindSet,
@@ -649,6 +664,8 @@ pub struct KindInfo {
     /// Characters without which a value does no harm there.
     pub harmful: Harmful,
     pub shown: Shown,
+    /// What a weakness is at most where it is of this kind.
+    pub severity: Option<Severity>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -657,6 +674,8 @@ pub enum Harmful {
     Only(Vec<char>),
     /// Everything but letters, digits, the underscore and these.
     AllBut(Vec<char>),
+    /// Whatever it is made of.
+    Anything,
 }
 
 impl Harmful {
@@ -664,6 +683,7 @@ impl Harmful {
         match self {
             Self::Only(list) => list.contains(&c),
             Self::AllBut(list) => !(c.is_alphanumeric() || c == '_' || list.contains(&c)),
+            Self::Anything => true,
         }
     }
 }

@@ -16,7 +16,7 @@ use solvent_graph::value::{Atom, CollKind, Piece, V};
 use solvent_graph::world::{Fact, Hit, SinkRef, Touch};
 use solvent_graph::{CallEdge, CallTier, Entry, FnId, Root, RootKind, Site, SystemGraph, World};
 use solvent_ir::Const;
-use solvent_models::{Kind, ModelSet, Weakness};
+use solvent_models::{Kind, KindInfo, ModelSet, Weakness};
 
 use order::{each_input_first, library_symbol, plainness, without_presence};
 use way::{RoutePath, decodes, path_of_route};
@@ -25,6 +25,12 @@ use crate::FixedSink;
 use crate::place::Places;
 use crate::spelled;
 use crate::trace::{Tracer, words};
+
+/// How bad a weakness is where it is of this kind.
+pub(crate) fn severity(weakness: &Weakness, kind: &KindInfo) -> Severity {
+    let most = kind.severity.unwrap_or(weakness.severity);
+    weakness.severity.min(most).max(Severity::Low)
+}
 
 /// What an input in an argument list can do.
 enum Argument {
@@ -771,7 +777,7 @@ impl<'a> View<'a> {
         Finding {
             fingerprint: Fingerprint(solvent_base::Digest::of(b"")),
             weakness: WeaknessId(weakness.id.clone()),
-            severity: weakness.severity.max(Severity::Low),
+            severity: severity(weakness, info),
             title,
             sink: Sink {
                 kind: SinkKind(info.name.clone()),

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use solvent_base::Digest;
 use solvent_finding::{
-    Assumption, EntryPoint, Finding, Fingerprint, Severity, Sink, SinkKind, Step, StepKind, Stop,
-    Verdict, WeaknessId,
+    Assumption, EntryPoint, Finding, Fingerprint, Sink, SinkKind, Step, StepKind, Stop, Verdict,
+    WeaknessId,
 };
 use solvent_graph::world::{Held, SinkRef, SummaryId, Use};
 use solvent_graph::{CallTier, Root, RootKind, Site};
 use solvent_models::{KindInfo, Shown, Weakness};
 
 use crate::FixedSink;
-use crate::judge::View;
+use crate::judge::{View, severity};
 
 /// Where a use was seen from one root.
 struct Seen<'a> {
@@ -299,7 +299,7 @@ impl View<'_> {
         Finding {
             fingerprint: Fingerprint(Digest::of(b"")),
             weakness: WeaknessId(weakness.id.clone()),
-            severity: weakness.severity.max(Severity::Low),
+            severity: severity(weakness, info),
             title: format!(
                 "{}: {}{with} in {}",
                 info.words,
