@@ -14,6 +14,7 @@ use solvent_ir::{self as ir, Const, Entry, FormatPart, Item, Language, Op, Termi
 use solvent_models::pattern::Anchoring;
 use solvent_models::{MemberId, ModelSet, Slowness};
 
+use crate::assign::Merges;
 use crate::hash::IdMap;
 use crate::label::{Hop, Label, Link, Note, Origin, TraceKind};
 use crate::link::{FnId, Program, Site, Target, UnitId};
@@ -61,6 +62,8 @@ pub struct Machine<'a> {
     pub(crate) targets: IdMap<(UnitId, Name, u32), Target>,
     /// Whether a name speaks of a secret.
     pub(crate) secret_names: IdMap<Name, bool>,
+    /// Functions of the program that were looked at, see [`Merges`].
+    pub(crate) merging: IdMap<FnId, Option<Merges>>,
     /// Regular expressions that were looked at.
     pub(crate) growth: IdMap<(Name, Anchoring), Option<Slowness>>,
     pub(crate) n: Known,
@@ -186,6 +189,7 @@ impl<'a> Machine<'a> {
             targets: IdMap::default(),
             secret_names: IdMap::default(),
             growth: IdMap::default(),
+            merging: IdMap::default(),
             n: Known::new(names, p.language),
             follow: Follow::Flows,
             look_everywhere: None,

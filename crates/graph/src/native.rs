@@ -201,6 +201,7 @@ impl Machine<'_> {
             }
             "builtins.setattr" => {
                 let (base, name, value) = (first?, args.get(1, None)?, args.get(2, None)?);
+                self.attribute_named(frame, index, args);
                 let name = self.w.store.constant_str(name)?;
                 let v = self.set_attr(frame, index, base, name, value);
                 let mut out = Out::ret(self.w.store.none());

@@ -75,6 +75,7 @@ impl Machine<'_> {
             }
             "Object.assign" => {
                 let mut out = first?;
+                self.fields_assigned(frame, index, args);
                 self.given_to_prototype(frame, index, args);
                 for (v, _) in args.pos.iter().skip(1) {
                     out = self.merge_mapping(frame, index, out, *v);

@@ -99,6 +99,80 @@ impl View<'_> {
             })
     }
 
+    /// Why an input does no harm at a sink that asks what it is, and not what is in it.
+    pub(super) fn of_no_use_there(&self, kind: &str, v: V, label: Label) -> Option<&'static str> {
+        match kind {
+            "nosql-query" if !self.may_be_object(v, label) => {
+                Some("a text, which is no operator of a query")
+            }
+            "prototype-merge" if !self.may_be_object(v, label) => {
+                Some("a text, which has no keys to merge")
+            }
+            "all-fields" if !self.is_whole(v, label) => Some("fields that are named, or a text"),
+            _ => None,
+        }
+    }
+
+    /// Whether it is all that one sent, under names of one's own: no field of it by its name, nothing that was checked,
+    /// cut or made of it.
+    fn is_whole(&self, v: V, label: Label) -> bool {
+        let Origin::Input(id) = label.origin else {
+            return false;
+        };
+        let store = &self.world.store;
+        let input = store.input(id);
+        let named = !self.tracer.names.text(input.name).is_empty() || !input.inner.is_empty();
+        let mut keys = matches!(input.carrier, Carrier::QueryName | Carrier::FormName);
+        let mut object = !matches!(input.carrier, Carrier::RawBody | Carrier::RawQuery);
+        for link in store.chain(label.chain) {
+            match link {
+                Link::ParseJson | Link::ParseQuery => object = true,
+                Link::Keys => keys = true,
+                Link::Value => {}
+                Link::Key(_) | Link::Transform(_) | Link::QueryPart | Link::ParseCookie => {
+                    return false;
+                }
+            }
+        }
+        let carried = matches!(
+            input.carrier,
+            Carrier::Query
+                | Carrier::QueryName
+                | Carrier::Form
+                | Carrier::FormName
+                | Carrier::Json
+                | Carrier::RawBody
+                | Carrier::RawQuery
+        );
+        // What a form or a serializer gives has the fields that it declares.
+        let declared = store.hops(label.trace).first().is_some_and(|hop| {
+            let what = self.tracer.names.text(hop.what);
+            what.ends_with("cleaned_data") || what.ends_with("validated_data")
+        });
+        let passed = store
+            .notes(label.notes)
+            .iter()
+            .any(|note| matches!(note, Note::UnmodelledCall { .. }));
+        carried
+            && !declared
+            && !passed
+            && (keys || (!named && object && self.is_outermost(v, label)))
+    }
+
+    /// Whether the label is of the value itself, not of what stands in it under a key that is written.
+    fn is_outermost(&self, v: V, label: Label) -> bool {
+        let has = |set| {
+            let labels = self.world.store.labels(set);
+            labels.iter().any(|l| l.identity() == label.identity())
+        };
+        self.world.store.atoms(v).any(|atom| match atom {
+            Atom::Data(set) => has(*set),
+            Atom::Coll { rest, .. } => *rest != V::NEVER && has(self.world.store.deep(*rest)),
+            Atom::LibObject { data, .. } => *data != V::NEVER && self.is_outermost(*data, label),
+            _ => false,
+        })
+    }
+
     /// Whether an input stands somewhere in the value as what it is, and may be an object: text cannot be, nor
     /// what any transformation but the reading of JSON made.
     pub(super) fn may_be_object(&self, v: V, label: Label) -> bool {
