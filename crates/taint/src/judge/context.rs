@@ -109,8 +109,38 @@ impl View<'_> {
                 Some("a text, which has no keys to merge")
             }
             "all-fields" if !self.is_whole(v, label) => Some("fields that are named, or a text"),
+            "log-line" if self.is_escaped(label) => {
+                Some("an object or a text that is written with its line breaks escaped")
+            }
             _ => None,
         }
+    }
+
+    /// Whether what is written of it has no line break: what prints an object, `repr` and what encodes escapes them.
+    fn is_escaped(&self, label: Label) -> bool {
+        let Origin::Input(id) = label.origin else {
+            return false;
+        };
+        let store = &self.world.store;
+        let mut object = store.input(id).shape != InputShape::Whole
+            && self.tracer.names.text(store.input(id).name).is_empty();
+        for link in store.chain(label.chain) {
+            match link {
+                Link::Transform(Transform::Opaque(what))
+                    if matches!(
+                        what.as_str(),
+                        "repr" | "ascii" | "json encode" | "hex encode"
+                    ) =>
+                {
+                    return true;
+                }
+                Link::Transform(Transform::UrlEncode | Transform::Base64Encode) => return true,
+                Link::Key(_) | Link::Value | Link::Keys => object = false,
+                Link::ParseJson | Link::ParseQuery | Link::ParseCookie => object = true,
+                Link::Transform(_) | Link::QueryPart => {}
+            }
+        }
+        object
     }
 
     /// Whether it is all that one sent, under names of one's own: no field of it by its name, nothing that was checked,
