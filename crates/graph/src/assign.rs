@@ -14,6 +14,8 @@ use crate::value::{Atom, CollKind, Ls, V};
 const ALL_FIELDS: &str = "<all-fields>";
 const PROTOTYPE_KEY: &str = "<prototype-key>";
 const PROTOTYPE_MERGE: &str = "<prototype-merge>";
+/// What stands before the names of methods that look objects up.
+const LOOKUP: &str = "<lookup>";
 /// The key under which an object has its prototype.
 const PROTOTYPE: &str = "__proto__";
 /// Instructions that are looked back through.
@@ -39,6 +41,33 @@ impl Machine<'_> {
         let ports = Ports {
             receiver: None,
             args: &args,
+        };
+        let models = self.m;
+        self.sinks(frame, index, id, models.get(id), &ports, false);
+    }
+
+    /// A method whose name says that it looks an object up, whatever it is called on.
+    pub(crate) fn looked_up(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        receiver: V,
+        name: Name,
+        args: &Args,
+    ) {
+        let id = match self.lookups.get(&name) {
+            Some(known) => *known,
+            None => {
+                let path = self.name(&format!("{LOOKUP}.{}", self.text(name)));
+                let found = self.path_member(path);
+                self.lookups.insert(name, found);
+                found
+            }
+        };
+        let Some(id) = id else { return };
+        let ports = Ports {
+            receiver: Some(receiver),
+            args,
         };
         let models = self.m;
         self.sinks(frame, index, id, models.get(id), &ports, false);

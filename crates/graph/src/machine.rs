@@ -62,6 +62,8 @@ pub struct Machine<'a> {
     pub(crate) targets: IdMap<(UnitId, Name, u32), Target>,
     /// Whether a name speaks of a secret.
     pub(crate) secret_names: IdMap<Name, bool>,
+    /// Names of methods that look objects up.
+    pub(crate) lookups: IdMap<Name, Option<MemberId>>,
     /// Functions of the program that were looked at, see [`Merges`].
     pub(crate) merging: IdMap<FnId, Option<Merges>>,
     /// Regular expressions that were looked at.
@@ -190,6 +192,7 @@ impl<'a> Machine<'a> {
             secret_names: IdMap::default(),
             growth: IdMap::default(),
             merging: IdMap::default(),
+            lookups: IdMap::default(),
             n: Known::new(names, p.language),
             follow: Follow::Flows,
             look_everywhere: None,

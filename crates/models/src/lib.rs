@@ -21,7 +21,7 @@ pub use kind::{Kind, KindSet, SourceKind};
 pub use port::{ArgSelector, Port, PortRoot, PortStep};
 pub use row::{
     ByName, Callback, Converter, Effect, EntryRow, EntryShape, Filling, Guard, GuardSense, Harmful,
-    How, Interpreter, KindInfo, Literal, Member, Mutation, RouteSyntax, SecretNames, Shown,
+    How, Interpreter, Judge, KindInfo, Literal, Member, Mutation, RouteSyntax, SecretNames, Shown,
     SinkRow, Slowness, Source, SourceShape, StepRow, Test, Truth, TypeRef, UseRow, View, Weakness,
     When,
 };

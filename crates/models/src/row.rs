@@ -637,12 +637,26 @@ pub struct Weakness {
     pub into: KindSet,
     /// Whether a place that no harmful input reaches is left unsaid: there are many of them, and hardly any gets some.
     pub quiet: bool,
+    /// Whether only what input is seen to reach is said: what is undecided is everywhere and says little.
+    pub reached_only: bool,
+    pub judged_by: Judge,
     /// Oracles that may prove it, in the order to try, by name.
     pub oracles: Vec<String>,
     /// Programs that run an argument as code, for sinks that take a list of arguments.
     pub interpreters: Vec<Interpreter>,
     /// `docs/weaknesses/CWE-89.md`.
     pub page: String,
+}
+
+/// What decides whether a weakness is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Judge {
+    /// Input that reaches a sink, or control that reaches a use.
+    Flow,
+    /// Whether who is there takes part where an object is looked up by what a request says.
+    Access,
+    /// Whether requests that change something say more than that a browser sent them.
+    Session,
 }
 
 /// `sh -c TEXT`: the argument after `flag` is a sink of `kind`.

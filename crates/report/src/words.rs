@@ -101,6 +101,10 @@ pub fn settles(code: &str) -> &'static str {
         "unknown_argument" => {
             "the value that it gets, written in the program or in a file of settings beside it"
         }
+        "no_check_seen" => {
+            "somebody who knows who may have what: a check that names the caller, or an acceptance that says why none \
+             is needed"
+        }
         "limit" => {
             "less code in one scan (a folder of it), or an attack whatever the analysis says: \
              `solvent prove --attack everything`"

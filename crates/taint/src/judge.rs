@@ -16,7 +16,7 @@ use solvent_graph::value::{Atom, CollKind, Piece, V};
 use solvent_graph::world::{Fact, Hit, SinkRef, Touch};
 use solvent_graph::{CallEdge, CallTier, Entry, FnId, Root, RootKind, Site, SystemGraph, World};
 use solvent_ir::Const;
-use solvent_models::{Kind, KindInfo, ModelSet, Weakness};
+use solvent_models::{Judge, Kind, KindInfo, ModelSet, Weakness};
 
 use order::{each_input_first, library_symbol, plainness, without_presence};
 use way::{RoutePath, decodes, path_of_route};
@@ -265,6 +265,10 @@ impl<'a> View<'a> {
             let mut silent = true;
             let mut fixed_for: Vec<WeaknessId> = Vec::new();
             for weakness in self.models.weaknesses_into(row.kind) {
+                if weakness.judged_by != Judge::Flow {
+                    silent = false;
+                    continue;
+                }
                 let empty = Vec::new();
                 let all = hits.get(sink).unwrap_or(&empty);
                 let mut per_entry: BTreeMap<usize, Vec<Found>> = BTreeMap::new();
@@ -343,6 +347,7 @@ impl<'a> View<'a> {
                 // Where only what can be guessed does harm, nothing is said of what does not get it.
                 if self.models.is_for_predictable(row.kind)
                     || (weakness.quiet && matches!(verdict, Some(Verdict::NoPath { .. })))
+                    || (weakness.reached_only && verdict.is_some())
                 {
                     silent = false;
                     continue;

@@ -9,7 +9,7 @@ use solvent_finding::{
 };
 use solvent_graph::world::{Held, SinkRef, SummaryId, Use};
 use solvent_graph::{CallTier, Root, RootKind, Site};
-use solvent_models::{KindInfo, Shown, Weakness};
+use solvent_models::{Judge, KindInfo, Shown, Weakness};
 
 use crate::FixedSink;
 use crate::judge::{View, severity};
@@ -44,7 +44,8 @@ impl View<'_> {
                 continue;
             };
             let seen = by_use.get(at).map_or(&[][..], Vec::as_slice);
-            for weakness in self.models.weaknesses_into(row.kind) {
+            let of_flow = |w: &&Weakness| w.judged_by == Judge::Flow;
+            for weakness in self.models.weaknesses_into(row.kind).filter(of_flow) {
                 if *best == Held::No {
                     fixed.push(FixedSink {
                         weakness: WeaknessId(weakness.id.clone()),

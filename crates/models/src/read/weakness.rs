@@ -4,12 +4,12 @@ use toml::de::DeTable;
 
 use super::{SEVERITIES, Words, choice, source_kind};
 use crate::kind::SourceKind;
-use crate::row::{Interpreter, Weakness};
+use crate::row::{Interpreter, Judge, Weakness};
 use crate::set::ModelSet;
 use crate::toml_row::{Row, Source as File};
 
 pub(super) fn read_weakness(set: &mut ModelSet, table: &DeTable<'_>, file: &File<'_>, stem: &str) {
-    const KNOWN: [&str; 10] = [
+    const KNOWN: [&str; 12] = [
         "id",
         "name",
         "short",
@@ -18,6 +18,8 @@ pub(super) fn read_weakness(set: &mut ModelSet, table: &DeTable<'_>, file: &File
         "from",
         "into",
         "quiet",
+        "reached_only",
+        "judged_by",
         "oracles",
         "interpreter",
     ];
@@ -67,6 +69,13 @@ pub(super) fn read_weakness(set: &mut ModelSet, table: &DeTable<'_>, file: &File
     let name = row.required_text("name");
     let (short, text) = (row.required_text("short"), row.required_text("text"));
     let quiet = row.flag("quiet") == Some(true);
+    let reached_only = row.flag("reached_only") == Some(true);
+    let judges = [
+        ("flow", Judge::Flow),
+        ("access", Judge::Access),
+        ("session", Judge::Session),
+    ];
+    let judged_by = choice(&row, "judged_by", &judges).unwrap_or(Judge::Flow);
     let severity = choice(&row, "severity", &SEVERITIES);
     let into = words.kinds(&row, "into");
     let oracles = row
@@ -97,6 +106,8 @@ pub(super) fn read_weakness(set: &mut ModelSet, table: &DeTable<'_>, file: &File
         from,
         into,
         quiet,
+        reached_only,
+        judged_by,
         oracles,
         interpreters,
         page,
