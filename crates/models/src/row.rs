@@ -655,6 +655,8 @@ pub enum Judge {
     Flow,
     /// Whether who is there takes part where an object is looked up by what a request says.
     Access,
+    /// Whether a route for some of those who are logged in asks for more than that.
+    Role,
     /// Whether requests that change something say more than that a browser sent them.
     Session,
 }

@@ -5,6 +5,8 @@
 //! names ([`mentions`]), in every function that answers; where it takes part in anything but a check that somebody is
 //! there, and on the way to the look-up or from it, nothing is said.
 
+mod words;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use solvent_finding::{
@@ -20,74 +22,11 @@ use solvent_ir::{self as ir, CompareOp, Const, Function, Op, Terminator};
 use solvent_models::{Judge, Weakness};
 
 use crate::judge::{View, severity};
-
-/// Words of a name that say that a check asks for more than that somebody is there.
-const ROLES: [&str; 8] = [
-    "admin",
-    "role",
-    "permission",
-    "staff",
-    "superuser",
-    "owner",
-    "can_",
-    "scope",
-];
-/// Names under which frameworks and programs keep who is there, read of a request or alone.
-const IDENTITY: [&str; 16] = [
-    "user",
-    "current_user",
-    "currentuser",
-    "session",
-    "identity",
-    "principal",
-    "auth",
-    "userid",
-    "user_id",
-    "account",
-    "profile",
-    "get_jwt_identity",
-    "get_current_user",
-    "current_identity",
-    "get_jwt",
-    "getsession",
-];
-/// What requests are called.
-const REQUESTS: [&str; 12] = [
-    "req", "request", "ctx", "context", "c", "g", "self", "state", "this", "event", "info", "flask",
-];
-/// Calls that write an answer or a line: what is handed to them decides nothing.
-const OUTPUT: [&str; 22] = [
-    "render",
-    "render_template",
-    "json",
-    "jsonify",
-    "send",
-    "flash",
-    "status",
-    "redirect",
-    "log",
-    "info",
-    "debug",
-    "warn",
-    "warning",
-    "error",
-    "end",
-    "write",
-    "print",
-    "set",
-    "header",
-    "cookie",
-    "next",
-    "save",
-];
-/// Names of an input that say which object is meant.
-const KEYS: [&str; 8] = [
-    "id", "_id", "pk", "uuid", "guid", "username", "userid", "key",
-];
+use words::{ADMINISTRATION, ARRIVALS, IDENTITY, KEYS, OF_REQUESTS, OUTPUT, REQUESTS, ROLES};
 
 /// What a function does with who is there.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Part {
+pub(crate) enum Part {
     /// Asks whether somebody is there.
     Asked,
     /// Something else depends on it.
@@ -108,11 +47,7 @@ impl View<'_> {
                 let Some(entry) = entries.get(i) else {
                     continue;
                 };
-                let roles = |name: &String| {
-                    let name = name.to_lowercase();
-                    ROLES.iter().any(|word| name.contains(word))
-                };
-                if entry.auth.iter().any(roles) {
+                if entry.auth.iter().any(|name| names_role(name)) || arrives(&entry.route) {
                     continue;
                 }
                 let functions: BTreeSet<FnId> = root
@@ -148,6 +83,96 @@ impl View<'_> {
             }
         }
         out
+    }
+
+    /// Routes for administrators that let anybody in who is logged in.
+    pub(crate) fn roles(&self, entries: &[EntryPoint]) -> Vec<Finding> {
+        let mut out = Vec::new();
+        let of_roles = |w: &&Weakness| w.judged_by == Judge::Role;
+        for weakness in self.models.weaknesses().iter().filter(of_roles) {
+            for root in self.roots {
+                let RootKind::Entry(i) = root.kind else {
+                    continue;
+                };
+                let Some(entry) = entries.get(i) else {
+                    continue;
+                };
+                let mut segments = entry.route.split('/').map(str::to_lowercase);
+                let for_some = segments.any(|s| ADMINISTRATION.contains(&s.as_str()));
+                if !for_some
+                    || entry.auth.is_empty()
+                    || entry.auth.iter().any(|name| names_role(name))
+                {
+                    continue;
+                }
+                let decides = root.summaries.iter().any(|id| {
+                    let f = self.world.summary(*id).function;
+                    self.identity_in(f) == Some(Part::Decides)
+                });
+                if !decides {
+                    out.extend(self.role_finding(weakness, entry));
+                }
+            }
+        }
+        out
+    }
+
+    fn role_finding(&self, weakness: &Weakness, entry: &EntryPoint) -> Option<Finding> {
+        let kind = weakness.into.iter().next()?;
+        let info = self.models.kind_info(kind);
+        let behind = entry.auth.join("`, `");
+        let step = |kind: StepKind, what: String| Step {
+            kind,
+            location: entry.location.clone(),
+            function: entry.handler.clone(),
+            what,
+            text: String::new(),
+        };
+        Some(Finding {
+            fingerprint: Fingerprint(solvent_base::Digest::of(b"")),
+            weakness: WeaknessId(weakness.id.clone()),
+            severity: severity(weakness, info),
+            title: format!("{}: {}", info.words, entry.label()),
+            sink: Sink {
+                kind: SinkKind(info.name.clone()),
+                callee: entry.framework.clone(),
+                location: entry.location.clone(),
+                function: entry.handler.clone(),
+                text: String::new(),
+            },
+            entry: Some(entry.clone()),
+            flows: Vec::new(),
+            way: vec![
+                step(
+                    StepKind::Source,
+                    format!("answers {} behind `{behind}`", entry.label()),
+                ),
+                step(StepKind::Sink, format!("is {}", info.words)),
+            ],
+            verdict: Verdict::Undecided {
+                stops: vec![Stop::NoCheckSeen {
+                    location: entry.location.clone(),
+                    what: format!(
+                        "`{behind}` lets anybody in who is logged in, and who it is takes no part in the answer, whose route is one for administrators by its name"
+                    ),
+                }],
+            },
+        })
+    }
+
+    /// Whether one of these functions asks who is there.
+    pub(crate) fn asks_who_is_there(&self, functions: &BTreeSet<FnId>) -> bool {
+        functions.iter().any(|f| self.identity_in(*f).is_some())
+    }
+
+    /// The most that a function does with who is there, anywhere in it.
+    fn identity_in(&self, f: FnId) -> Option<Part> {
+        if let Some(known) = self.identity.borrow().get(&f) {
+            return *known;
+        }
+        let found = self.part_of_identity(self.graph.program.function(f), None);
+        self.identity.borrow_mut().insert(f, found);
+        found
     }
 
     /// The input that says which object is meant.
@@ -214,7 +239,11 @@ impl View<'_> {
         for f in functions {
             let function = self.graph.program.function(*f);
             let on_the_way = passed.get(f);
-            match self.part_of_identity(function, on_the_way) {
+            let part = match on_the_way {
+                Some(_) => self.part_of_identity(function, on_the_way),
+                None => self.identity_in(*f),
+            };
+            match part {
                 Some(Part::Decides) => return false,
                 Some(Part::Asked) => asked = true,
                 None => {}
@@ -260,7 +289,11 @@ impl View<'_> {
                     }
                     _ => None,
                 };
-                is(&name) && read_of.is_some_and(|of| REQUESTS.contains(&of.as_str()))
+                read_of.is_some_and(|of| {
+                    let put_there = matches!(of.as_str(), "req" | "request" | "ctx" | "g")
+                        && !OF_REQUESTS.contains(&name.as_str());
+                    put_there || (is(&name) && REQUESTS.contains(&of.as_str()))
+                })
             }
             Op::Import {
                 member: Some(name), ..
@@ -281,7 +314,12 @@ impl View<'_> {
     fn use_of_identity(&self, function: &Function, from: ir::Value) -> Option<Part> {
         let mut seen = BTreeSet::from([from.0]);
         let mut open = vec![from];
+        let mut most = None;
+        let conditions = conditions(function);
         while let Some(v) = open.pop() {
+            if conditions.contains(&v.0) {
+                most = Some(Part::Asked);
+            }
             for (index, inst) in function.insts.iter().enumerate() {
                 let mut takes = false;
                 inst.op
@@ -318,6 +356,7 @@ impl View<'_> {
                         if !nothing && !key {
                             return Some(Part::Decides);
                         }
+                        most = Some(Part::Asked);
                         false
                     }
                     Op::Call { callee, args } => {
@@ -335,7 +374,7 @@ impl View<'_> {
                 }
             }
         }
-        Some(Part::Asked)
+        most
     }
 
     fn is_output(&self, function: &Function, callee: ir::Value) -> bool {
@@ -354,14 +393,7 @@ impl View<'_> {
     /// A call, before the look-up, of something whose name says that it asks who is there, and whose answer decides a
     /// branch.
     fn calls_a_check(&self, function: &Function, passed: Option<&BTreeSet<u32>>) -> bool {
-        let conditions: BTreeSet<u32> = function
-            .blocks
-            .iter()
-            .filter_map(|block| match &block.terminator {
-                Terminator::Branch { condition, .. } => Some(strip(function, *condition).0),
-                _ => None,
-            })
-            .collect();
+        let conditions = conditions(function);
         function.insts.iter().enumerate().any(|(index, inst)| {
             let Op::Call { callee, .. } = &inst.op else {
                 return false;
@@ -471,6 +503,18 @@ impl View<'_> {
     }
 }
 
+/// Whether a route is one on which somebody comes to be logged in.
+pub(crate) fn arrives(route: &str) -> bool {
+    let route = route.to_lowercase();
+    ARRIVALS.iter().any(|word| route.contains(word))
+}
+
+/// Whether a check's name says that it asks for more than that somebody is there.
+fn names_role(name: &str) -> bool {
+    let name = name.to_lowercase();
+    ROLES.iter().any(|word| name.contains(word))
+}
+
 /// Whether the name of an input says which object is meant: `id`, `userId`, `order_id`.
 fn is_key(name: &str) -> bool {
     let last = name.rsplit('.').next().unwrap_or_default();
@@ -480,6 +524,18 @@ fn is_key(name: &str) -> bool {
         || lower.ends_with("_pk")
         || last.ends_with("Id")
         || last.ends_with("ID")
+}
+
+/// What decides the branches of a function.
+fn conditions(function: &Function) -> BTreeSet<u32> {
+    let decides = function
+        .blocks
+        .iter()
+        .filter_map(|block| match &block.terminator {
+            Terminator::Branch { condition, .. } => Some(strip(function, *condition).0),
+            _ => None,
+        });
+    decides.collect()
 }
 
 /// What a value was before conditions were known of it.

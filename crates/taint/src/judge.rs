@@ -4,6 +4,7 @@ mod context;
 mod order;
 mod way;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use solvent_base::{Interner, Name, ProblemKind};
@@ -22,6 +23,7 @@ use order::{each_input_first, library_symbol, plainness, without_presence};
 use way::{RoutePath, decodes, path_of_route};
 
 use crate::FixedSink;
+use crate::access::Part;
 use crate::place::Places;
 use crate::spelled;
 use crate::trace::{Tracer, words};
@@ -62,6 +64,8 @@ pub struct View<'a> {
     pub(crate) reached: BTreeSet<FnId>,
     pub(crate) from_outside: BTreeSet<FnId>,
     pub(crate) unreadable: Option<String>,
+    /// What functions do with who is there, as far as it was asked.
+    pub(crate) identity: RefCell<BTreeMap<FnId, Option<Part>>>,
 }
 
 impl<'a> View<'a> {
@@ -143,6 +147,7 @@ impl<'a> View<'a> {
             reached,
             from_outside,
             unreadable,
+            identity: RefCell::default(),
         }
     }
 

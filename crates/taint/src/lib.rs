@@ -6,6 +6,7 @@
 
 mod access;
 mod closed;
+mod forged;
 pub mod judge;
 mod place;
 mod print;
@@ -129,6 +130,8 @@ fn reach_here(
     findings.extend(uses);
     fixed_sinks.extend(fixed_uses);
     findings.extend(view.access(&entry_points));
+    findings.extend(view.roles(&entry_points));
+    findings.extend(view.forged(&entry_points));
     let sent = view.sent(&entry_points);
     fixed_sinks.sort_by(|a, b| (&a.location, &a.weakness).cmp(&(&b.location, &b.weakness)));
     print::number(&mut findings, &world, graph);

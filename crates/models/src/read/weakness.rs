@@ -73,6 +73,7 @@ pub(super) fn read_weakness(set: &mut ModelSet, table: &DeTable<'_>, file: &File
     let judges = [
         ("flow", Judge::Flow),
         ("access", Judge::Access),
+        ("role", Judge::Role),
         ("session", Judge::Session),
     ];
     let judged_by = choice(&row, "judged_by", &judges).unwrap_or(Judge::Flow);
