@@ -494,7 +494,7 @@ impl<'a> View<'a> {
                 }]));
                 continue;
             }
-            if let Some(what) = self.of_no_use_there(&info.name, hit.value, label) {
+            if let Some(what) = self.of_no_use_there(&info.name, hit, label) {
                 tell(Err(vec![NoPathReason::Position {
                     what: what.to_owned(),
                 }]));

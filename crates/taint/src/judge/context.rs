@@ -1,9 +1,12 @@
 //! Where an input stands in the text at a sink, and what that leaves of its harm.
 
+use std::collections::BTreeSet;
+
 use solvent_finding::{Carrier, NoPathReason, Transform};
 use solvent_graph::label::{InputShape, Label, Link, Marks, Note, Origin};
 use solvent_graph::value::{Atom, Piece, V};
-use solvent_ir::Language;
+use solvent_graph::world::Hit;
+use solvent_ir::{Const, Language, Op};
 use solvent_models::{How, Kind};
 
 use super::View;
@@ -100,7 +103,13 @@ impl View<'_> {
     }
 
     /// Why an input does no harm at a sink that asks what it is, and not what is in it.
-    pub(super) fn of_no_use_there(&self, kind: &str, v: V, label: Label) -> Option<&'static str> {
+    pub(super) fn of_no_use_there(
+        &self,
+        kind: &str,
+        hit: &Hit,
+        label: Label,
+    ) -> Option<&'static str> {
+        let v = hit.value;
         match kind {
             "nosql-query" if !self.may_be_object(v, label) => {
                 Some("a text, which is no operator of a query")
@@ -109,11 +118,93 @@ impl View<'_> {
                 Some("a text, which has no keys to merge")
             }
             "all-fields" if !self.is_whole(v, label) => Some("fields that are named, or a text"),
+            "served-file" if !self.ends_below_served(v, label) => Some(
+                "a name whose ending is written, or below no folder that is served by its name",
+            ),
+            "served-file" if self.speaks_of_endings(hit, label) => {
+                Some("a name whose ending is spoken of on the way")
+            }
+            "mail-text" if !self.is_of_host(label) => Some("a header that names no host"),
             "log-line" if self.is_escaped(label) => {
                 Some("an object or a text that is written with its line breaks escaped")
             }
             _ => None,
         }
+    }
+
+    /// Whether the input ends a path below a folder whose name says that it is served.
+    fn ends_below_served(&self, v: V, label: Label) -> bool {
+        const SERVED: [&str; 9] = [
+            "static",
+            "public",
+            "www",
+            "wwwroot",
+            "htdocs",
+            "webroot",
+            "webapps",
+            "public_html",
+            "html",
+        ];
+        self.world.store.atoms(v).any(|atom| {
+            let Atom::Text(pieces) = atom else {
+                return false;
+            };
+            let [before @ .., Piece::Data(last)] = &pieces[..] else {
+                return false;
+            };
+            let labels = self.world.store.labels(*last);
+            let ends = labels.iter().any(|l| l.identity() == label.identity());
+            ends && before.iter().any(|piece| match piece {
+                Piece::Lit(text) => {
+                    let text = self.tracer.names.text(*text);
+                    text.split(['/', '\\']).any(|part| SERVED.contains(&part))
+                }
+                Piece::Data(_) => false,
+            })
+        })
+    }
+
+    /// Whether a file that the input passes through has a word for an ending or a type of content: it is taken to ask.
+    fn speaks_of_endings(&self, hit: &Hit, label: Label) -> bool {
+        const ENDINGS: [&str; 14] = [
+            "png", "jpg", "jpeg", "gif", "pdf", "txt", "csv", "webp", "svg", "zip", "mp4", "mp3",
+            "docx", "bmp",
+        ];
+        let program = &self.graph.program;
+        let hops = self.world.store.hops(label.trace);
+        let units: BTreeSet<_> = hops
+            .iter()
+            .map(|hop| hop.site.function)
+            .chain([hit.sink.site.function])
+            .map(|f| program.unit_of(f))
+            .collect();
+        units.into_iter().any(|unit| {
+            let functions = &program.unit(unit).functions;
+            let mut insts = functions.iter().flat_map(|f| &f.insts);
+            insts.any(|inst| match &inst.op {
+                Op::Const(Const::Str(text)) => {
+                    let text = self.tracer.names.text(*text).to_lowercase();
+                    ENDINGS.contains(&text.trim_start_matches('.')) || text.starts_with("image/")
+                }
+                _ => false,
+            })
+        })
+    }
+
+    /// Whether a header says which host was asked.
+    fn is_of_host(&self, label: Label) -> bool {
+        const HOSTS: [&str; 5] = [
+            "host",
+            "x-forwarded-host",
+            "x-forwarded-server",
+            "origin",
+            "referer",
+        ];
+        let Origin::Input(id) = label.origin else {
+            return false;
+        };
+        let name = self.world.store.input(id).name;
+        HOSTS.contains(&self.tracer.names.text(name).to_lowercase().as_str())
     }
 
     /// Whether what is written of it has no line break: what prints an object, `repr` and what encodes escapes them.
