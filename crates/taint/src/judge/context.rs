@@ -125,6 +125,9 @@ impl View<'_> {
                 Some("a name whose ending is spoken of on the way")
             }
             "mail-text" if !self.is_of_host(label) => Some("a header that names no host"),
+            "log-line" if self.is_cleaned(label) => {
+                Some("a field that the form's own method cleans")
+            }
             "log-line" if self.is_escaped(label) => {
                 Some("an object or a text that is written with its line breaks escaped")
             }
@@ -205,6 +208,22 @@ impl View<'_> {
         };
         let name = self.world.store.input(id).name;
         HOSTS.contains(&self.tracer.names.text(name).to_lowercase().as_str())
+    }
+
+    /// Whether a form's field has a method of the program's own that cleans it.
+    fn is_cleaned(&self, label: Label) -> bool {
+        let Origin::Input(id) = label.origin else {
+            return false;
+        };
+        let names = self.tracer.names;
+        let first = self.world.store.hops(label.trace).first().copied();
+        let of_form = first.is_some_and(|hop| names.text(hop.what).ends_with("cleaned_data"));
+        let cleans = format!("clean_{}", names.text(self.world.store.input(id).name));
+        let program = &self.graph.program;
+        of_form
+            && program
+                .functions()
+                .any(|f| *names.text(program.function(f).name) == *cleans)
     }
 
     /// Whether what is written of it has no line break: what prints an object, `repr` and what encodes escapes them.
