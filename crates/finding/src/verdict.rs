@@ -74,6 +74,8 @@ pub enum Stop {
     DynamicBoundary { location: Location, what: String },
     /// A constant that decides whether a use is weak is not known.
     UnknownArgument { location: Location, what: String },
+    /// Whether a check is missing there, or none is needed, is not written in the program.
+    NoCheckSeen { location: Location, what: String },
     /// A limit of the search.
     Limit { what: String },
     /// A file on the way could not be read whole.

@@ -5,8 +5,11 @@ use crate::library::Ports;
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, Ls, V};
 use crate::world::{Held, Hit, SinkRef, Touch};
+use solvent_base::Name;
 use solvent_ir::Const;
-use solvent_models::{Literal, Member, MemberId, PortRoot, Test, Truth, When};
+use solvent_models::backtracking::{Growth, growth};
+use solvent_models::pattern::Anchoring;
+use solvent_models::{Literal, Member, MemberId, PortRoot, Slowness, Test, Truth, When};
 
 impl Machine<'_> {
     pub(crate) fn sinks(
@@ -125,6 +128,7 @@ impl Machine<'_> {
         };
         match &when.test {
             Test::Absent | Test::NamesNone(_) => false,
+            Test::Backtracks(slowness, anchoring) => self.backtracks(v, *slowness, *anchoring),
             Test::Equals(literal) => {
                 let want = self.literal_value(literal);
                 match self.w.store.constants(v) {
@@ -175,6 +179,32 @@ impl Machine<'_> {
                 })
             }
         }
+    }
+
+    /// Whether one of the regular expressions that are written there takes so long.
+    fn backtracks(&mut self, v: V, slowness: Slowness, anchoring: Anchoring) -> bool {
+        let data = self.object_data(v);
+        let both = self.w.store.join(v, data);
+        let written = self.w.store.atoms(both).filter_map(|a| match a {
+            Atom::Const(Const::Str(name)) => Some(*name),
+            _ => None,
+        });
+        let written: Vec<Name> = written.collect();
+        written.into_iter().any(|name| {
+            let growth = match self.growth.get(&(name, anchoring)) {
+                Some(known) => *known,
+                None => {
+                    let found = match growth(&self.text(name), anchoring) {
+                        Growth::Exponential(_) => Some(Slowness::Exponential),
+                        Growth::Polynomial(_) => Some(Slowness::Polynomial),
+                        Growth::Plain | Growth::Unknown(_) => None,
+                    };
+                    self.growth.insert((name, anchoring), found);
+                    found
+                }
+            };
+            growth == Some(slowness)
+        })
     }
 
     pub(crate) fn constant_texts(&self, v: V) -> Option<Vec<String>> {

@@ -597,6 +597,7 @@ impl Machine<'_> {
             rest.pos.remove(0);
             return self.call_function(frame, index, f, env, Some(*first), &rest, tier);
         }
+        self.merges_trees(frame, index, f, args);
         let (bound, sources) = self.bind(f, env, receiver, args);
         for (param, v) in self.p.function(f).params.iter().zip(&bound) {
             self.named(frame, index, param.name, *v);

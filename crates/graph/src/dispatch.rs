@@ -126,6 +126,7 @@ impl Machine<'_> {
         name: Name,
         args: &Args,
     ) -> Out {
+        self.looked_up(frame, index, receiver, name, args);
         let atoms = self.w.store.atoms_of(receiver);
         let single = atoms.len() == 1;
         let mut out = Out::default();

@@ -9,6 +9,7 @@ mod analyse;
 mod answer;
 mod apply;
 mod arrive;
+mod assign;
 mod attr;
 mod call;
 mod dispatch;

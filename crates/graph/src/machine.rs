@@ -11,8 +11,10 @@ use std::collections::BTreeMap;
 
 use solvent_base::{Interner, Name};
 use solvent_ir::{self as ir, Const, Entry, FormatPart, Item, Language, Op, Terminator};
-use solvent_models::{MemberId, ModelSet};
+use solvent_models::pattern::Anchoring;
+use solvent_models::{MemberId, ModelSet, Slowness};
 
+use crate::assign::Merges;
 use crate::hash::IdMap;
 use crate::label::{Hop, Label, Link, Note, Origin, TraceKind};
 use crate::link::{FnId, Program, Site, Target, UnitId};
@@ -60,6 +62,12 @@ pub struct Machine<'a> {
     pub(crate) targets: IdMap<(UnitId, Name, u32), Target>,
     /// Whether a name speaks of a secret.
     pub(crate) secret_names: IdMap<Name, bool>,
+    /// Names of methods that look objects up.
+    pub(crate) lookups: IdMap<Name, Option<MemberId>>,
+    /// Functions of the program that were looked at, see [`Merges`].
+    pub(crate) merging: IdMap<FnId, Option<Merges>>,
+    /// Regular expressions that were looked at.
+    pub(crate) growth: IdMap<(Name, Anchoring), Option<Slowness>>,
     pub(crate) n: Known,
     /// Whether hits are handed on; discovery of calls and routes has no use for them.
     pub(crate) follow: Follow,
@@ -184,6 +192,9 @@ impl<'a> Machine<'a> {
             members: IdMap::default(),
             targets: IdMap::default(),
             secret_names: IdMap::default(),
+            growth: IdMap::default(),
+            merging: IdMap::default(),
+            lookups: IdMap::default(),
             n: Known::new(names, p.language),
             follow: Follow::Flows,
             look_everywhere: None,

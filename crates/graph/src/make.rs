@@ -35,6 +35,7 @@ impl Machine<'_> {
             if let [only] = self.lib_bases(class)[..] {
                 self.note_library_member(frame, index, only, init);
             }
+            self.fields_of_base(frame, index, class, args);
             // Built by a library base (a dataclass, an ORM model): fields are named arguments.
             let mut attrs: Vec<(Name, V)> = args
                 .named

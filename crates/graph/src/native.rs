@@ -178,8 +178,7 @@ impl Machine<'_> {
             | "builtins.issubclass"
             | "builtins.callable"
             | "builtins.hasattr"
-            | "builtins.print"
-            | "logging.getLogger" => self.w.store.unknown(),
+            | "builtins.print" => self.w.store.unknown(),
             "builtins.type" => {
                 let mut out = V::NEVER;
                 for atom in self.w.store.atoms_of(first?) {
@@ -201,6 +200,7 @@ impl Machine<'_> {
             }
             "builtins.setattr" => {
                 let (base, name, value) = (first?, args.get(1, None)?, args.get(2, None)?);
+                self.attribute_named(frame, index, args);
                 let name = self.w.store.constant_str(name)?;
                 let v = self.set_attr(frame, index, base, name, value);
                 let mut out = Out::ret(self.w.store.none());

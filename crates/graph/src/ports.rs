@@ -187,6 +187,7 @@ impl Machine<'_> {
                 }
                 (out != V::NEVER).then_some(out)
             }
+            ArgSelector::Keywords => args.keywords,
             ArgSelector::All => {
                 let all = args.all();
                 let out = self.w.store.join_all(all);

@@ -599,6 +599,11 @@ impl Machine<'_> {
                     }
                     Atom::Lib(path) => Base::Lib(path),
                     Atom::LibObject { class, .. } => Base::Lib(class),
+                    // `db.Model`: a class that a library's object has.
+                    Atom::Member { receiver, name } => match self.class_of_object(receiver, name) {
+                        Some(path) => Base::Lib(path),
+                        None => continue,
+                    },
                     _ => continue,
                 };
                 break;
@@ -638,6 +643,17 @@ impl Machine<'_> {
             env = self.w.store.closure(cells);
         }
         self.w.store.one(Atom::Class { class: id, env })
+    }
+}
+
+impl Machine<'_> {
+    /// The class that an object of a library has under a name, where a model knows it.
+    fn class_of_object(&self, receiver: V, name: Name) -> Option<Name> {
+        let Some(Atom::LibObject { class, .. }) = self.w.store.only(receiver) else {
+            return None;
+        };
+        let path = format!("{}.{}", self.text(*class), self.text(name));
+        self.m.is_class(&path).then(|| self.name(&path))
     }
 }
 

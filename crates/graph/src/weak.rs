@@ -141,7 +141,7 @@ impl Machine<'_> {
             Test::NamesSecret => is_text(&|t| self.m.secrets().contains(t)),
             Test::IsText => matches!(c, Const::Str(_) | Const::Bytes(_)),
             Test::NamesNone(_) => true,
-            Test::IsSequence | Test::Absent | Test::IsConstant => false,
+            Test::IsSequence | Test::Absent | Test::IsConstant | Test::Backtracks(..) => false,
         };
         if holds { Held::Yes } else { Held::No }
     }
@@ -181,7 +181,8 @@ impl Machine<'_> {
                     held.max(Held::Unknown)
                 }
             }
-            (_, Atom::Coll { .. } | Atom::Fn { .. } | Atom::Class { .. }) => Held::No,
+            (Test::Backtracks(..), _)
+            | (_, Atom::Coll { .. } | Atom::Fn { .. } | Atom::Class { .. }) => Held::No,
             _ => Held::Unknown,
         }
     }
@@ -259,6 +260,12 @@ impl Machine<'_> {
         let get = |frame: &Frame, v: ir::Value| frame.vals[v.0 as usize];
         match op {
             Op::StoreName { name, value, .. } | Op::SetAttr { name, value, .. } => {
+                if let Op::SetAttr { base, .. } = op
+                    && self.is_javascript()
+                {
+                    let chosen = [get(frame, *value)];
+                    self.key_of_prototype(frame, function, index, *base, &chosen);
+                }
                 // What was put into an object has been seen, when the object is written back.
                 let written_back = matches!(
                     function.insts.get(value.0 as usize).map(|i| &i.op),
@@ -272,6 +279,9 @@ impl Machine<'_> {
             Op::SetIndex { base, key, value } => {
                 let v = get(frame, *value);
                 let key = get(frame, *key);
+                if self.is_javascript() {
+                    self.key_of_prototype(frame, function, index, *base, &[key, v]);
+                }
                 let base_value = get(frame, *base);
                 let mut paths = self.kept_in(base_value);
                 if paths.is_empty() {

@@ -6,10 +6,12 @@
 //! the place of every complaint; other rooms read theirs with them. The files themselves are in `models/` and
 //! `weaknesses/`; how to write one is in CONTRIBUTING.md.
 
+pub mod backtracking;
 pub mod kind;
 pub mod pattern;
 pub mod port;
 mod read;
+pub mod regex;
 pub mod row;
 mod set;
 pub mod suggest;
@@ -19,7 +21,8 @@ pub use kind::{Kind, KindSet, SourceKind};
 pub use port::{ArgSelector, Port, PortRoot, PortStep};
 pub use row::{
     ByName, Callback, Converter, Effect, EntryRow, EntryShape, Filling, Guard, GuardSense, Harmful,
-    How, Interpreter, KindInfo, Literal, Member, Mutation, RouteSyntax, SecretNames, Shown,
-    SinkRow, Source, SourceShape, StepRow, Test, Truth, TypeRef, UseRow, View, Weakness, When,
+    How, Interpreter, Judge, KindInfo, Literal, Member, Mutation, RouteSyntax, SecretNames, Shown,
+    SinkRow, Slowness, Source, SourceShape, StepRow, Test, Truth, TypeRef, UseRow, View, Weakness,
+    When,
 };
 pub use set::{MemberId, ModelSet};

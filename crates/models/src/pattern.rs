@@ -37,7 +37,7 @@ impl CharSet {
 }
 
 /// Where a match may begin and end.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Anchoring {
     /// Anywhere: `re.search`.
     Search,

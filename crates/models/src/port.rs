@@ -3,7 +3,7 @@
 //! ```text
 //! port  = root { step }
 //! root  = "return" | "receiver" | "arg[" selector "]" | "param[" selector "]"
-//! selector = position | name | position "," name | "*" | position ".."
+//! selector = position | name | position "," name | "*" | "**" | position ".."
 //! step  = "." name          attribute
 //!       | "[" integer "]"   constant index, negative counts from the end
 //!       | "['" text "']"    constant key
@@ -49,6 +49,8 @@ pub enum ArgSelector {
     From(u32),
     /// Every argument, positional and keyword.
     All,
+    /// What a mapping of keyword arguments holds whose keys are not written: `f(**data)`.
+    Keywords,
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -130,6 +132,9 @@ fn parse_selector(text: &str) -> Result<(ArgSelector, &str), String> {
         .split_once(']')
         .ok_or_else(|| format!("no `]` closes the argument in `{text}`"))?;
     let inside = inside.trim();
+    if inside == "**" {
+        return Ok((ArgSelector::Keywords, rest));
+    }
     if inside == "*" {
         return Ok((ArgSelector::All, rest));
     }
@@ -223,6 +228,7 @@ impl fmt::Display for ArgSelector {
             } => f.write_str(name.as_deref().unwrap_or_default()),
             Self::From(first) => write!(f, "{first}.."),
             Self::All => f.write_str("*"),
+            Self::Keywords => f.write_str("**"),
         }
     }
 }
@@ -257,6 +263,7 @@ mod tests {
     fn a_port_is_read_and_shown_the_same() {
         for text in [
             "return",
+            "arg[**]",
             "receiver",
             "arg[0]",
             "arg[0, source]",

@@ -4,6 +4,7 @@ mod library;
 mod weakness;
 
 use solvent_base::Problem;
+use solvent_finding::Severity;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -105,7 +106,12 @@ fn read_kinds(set: &mut ModelSet, table: &DeTable<'_>, file: &File<'_>) {
         }
     };
     for (table, span) in top.tables("use") {
-        let row = Row::new(table, span, file, &["name", "words", "meaning", "secret"]);
+        let row = Row::new(
+            table,
+            span,
+            file,
+            &["name", "words", "meaning", "secret", "severity"],
+        );
         let (name, words) = (row.required_text("name"), row.required_text("words"));
         row.required_text("meaning");
         let shown = match row.flag("secret") {
@@ -120,6 +126,7 @@ fn read_kinds(set: &mut ModelSet, table: &DeTable<'_>, file: &File<'_>) {
             words: (*words.get_ref()).to_owned(),
             harmful: Harmful::Only(Vec::new()),
             shown,
+            severity: choice(&row, "severity", &SEVERITIES),
         };
         add(&row, name, info);
     }
@@ -128,18 +135,22 @@ fn read_kinds(set: &mut ModelSet, table: &DeTable<'_>, file: &File<'_>) {
             table,
             span,
             file,
-            &["name", "words", "meaning", "harmful", "harmless"],
+            &[
+                "name", "words", "meaning", "harmful", "harmless", "anything", "severity",
+            ],
         );
         let (name, words) = (row.required_text("name"), row.required_text("words"));
         row.required_text("meaning");
         let chars = |text: Spanned<&str>| text.get_ref().chars().collect();
-        let harmful = match (row.text("harmful"), row.text("harmless")) {
-            (Some(only), None) => Harmful::Only(chars(only)),
-            (None, Some(but)) => Harmful::AllBut(chars(but)),
+        let anything = row.flag("anything") == Some(true);
+        let harmful = match (row.text("harmful"), row.text("harmless"), anything) {
+            (Some(only), None, false) => Harmful::Only(chars(only)),
+            (None, Some(but), false) => Harmful::AllBut(chars(but)),
+            (None, None, true) => Harmful::Anything,
             _ => {
                 row.complain(
                     row.span.clone(),
-                    "a kind has either `harmful` or `harmless` characters",
+                    "a kind has either `harmful` or `harmless` characters, or `anything = true`",
                 );
                 continue;
             }
@@ -152,6 +163,7 @@ fn read_kinds(set: &mut ModelSet, table: &DeTable<'_>, file: &File<'_>) {
             words: (*words.get_ref()).to_owned(),
             harmful,
             shown: Shown::AsWritten,
+            severity: choice(&row, "severity", &SEVERITIES),
         };
         add(&row, name, info);
     }
@@ -201,6 +213,13 @@ fn source_kind(row: &Row<'_>, word: &Spanned<&str>) -> Option<SourceKind> {
     }
     kind
 }
+
+const SEVERITIES: [(&str, Severity); 4] = [
+    ("low", Severity::Low),
+    ("medium", Severity::Medium),
+    ("high", Severity::High),
+    ("critical", Severity::Critical),
+];
 
 /// One of a closed list of words.
 fn choice<T: Copy>(row: &Row<'_>, key: &str, known: &[(&str, T)]) -> Option<T> {

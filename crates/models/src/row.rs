@@ -10,6 +10,7 @@ use solvent_finding::Severity;
 
 use crate::Kind;
 use crate::kind::{KindSet, SourceKind};
+use crate::pattern::Anchoring;
 use crate::port::Port;
 
 /// Everything that the models say about one dotted path. A path that has a member is *modelled*:
@@ -186,6 +187,9 @@ pub enum Test {
     NamesSecret,
     /// A text (or bytes) that is written in the program, and not empty. What is not known is not written there.
     IsConstant,
+    /// A regular expression that is written in the program, and takes so long where it does not match. One that is not
+    /// known does not.
+    Backtracks(Slowness, Anchoring),
 }
 
 /// Which names speak of something that nobody may guess: of variables, fields, keys, cookies.
@@ -223,6 +227,13 @@ impl SecretNames {
         }
         words.iter().any(|word| self.words.contains(word))
     }
+}
+
+/// How the time that a match takes grows with the text, see [`crate::backtracking`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Slowness {
+    Polynomial,
+    Exponential,
 }
 
 /// How the line of a finding is shown.
@@ -622,17 +633,37 @@ pub struct Weakness {
     pub id: String,
     /// `SQL injection`.
     pub name: String,
+    /// What it is called in a list: `command injection`, in lower case unless it is a name.
+    pub short: String,
+    /// What it means, in a sentence.
+    pub text: String,
     pub severity: Severity,
     pub from: Vec<SourceKind>,
     pub into: KindSet,
     /// Whether a place that no harmful input reaches is left unsaid: there are many of them, and hardly any gets some.
     pub quiet: bool,
+    /// Whether only what input is seen to reach is said: what is undecided is everywhere and says little.
+    pub reached_only: bool,
+    pub judged_by: Judge,
     /// Oracles that may prove it, in the order to try, by name.
     pub oracles: Vec<String>,
     /// Programs that run an argument as code, for sinks that take a list of arguments.
     pub interpreters: Vec<Interpreter>,
     /// `docs/weaknesses/CWE-89.md`.
     pub page: String,
+}
+
+/// What decides whether a weakness is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Judge {
+    /// Input that reaches a sink, or control that reaches a use.
+    Flow,
+    /// Whether who is there takes part where an object is looked up by what a request says.
+    Access,
+    /// Whether a route for some of those who are logged in asks for more than that.
+    Role,
+    /// Whether requests that change something say more than that a browser sent them.
+    Session,
 }
 
 /// `sh -c TEXT`: the argument after `flag` is a sink of `kind`.
@@ -654,6 +685,8 @@ pub struct KindInfo {
     /// Characters without which a value does no harm there.
     pub harmful: Harmful,
     pub shown: Shown,
+    /// What a weakness is at most where it is of this kind.
+    pub severity: Option<Severity>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -662,6 +695,8 @@ pub enum Harmful {
     Only(Vec<char>),
     /// Everything but letters, digits, the underscore and these.
     AllBut(Vec<char>),
+    /// Whatever it is made of.
+    Anything,
 }
 
 impl Harmful {
@@ -669,6 +704,7 @@ impl Harmful {
         match self {
             Self::Only(list) => list.contains(&c),
             Self::AllBut(list) => !(c.is_alphanumeric() || c == '_' || list.contains(&c)),
+            Self::Anything => true,
         }
     }
 }

@@ -46,6 +46,19 @@ impl ModelSet {
         SET.get_or_init(|| Self::parse(embedded::FILES).0)
     }
 
+    /// What there is to find and what it is called, without any library: quickly read.
+    pub fn weaknesses_alone() -> &'static Self {
+        static SET: OnceLock<ModelSet> = OnceLock::new();
+        SET.get_or_init(|| {
+            let files: Vec<(&str, &str)> = embedded::FILES
+                .iter()
+                .filter(|(name, _)| name.starts_with("weaknesses/"))
+                .copied()
+                .collect();
+            Self::parse(&files).0
+        })
+    }
+
     /// The models of one language's libraries, with all weaknesses and kinds. Paths of different languages may
     /// be the same: whoever asks for a path asks the set of its language.
     pub fn of(language: Language) -> &'static Self {

@@ -1,5 +1,6 @@
 //! Words and figures that every format shares.
 
+use solvent_models::{ModelSet, Weakness};
 use solvent_protocol::remediation::Lifecycle;
 use solvent_protocol::view::{FindingState, FindingView, Place, ProofView, Subject};
 
@@ -100,6 +101,10 @@ pub fn settles(code: &str) -> &'static str {
         "unknown_argument" => {
             "the value that it gets, written in the program or in a file of settings beside it"
         }
+        "no_check_seen" => {
+            "somebody who knows who may have what: a check that names the caller, or an acceptance that says why none \
+             is needed"
+        }
         "limit" => {
             "less code in one scan (a folder of it), or an attack whatever the analysis says: \
              `solvent prove --attack everything`"
@@ -160,76 +165,22 @@ pub fn place(place: &Place) -> String {
 
 /// The weakness in plain words; empty when it is not one of ours.
 pub fn weakness_name(id: &str) -> &'static str {
-    match id {
-        "CWE-22" => "path traversal",
-        "CWE-78" => "command injection",
-        "CWE-79" => "cross-site scripting",
-        "CWE-89" => "SQL injection",
-        "CWE-90" => "LDAP injection",
-        "CWE-94" => "code injection",
-        "CWE-113" => "header injection",
-        "CWE-295" => "certificate not verified",
-        "CWE-321" => "key in the program's text",
-        "CWE-327" => "broken cipher or mode",
-        "CWE-328" => "broken hash",
-        "CWE-330" => "predictable secret",
-        "CWE-347" => "token not verified",
-        "CWE-489" => "debug mode",
-        "CWE-501" => "trust boundary",
-        "CWE-502" => "unsafe deserialisation",
-        "CWE-601" => "open redirect",
-        "CWE-611" => "XML external entities",
-        "CWE-614" => "cookie without Secure",
-        "CWE-643" => "XPath injection",
-        "CWE-798" => "credential in the program's text",
-        "CWE-918" => "server-side request forgery",
-        "CWE-943" => "NoSQL injection",
-        "CWE-1004" => "cookie without HttpOnly",
-        "CWE-1336" => "template injection",
-        _ => "",
-    }
+    ours(id).map_or("", |weakness| &weakness.short)
 }
 
 /// What the weakness means, in a sentence.
 pub fn weakness_text(id: &str) -> &'static str {
-    match id {
-        "CWE-22" => {
-            "A path that an attacker chooses is read or written outside the folder it should stay in."
-        }
-        "CWE-78" => "Text that an attacker chooses becomes part of a command that the system runs.",
-        "CWE-79" => {
-            "Text that an attacker chooses becomes markup or script in another person's browser."
-        }
-        "CWE-89" => "Text that an attacker chooses becomes part of an SQL statement.",
-        "CWE-90" => "Text that an attacker chooses becomes part of a directory search.",
-        "CWE-94" => "Text that an attacker chooses is run as code of the application.",
-        "CWE-113" => "Text that an attacker chooses begins a new line in the head of an answer.",
-        "CWE-295" => "The program talks to whoever answers, encrypted or not.",
-        "CWE-321" => {
-            "Everybody who can read the program knows a key that it encrypts or signs with."
-        }
-        "CWE-327" => "What is encrypted can be read, or shows its pattern.",
-        "CWE-328" => "Two texts with the same hash can be made.",
-        "CWE-330" => "A number that can be guessed becomes something that nobody may guess.",
-        "CWE-347" => "Whoever writes a token decides what is in it.",
-        "CWE-489" => "A failing page shows the program's inside, or runs what a visitor types.",
-        "CWE-501" => "What a visitor sends is kept where the program takes it for its own word.",
-        "CWE-611" => {
-            "A document that an attacker sends makes the program read files or addresses into it."
-        }
-        "CWE-614" => "A cookie is also sent where nothing is encrypted.",
-        "CWE-798" => "Everybody who can read the program knows a password that it logs in with.",
-        "CWE-1004" => "A script in the page can read the cookie of a session.",
-        "CWE-502" => "Data that an attacker sends says which objects the application makes of it.",
-        "CWE-601" => "An attacker chooses where a browser is sent on to.",
-        "CWE-643" => "Text that an attacker chooses becomes part of an XPath expression.",
-        "CWE-918" => "An attacker chooses which host the application itself sends a request to.",
-        "CWE-943" => "What an attacker sends becomes part of a query of a document database.",
-        "CWE-1336" => {
-            "Text that an attacker chooses becomes part of a template, which holds expressions."
-        }
-        _ => "Input that an attacker controls reaches a place where it does harm.",
-    }
+    ours(id).map_or(
+        "Input that an attacker controls reaches a place where it does harm.",
+        |weakness| &weakness.text,
+    )
+}
+
+fn ours(id: &str) -> Option<&'static Weakness> {
+    ModelSet::weaknesses_alone()
+        .weaknesses()
+        .iter()
+        .find(|w| w.id == id)
 }
 
 /// `CWE-78 command injection`

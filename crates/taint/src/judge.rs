@@ -5,6 +5,7 @@ mod hit;
 mod order;
 mod way;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use solvent_base::{Interner, Name, ProblemKind};
@@ -17,15 +18,22 @@ use solvent_graph::value::{Atom, CollKind, Piece, V};
 use solvent_graph::world::{Hit, SinkRef, Touch};
 use solvent_graph::{CallEdge, CallTier, Entry, FnId, Root, RootKind, Site, SystemGraph, World};
 use solvent_ir::Const;
-use solvent_models::{Kind, ModelSet, Weakness};
+use solvent_models::{Judge, Kind, KindInfo, ModelSet, Weakness};
 
 use hit::Cut;
 use order::{each_input_first, library_symbol, plainness, without_presence};
 
 use crate::FixedSink;
+use crate::access::Part;
 use crate::place::Places;
 use crate::spelled;
 use crate::trace::{Tracer, words};
+
+/// How bad a weakness is where it is of this kind.
+pub(crate) fn severity(weakness: &Weakness, kind: &KindInfo) -> Severity {
+    let most = kind.severity.unwrap_or(weakness.severity);
+    weakness.severity.min(most).max(Severity::Low)
+}
 
 /// What an input in an argument list can do.
 enum Argument {
@@ -57,6 +65,8 @@ pub struct View<'a> {
     pub(crate) reached: BTreeSet<FnId>,
     pub(crate) from_outside: BTreeSet<FnId>,
     pub(crate) unreadable: Option<String>,
+    /// What functions do with who is there, as far as it was asked.
+    pub(crate) identity: RefCell<BTreeMap<FnId, Option<Part>>>,
 }
 
 impl<'a> View<'a> {
@@ -138,6 +148,7 @@ impl<'a> View<'a> {
             reached,
             from_outside,
             unreadable,
+            identity: RefCell::default(),
         }
     }
 
@@ -260,6 +271,10 @@ impl<'a> View<'a> {
             let mut silent = true;
             let mut fixed_for: Vec<WeaknessId> = Vec::new();
             for weakness in self.models.weaknesses_into(row.kind) {
+                if weakness.judged_by != Judge::Flow {
+                    silent = false;
+                    continue;
+                }
                 let empty = Vec::new();
                 let all = hits.get(sink).unwrap_or(&empty);
                 let mut per_entry: BTreeMap<usize, Vec<Found>> = BTreeMap::new();
@@ -350,6 +365,7 @@ impl<'a> View<'a> {
                 // Where only what can be guessed does harm, nothing is said of what does not get it.
                 if self.models.is_for_predictable(row.kind)
                     || (weakness.quiet && matches!(verdict, Some(Verdict::NoPath { .. })))
+                    || (weakness.reached_only && verdict.is_some())
                 {
                     silent = false;
                     continue;
@@ -644,7 +660,7 @@ impl<'a> View<'a> {
         Finding {
             fingerprint: Fingerprint(solvent_base::Digest::of(b"")),
             weakness: WeaknessId(weakness.id.clone()),
-            severity: weakness.severity.max(Severity::Low),
+            severity: severity(weakness, info),
             title,
             sink: Sink {
                 kind: SinkKind(info.name.clone()),

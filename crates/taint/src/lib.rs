@@ -4,7 +4,9 @@
 //! [`reach`], then [`judge`] (what a sink's observations mean), [`trace`] (flows in words and places),
 //! [`place`] (positions in source text).
 
+mod access;
 mod closed;
+mod forged;
 pub mod judge;
 mod place;
 mod print;
@@ -143,6 +145,9 @@ fn reach_here<T>(
     let (uses, fixed_uses) = view.uses(&entry_points);
     findings.extend(uses);
     fixed_sinks.extend(fixed_uses);
+    findings.extend(view.access(&entry_points));
+    findings.extend(view.roles(&entry_points));
+    findings.extend(view.forged(&entry_points));
     let sent = view.sent(&entry_points);
     fixed_sinks.sort_by(|a, b| (&a.location, &a.weakness).cmp(&(&b.location, &b.weakness)));
     print::number(&mut findings, &world, graph);

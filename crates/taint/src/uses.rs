@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use solvent_base::Digest;
 use solvent_finding::{
-    Assumption, EntryPoint, Finding, Fingerprint, Severity, Sink, SinkKind, Step, StepKind, Stop,
-    Verdict, WeaknessId,
+    Assumption, EntryPoint, Finding, Fingerprint, Sink, SinkKind, Step, StepKind, Stop, Verdict,
+    WeaknessId,
 };
 use solvent_graph::world::{Held, SinkRef, SummaryId, Use};
 use solvent_graph::{CallTier, Root, RootKind, Site};
-use solvent_models::{KindInfo, Shown, Weakness};
+use solvent_models::{Judge, KindInfo, Shown, Weakness};
 
 use crate::FixedSink;
-use crate::judge::View;
+use crate::judge::{View, severity};
 
 /// Where a use was seen from one root.
 struct Seen<'a> {
@@ -44,7 +44,8 @@ impl View<'_> {
                 continue;
             };
             let seen = by_use.get(at).map_or(&[][..], Vec::as_slice);
-            for weakness in self.models.weaknesses_into(row.kind) {
+            let of_flow = |w: &&Weakness| w.judged_by == Judge::Flow;
+            for weakness in self.models.weaknesses_into(row.kind).filter(of_flow) {
                 if *best == Held::No {
                     fixed.push(FixedSink {
                         weakness: WeaknessId(weakness.id.clone()),
@@ -299,7 +300,7 @@ impl View<'_> {
         Finding {
             fingerprint: Fingerprint(Digest::of(b"")),
             weakness: WeaknessId(weakness.id.clone()),
-            severity: weakness.severity.max(Severity::Low),
+            severity: severity(weakness, info),
             title: format!(
                 "{}: {}{with} in {}",
                 info.words,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use solvent_base::{FilePath, Interner};
-use solvent_models::ModelSet;
+use solvent_models::{Judge, ModelSet};
 use solvent_taint::{Limits, Reach, reach};
 use solvent_testkit::parse;
 
@@ -49,7 +49,7 @@ fn the_examples_of_weakness_pages_get_the_verdicts_they_claim() {
         });
         for (block, comment, file) in blocks {
             let marker = block.text.lines().next().unwrap_or_default();
-            let claim = ["vulnerable", "repaired", "silent"]
+            let claim = ["vulnerable", "undecided", "repaired", "silent"]
                 .into_iter()
                 .find(|word| marker.starts_with(&format!("{comment}{word}: ")))
                 .unwrap_or_else(|| panic!("{}:{}: no claim", weakness.id, block.line));
@@ -63,7 +63,15 @@ fn the_examples_of_weakness_pages_get_the_verdicts_they_claim() {
                 .findings
                 .iter()
                 .any(|f| f.verdict.word() == "undecided");
-            if reachable != (claim == "vulnerable") || open {
+            let left_open = found
+                .findings
+                .iter()
+                .any(|f| f.weakness.0 == weakness.id && f.verdict.word() == "undecided");
+            let wanted_open = claim == "undecided";
+            if reachable != (claim == "vulnerable")
+                || left_open != wanted_open
+                || open != wanted_open
+            {
                 let verdicts: Vec<String> = found
                     .findings
                     .iter()
@@ -80,8 +88,13 @@ fn the_examples_of_weakness_pages_get_the_verdicts_they_claim() {
                 ));
             }
         }
+        // What is judged by more than a flow is never more than undecided.
+        let found = match weakness.judged_by {
+            Judge::Access | Judge::Role => "undecided",
+            Judge::Flow | Judge::Session => "vulnerable",
+        };
         assert!(
-            ["vulnerable", "repaired", "silent"]
+            [found, "repaired", "silent"]
                 .iter()
                 .all(|claim| seen.contains_key(claim)),
             "{}: a page shows all three: {seen:?}",

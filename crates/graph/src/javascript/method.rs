@@ -76,6 +76,7 @@ impl Machine<'_> {
             }
             Atom::Text(_) | Atom::Data(_) => {
                 let v = self.w.store.one(receiver.clone());
+                self.sinks_of_text(frame, index, v, name, args);
                 if let Some(v) = self.parts_javascript(frame, index, v, &method, args) {
                     return Some(Out::ret(v));
                 }

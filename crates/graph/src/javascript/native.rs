@@ -2,9 +2,11 @@
 //! depend on the make-up of their arguments. Everything else about libraries is in the models.
 
 use solvent_base::Name;
+use solvent_finding::Transform;
 use solvent_ir::Const;
 
 use crate::call::{Args, Out};
+use crate::label::{Link, Note};
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, CollKind, Ls, V};
 use crate::world::Place;
@@ -75,6 +77,7 @@ impl Machine<'_> {
             }
             "Object.assign" => {
                 let mut out = first?;
+                self.fields_assigned(frame, index, args);
                 self.given_to_prototype(frame, index, args);
                 for (v, _) in args.pos.iter().skip(1) {
                     out = self.merge_mapping(frame, index, out, *v);
@@ -196,7 +199,7 @@ impl Machine<'_> {
                 }
             },
             "Number" | "parseInt" | "parseFloat" | "Number.parseInt" | "Number.parseFloat" => {
-                self.as_number(first?)?
+                self.as_number(frame, index, path, first?)?
             }
             "Boolean" => {
                 let truth = self.w.store.truth(first?);
@@ -697,10 +700,21 @@ impl Machine<'_> {
     }
 
     /// A number: known where the text is, and harmless everywhere.
-    fn as_number(&mut self, v: V) -> Option<V> {
+    fn as_number(&mut self, frame: &Frame, index: u32, path: &str, v: V) -> Option<V> {
         let mut out = V::NEVER;
         let Some(constants) = self.w.store.constants(v) else {
-            return Some(self.w.store.unknown());
+            // A number harms nowhere, but says which object is meant.
+            let labels = self.w.store.deep(v);
+            let (site, by) = (self.site(frame, index), self.name(path));
+            let opaque = Transform::Opaque(path.to_owned());
+            let labels = self.w.store.link_set(labels, &Link::Transform(opaque));
+            let number = self.w.store.data(labels);
+            let kinds = u64::MAX;
+            return Some(
+                self.w
+                    .store
+                    .clear(number, kinds, Note::Sanitized { site, by, kinds }),
+            );
         };
         for c in constants {
             let number = match c {

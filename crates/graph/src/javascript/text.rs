@@ -1,11 +1,13 @@
 //! Methods of texts: known ones, and those that are partly the attacker's.
 
+use solvent_base::Name;
 use solvent_finding::Transform;
 use solvent_ir::{Const, Op};
 use solvent_models::pattern;
 
 use crate::call::Args;
 use crate::label::Note;
+use crate::library::Ports;
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, Ls, MAX_TEXT, V};
 
@@ -166,6 +168,33 @@ impl Machine<'_> {
         let by = self.name("being turned into text");
         let note = crate::label::Note::Sanitized { site, by, kinds };
         self.w.store.clear(v, kinds, note)
+    }
+
+    /// What the rows of texts say of methods that are computed here.
+    pub(super) fn sinks_of_text(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        v: V,
+        name: Name,
+        args: &Args,
+    ) {
+        if self.w.store.deep(v) == Ls::NONE || args.pos.is_empty() {
+            return;
+        }
+        let class = self.name("String");
+        let models = self.m;
+        let Some(id) = self.class_member(class, name) else {
+            return;
+        };
+        let member = models.get(id);
+        if !member.sinks.is_empty() {
+            let ports = Ports {
+                receiver: Some(v),
+                args,
+            };
+            self.sinks(frame, index, id, member, &ports, false);
+        }
     }
 
     /// Methods of texts that are partly the attacker's.

@@ -13,6 +13,7 @@ use super::{
     Words, as_port, choice, dotted_path, literal_key, port, ports, required_port, source_kind,
     truth, type_ref,
 };
+use crate::pattern::Anchoring;
 use crate::port::Port;
 use crate::row::*;
 use crate::set::{MemberId, ModelSet};
@@ -418,7 +419,7 @@ fn read_send(library: &mut Library<'_>, row: &Row<'_>) {
 
 /// `None` when one of them is broken: without it the row would say too much.
 fn conditions(row: &Row<'_>) -> Option<Vec<When>> {
-    const KNOWN: [&str; 13] = [
+    const KNOWN: [&str; 15] = [
         "arg",
         "equals",
         "not_equals",
@@ -432,6 +433,8 @@ fn conditions(row: &Row<'_>) -> Option<Vec<When>> {
         "one_of",
         "begins_with",
         "names_secret",
+        "exponential",
+        "polynomial",
     ];
     let mut when = Vec::new();
     for (table, span) in row.tables("when") {
@@ -444,6 +447,13 @@ fn conditions(row: &Row<'_>) -> Option<Vec<When>> {
     }
     Some(when)
 }
+
+/// Where a match of the pattern may begin and end.
+const ANCHORINGS: [(&str, Anchoring); 3] = [
+    ("search", Anchoring::Search),
+    ("start", Anchoring::Start),
+    ("full", Anchoring::Full),
+];
 
 fn read_when(row: &Row<'_>) -> Option<When> {
     let arg = required_port(row, "arg")?;
@@ -482,6 +492,12 @@ fn read_when(row: &Row<'_>) -> Option<When> {
             _ => Test::IsConstant,
         }),
     );
+    for (key, slowness) in [
+        ("exponential", Slowness::Exponential),
+        ("polynomial", Slowness::Polynomial),
+    ] {
+        tests.extend(choice(row, key, &ANCHORINGS).map(|at| Test::Backtracks(slowness, at)));
+    }
     if row.flag("absent") == Some(true) {
         tests.push(Test::Absent);
     }

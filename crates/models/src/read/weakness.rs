@@ -2,28 +2,30 @@
 
 use toml::de::DeTable;
 
-use solvent_finding::Severity;
-
-use super::{Words, choice, source_kind};
+use super::{SEVERITIES, Words, choice, source_kind};
 use crate::kind::SourceKind;
-use crate::row::{Interpreter, Weakness};
+use crate::row::{Interpreter, Judge, Weakness};
 use crate::set::ModelSet;
 use crate::toml_row::{Row, Source as File};
 
 pub(super) fn read_weakness(set: &mut ModelSet, table: &DeTable<'_>, file: &File<'_>, stem: &str) {
-    const KNOWN: [&str; 8] = [
+    const KNOWN: [&str; 12] = [
         "id",
         "name",
+        "short",
+        "text",
         "severity",
         "from",
         "into",
         "quiet",
+        "reached_only",
+        "judged_by",
         "oracles",
         "interpreter",
     ];
     let row = Row::new(table, 0..0, file, &KNOWN);
     let words = Words { kinds: &set.kinds };
-    for key in ["from", "into", "severity"] {
+    for key in ["from", "into", "severity", "short", "text"] {
         if !row.has(key) {
             row.missing(key);
         }
@@ -37,12 +39,6 @@ pub(super) fn read_weakness(set: &mut ModelSet, table: &DeTable<'_>, file: &File
             format!("`id` is `{id}` but the file is `{stem}`"),
         );
     }
-    let severities = [
-        ("low", Severity::Low),
-        ("medium", Severity::Medium),
-        ("high", Severity::High),
-        ("critical", Severity::Critical),
-    ];
     let from_words = row.texts("from");
     let from = if from_words.iter().any(|word| *word.get_ref() == "*") {
         SourceKind::OF_REQUESTS.to_vec()
@@ -71,8 +67,17 @@ pub(super) fn read_weakness(set: &mut ModelSet, table: &DeTable<'_>, file: &File
         }
     }
     let name = row.required_text("name");
+    let (short, text) = (row.required_text("short"), row.required_text("text"));
     let quiet = row.flag("quiet") == Some(true);
-    let severity = choice(&row, "severity", &severities);
+    let reached_only = row.flag("reached_only") == Some(true);
+    let judges = [
+        ("flow", Judge::Flow),
+        ("access", Judge::Access),
+        ("role", Judge::Role),
+        ("session", Judge::Session),
+    ];
+    let judged_by = choice(&row, "judged_by", &judges).unwrap_or(Judge::Flow);
+    let severity = choice(&row, "severity", &SEVERITIES);
     let into = words.kinds(&row, "into");
     let oracles = row
         .texts("oracles")
@@ -83,6 +88,10 @@ pub(super) fn read_weakness(set: &mut ModelSet, table: &DeTable<'_>, file: &File
     let (Some(id), Some(name), Some(severity)) = (id, name, severity) else {
         return;
     };
+    let (Some(short), Some(text)) = (short, text) else {
+        return;
+    };
+    let (short, text) = ((*short.get_ref()).to_owned(), (*text.get_ref()).to_owned());
     if row.is_broken() {
         return;
     }
@@ -92,10 +101,14 @@ pub(super) fn read_weakness(set: &mut ModelSet, table: &DeTable<'_>, file: &File
     set.weaknesses.push(Weakness {
         id,
         name,
+        short,
+        text,
         severity,
         from,
         into,
         quiet,
+        reached_only,
+        judged_by,
         oracles,
         interpreters,
         page,

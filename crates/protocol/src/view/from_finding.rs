@@ -260,6 +260,9 @@ impl From<&Stop> for ReasonView {
             Stop::UnknownArgument { location, what } => {
                 reason("unknown_argument", what.clone(), Some(location))
             }
+            Stop::NoCheckSeen { location, what } => {
+                reason("no_check_seen", what.clone(), Some(location))
+            }
             Stop::Limit { what } => reason("limit", what.clone(), None),
             Stop::Unreadable { path } => reason(
                 "unreadable",

@@ -1,9 +1,12 @@
 //! Where an input stands in the text at a sink, and what that leaves of its harm.
 
+use std::collections::BTreeSet;
+
 use solvent_finding::{Carrier, NoPathReason, Transform};
 use solvent_graph::label::{InputShape, Label, Link, Marks, Note, Origin};
 use solvent_graph::value::{Atom, Piece, V};
-use solvent_ir::Language;
+use solvent_graph::world::Hit;
+use solvent_ir::{Const, Language, Op};
 use solvent_models::{How, Kind};
 
 use super::View;
@@ -97,6 +100,217 @@ impl View<'_> {
                 matches!(link, Link::Transform(Transform::UrlDecode))
                     || matches!(link, Link::Transform(Transform::Opaque(what)) if what == "several ways")
             })
+    }
+
+    /// Why an input does no harm at a sink that asks what it is, and not what is in it.
+    pub(super) fn of_no_use_there(
+        &self,
+        kind: &str,
+        hit: &Hit,
+        label: Label,
+    ) -> Option<&'static str> {
+        let v = hit.value;
+        match kind {
+            "nosql-query" if !self.may_be_object(v, label) => {
+                Some("a text, which is no operator of a query")
+            }
+            "prototype-merge" if !self.may_be_object(v, label) => {
+                Some("a text, which has no keys to merge")
+            }
+            "all-fields" if !self.is_whole(v, label) => Some("fields that are named, or a text"),
+            "served-file" if !self.ends_below_served(v, label) => Some(
+                "a name whose ending is written, or below no folder that is served by its name",
+            ),
+            "served-file" if self.speaks_of_endings(hit, label) => {
+                Some("a name whose ending is spoken of on the way")
+            }
+            "mail-text" if !self.is_of_host(label) => Some("a header that names no host"),
+            "log-line" if self.is_cleaned(label) => {
+                Some("a field that the form's own method cleans")
+            }
+            "log-line" if self.is_escaped(label) => {
+                Some("an object or a text that is written with its line breaks escaped")
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the input ends a path below a folder whose name says that it is served.
+    fn ends_below_served(&self, v: V, label: Label) -> bool {
+        const SERVED: [&str; 9] = [
+            "static",
+            "public",
+            "www",
+            "wwwroot",
+            "htdocs",
+            "webroot",
+            "webapps",
+            "public_html",
+            "html",
+        ];
+        self.world.store.atoms(v).any(|atom| {
+            let Atom::Text(pieces) = atom else {
+                return false;
+            };
+            let [before @ .., Piece::Data(last)] = &pieces[..] else {
+                return false;
+            };
+            let labels = self.world.store.labels(*last);
+            let ends = labels.iter().any(|l| l.identity() == label.identity());
+            ends && before.iter().any(|piece| match piece {
+                Piece::Lit(text) => {
+                    let text = self.tracer.names.text(*text);
+                    text.split(['/', '\\']).any(|part| SERVED.contains(&part))
+                }
+                Piece::Data(_) => false,
+            })
+        })
+    }
+
+    /// Whether a file that the input passes through has a word for an ending or a type of content: it is taken to ask.
+    fn speaks_of_endings(&self, hit: &Hit, label: Label) -> bool {
+        const ENDINGS: [&str; 14] = [
+            "png", "jpg", "jpeg", "gif", "pdf", "txt", "csv", "webp", "svg", "zip", "mp4", "mp3",
+            "docx", "bmp",
+        ];
+        let program = &self.graph.program;
+        let hops = self.world.store.hops(label.trace);
+        let units: BTreeSet<_> = hops
+            .iter()
+            .map(|hop| hop.site.function)
+            .chain([hit.sink.site.function])
+            .map(|f| program.unit_of(f))
+            .collect();
+        units.into_iter().any(|unit| {
+            let functions = &program.unit(unit).functions;
+            let mut insts = functions.iter().flat_map(|f| &f.insts);
+            insts.any(|inst| match &inst.op {
+                Op::Const(Const::Str(text)) => {
+                    let text = self.tracer.names.text(*text).to_lowercase();
+                    ENDINGS.contains(&text.trim_start_matches('.')) || text.starts_with("image/")
+                }
+                _ => false,
+            })
+        })
+    }
+
+    /// Whether a header says which host was asked.
+    fn is_of_host(&self, label: Label) -> bool {
+        const HOSTS: [&str; 5] = [
+            "host",
+            "x-forwarded-host",
+            "x-forwarded-server",
+            "origin",
+            "referer",
+        ];
+        let Origin::Input(id) = label.origin else {
+            return false;
+        };
+        let name = self.world.store.input(id).name;
+        HOSTS.contains(&self.tracer.names.text(name).to_lowercase().as_str())
+    }
+
+    /// Whether a form's field has a method of the program's own that cleans it.
+    fn is_cleaned(&self, label: Label) -> bool {
+        let Origin::Input(id) = label.origin else {
+            return false;
+        };
+        let names = self.tracer.names;
+        let first = self.world.store.hops(label.trace).first().copied();
+        let of_form = first.is_some_and(|hop| names.text(hop.what).ends_with("cleaned_data"));
+        let cleans = format!("clean_{}", names.text(self.world.store.input(id).name));
+        let program = &self.graph.program;
+        of_form
+            && program
+                .functions()
+                .any(|f| *names.text(program.function(f).name) == *cleans)
+    }
+
+    /// Whether what is written of it has no line break: what prints an object, `repr` and what encodes escapes them.
+    fn is_escaped(&self, label: Label) -> bool {
+        let Origin::Input(id) = label.origin else {
+            return false;
+        };
+        let store = &self.world.store;
+        let mut object = store.input(id).shape != InputShape::Whole
+            && self.tracer.names.text(store.input(id).name).is_empty();
+        for link in store.chain(label.chain) {
+            match link {
+                Link::Transform(Transform::Opaque(what))
+                    if matches!(
+                        what.as_str(),
+                        "repr" | "ascii" | "json encode" | "hex encode"
+                    ) =>
+                {
+                    return true;
+                }
+                Link::Transform(Transform::UrlEncode | Transform::Base64Encode) => return true,
+                Link::Key(_) | Link::Value | Link::Keys => object = false,
+                Link::ParseJson | Link::ParseQuery | Link::ParseCookie => object = true,
+                Link::Transform(_) | Link::QueryPart => {}
+            }
+        }
+        object
+    }
+
+    /// Whether it is all that one sent, under names of one's own: no field of it by its name, nothing that was checked,
+    /// cut or made of it.
+    fn is_whole(&self, v: V, label: Label) -> bool {
+        let Origin::Input(id) = label.origin else {
+            return false;
+        };
+        let store = &self.world.store;
+        let input = store.input(id);
+        let named = !self.tracer.names.text(input.name).is_empty() || !input.inner.is_empty();
+        let mut keys = matches!(input.carrier, Carrier::QueryName | Carrier::FormName);
+        let mut object = !matches!(input.carrier, Carrier::RawBody | Carrier::RawQuery);
+        for link in store.chain(label.chain) {
+            match link {
+                Link::ParseJson | Link::ParseQuery => object = true,
+                Link::Keys => keys = true,
+                Link::Value => {}
+                Link::Key(_) | Link::Transform(_) | Link::QueryPart | Link::ParseCookie => {
+                    return false;
+                }
+            }
+        }
+        let carried = matches!(
+            input.carrier,
+            Carrier::Query
+                | Carrier::QueryName
+                | Carrier::Form
+                | Carrier::FormName
+                | Carrier::Json
+                | Carrier::RawBody
+                | Carrier::RawQuery
+        );
+        // What a form or a serializer gives has the fields that it declares.
+        let declared = store.hops(label.trace).first().is_some_and(|hop| {
+            let what = self.tracer.names.text(hop.what);
+            what.ends_with("cleaned_data") || what.ends_with("validated_data")
+        });
+        let passed = store
+            .notes(label.notes)
+            .iter()
+            .any(|note| matches!(note, Note::UnmodelledCall { .. }));
+        carried
+            && !declared
+            && !passed
+            && (keys || (!named && object && self.is_outermost(v, label)))
+    }
+
+    /// Whether the label is of the value itself, not of what stands in it under a key that is written.
+    fn is_outermost(&self, v: V, label: Label) -> bool {
+        let has = |set| {
+            let labels = self.world.store.labels(set);
+            labels.iter().any(|l| l.identity() == label.identity())
+        };
+        self.world.store.atoms(v).any(|atom| match atom {
+            Atom::Data(set) => has(*set),
+            Atom::Coll { rest, .. } => *rest != V::NEVER && has(self.world.store.deep(*rest)),
+            Atom::LibObject { data, .. } => *data != V::NEVER && self.is_outermost(*data, label),
+            _ => false,
+        })
     }
 
     /// Whether an input stands somewhere in the value as what it is, and may be an object: text cannot be, nor

@@ -35,7 +35,6 @@ impl View<'_> {
         let is_list = info.name == "argv";
         let is_path = info.name.starts_with("file-path");
         let is_html = info.name == "html-text";
-        let is_query = info.name == "nosql-query";
         let is_redirect = info.name == "redirect-target";
         let is_url = matches!(info.name.as_str(), "request-url" | "redirect-target");
         for label in labels {
@@ -133,9 +132,9 @@ impl View<'_> {
                 }])));
                 continue;
             }
-            if is_query && !self.may_be_object(hit.value, label) {
+            if let Some(what) = self.of_no_use_there(&info.name, hit, label) {
                 tell(Err(Cut::Closed(vec![NoPathReason::Position {
-                    what: "a text, which is no operator of a query".to_owned(),
+                    what: what.to_owned(),
                 }])));
                 continue;
             }

@@ -95,7 +95,9 @@ pub fn reason(reason: &NoPathReason) -> String {
 
 fn stop(stop: &Stop) -> String {
     match stop {
-        Stop::DynamicBoundary { what, location } | Stop::UnknownArgument { what, location } => {
+        Stop::DynamicBoundary { what, location }
+        | Stop::UnknownArgument { what, location }
+        | Stop::NoCheckSeen { what, location } => {
             format!("{what} in line {}", location.line)
         }
         Stop::Limit { what } | Stop::Unreadable { path: what } => what.clone(),
