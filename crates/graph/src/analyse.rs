@@ -205,7 +205,7 @@ impl Machine<'_> {
         }
         let mut alone = self.each_alone();
         // Functions that set module state change what others read: those once more, with what is set now.
-        if self.w.forget_stale() {
+        if self.w.mark_stale(false) {
             alone = self.each_alone();
         }
         self.look_into_dead_branches(&alone);
@@ -443,46 +443,31 @@ impl Machine<'_> {
         self.w.store.history = crate::value::History::Kept;
         self.forget();
         let mut out = Vec::new();
+        let (passing, last): (Vec<usize>, Vec<usize>) =
+            (0..entries.len()).partition(|i| self.hands_on(&entries[*i]));
+        let mut raised = None;
         for round in 0..2 {
-            let raised = self.raised_by_handlers();
-            out.clear();
-            for hook in hooks {
-                if let Some(root) = self.root_of_note(hook.value) {
-                    out.push(root);
-                    continue;
-                }
-                let of = |v: V| {
-                    self.w.store.atoms(v).find_map(|a| match a {
-                        Atom::Fn { function, .. } | Atom::Method { function, .. } => {
-                            Some(*function)
-                        }
-                        _ => None,
-                    })
-                };
-                let f = of(hook.value).or_else(|| match self.w.store.only(hook.value) {
-                    Some(Atom::Partial { function, .. }) => of(*function),
-                    _ => None,
-                });
-                let Some(f) = f else { continue };
-                let args = match (hook.catches, self.raised_by_handlers()) {
-                    (true, Some(v)) => Args::of(&[v]),
-                    _ => Args::default(),
-                };
-                let framework = &hook.framework;
-                out.push(self.root(RootKind::Hook, (f, hook.value), &args, framework, None));
-            }
-            for (i, entry) in entries.iter().enumerate() {
-                let kind = RootKind::Entry(i);
-                let called = (entry.function, entry.value);
-                let args = Args::default();
-                out.push(self.root(kind, called, &args, &entry.framework, Some(entry)));
-            }
+            self.afterwards = false;
             // What catches it is called anew.
-            let caught_more = self.raised_by_handlers() != raised;
-            if round == 1 || !(self.w.forget_stale() || caught_more) {
+            let caught = std::mem::replace(&mut raised, self.raised_by_handlers());
+            if round > 0 && !(self.w.mark_stale(false) || caught != raised) {
                 break;
             }
+            out = self.around(hooks);
+            out.extend(passing.iter().map(|i| self.entry_root(*i, &entries[*i])));
+            let around = out.len();
+            out.extend(last.iter().map(|i| self.entry_root(*i, &entries[*i])));
+            if !self.w.has_afterwards() {
+                continue;
+            }
+            // The request comes back to those that handed it on.
+            self.afterwards = true;
+            self.w.mark_stale(true);
+            let mut again = self.around(hooks);
+            again.extend(passing.iter().map(|i| self.entry_root(*i, &entries[*i])));
+            out.splice(..around, again);
         }
+        self.afterwards = false;
         for start in self.starts() {
             let args = self.standing_args(start);
             let (id, _) = self.summarize(start, EnvId::EMPTY, args);
@@ -531,7 +516,7 @@ impl Machine<'_> {
         let f = self.code_in(target)?;
         let mut frame = self.bare_frame(f);
         self.depended(&mut frame, target, &[], &filling, 0);
-        Some(self.closed(frame, RootKind::Hook, Vec::new()))
+        Some(self.closed(frame, RootKind::Hook, Vec::new(), self.afterwards))
     }
 
     /// Where what handlers raise is kept for those that catch it.
@@ -542,6 +527,41 @@ impl Machine<'_> {
     pub(crate) fn raised_by_handlers(&mut self) -> Option<V> {
         let place = self.raised_place();
         self.w.read(place)
+    }
+
+    /// Evaluates what runs around handlers.
+    fn around(&mut self, hooks: &[Hook]) -> Vec<Root> {
+        let mut out = Vec::new();
+        for hook in hooks {
+            if let Some(root) = self.root_of_note(hook.value) {
+                out.push(root);
+                continue;
+            }
+            let of = |v: V| {
+                self.w.store.atoms(v).find_map(|a| match a {
+                    Atom::Fn { function, .. } | Atom::Method { function, .. } => Some(*function),
+                    _ => None,
+                })
+            };
+            let f = of(hook.value).or_else(|| match self.w.store.only(hook.value) {
+                Some(Atom::Partial { function, .. }) => of(*function),
+                _ => None,
+            });
+            let Some(f) = f else { continue };
+            let args = match (hook.catches, self.raised_by_handlers()) {
+                (true, Some(v)) => Args::of(&[v]),
+                _ => Args::default(),
+            };
+            let framework = &hook.framework;
+            out.push(self.root(RootKind::Hook, (f, hook.value), &args, framework, None));
+        }
+        out
+    }
+
+    fn entry_root(&mut self, i: usize, entry: &Entry) -> Root {
+        let (kind, called) = (RootKind::Entry(i), (entry.function, entry.value));
+        let args = Args::default();
+        self.root(kind, called, &args, &entry.framework, Some(entry))
     }
 
     fn root(
@@ -576,22 +596,32 @@ impl Machine<'_> {
             let class = entry.and_then(|entry| entry.answers.as_deref());
             self.answered(&mut frame, framework, f, class, answer);
         }
-        self.closed(frame, kind, given)
+        let last = self.afterwards || entry.is_some_and(|entry| !self.hands_on(entry));
+        self.closed(frame, kind, given, last)
     }
 
-    /// What a root's evaluation leaves.
+    /// What a root's evaluation leaves; after the last handler of a request, only those see it that the request
+    /// comes back to.
     fn closed(
         &mut self,
         mut frame: Frame,
         kind: RootKind,
         given: Vec<crate::label::InputId>,
+        last: bool,
     ) -> Root {
+        let last = last && self.is_javascript();
         for (place, site, v) in std::mem::take(&mut frame.effects) {
+            let place = match place {
+                Place::LibAttr(path, name) if last && Self::is_of_one_request(&self.text(path)) => {
+                    Place::Afterwards(path, name)
+                }
+                place => place,
+            };
             // What one request leaves in the program's memory, another may find there; a request's own
             // context (`flask.g`) is filled by its own hooks.
             let tables = self.name(crate::apply::keep::TABLES);
             let per_request = match place {
-                Place::LibAttr(..) => true,
+                Place::LibAttr(..) | Place::Afterwards(..) => true,
                 Place::LibKey(of, _) => of != tables,
                 _ => false,
             };

@@ -255,7 +255,9 @@ impl Machine<'_> {
                 }
             }
             Atom::LibObject {
-                class, ref attrs, ..
+                class,
+                ref attrs,
+                data,
             } => {
                 let known = attrs.iter().find(|(n, _)| *n == name).map(|(_, v)| *v);
                 let path = self.path_of(attrs);
@@ -273,7 +275,7 @@ impl Machine<'_> {
                 }
                 // What a handler in front left on the request.
                 if let Some(path) = self.of_request(class)
-                    && let Some(v) = self.w.read(Place::LibAttr(path, name))
+                    && let Some(v) = self.left_on_request(path, name)
                 {
                     let own = self.member_value(class, name, receiver, site);
                     let plain = matches!(self.w.store.only(own), Some(Atom::Member { .. }));
@@ -285,6 +287,11 @@ impl Machine<'_> {
                 if self.class_member(class, name).is_none() && self.m.is_keyed(&self.text(class)) {
                     let key = self.w.store.konst(Const::Str(name));
                     return self.index(frame, site.inst, receiver, key);
+                }
+                // What it holds under other names says nothing of this one.
+                let says_more = self.w.store.deep(receiver) != self.w.store.deep(data);
+                if class == self.n.object && data != V::NEVER && says_more {
+                    return self.attr(frame, data, name, site);
                 }
                 self.member_value(class, name, receiver, site)
             }
@@ -512,19 +519,36 @@ impl Machine<'_> {
         Some(self.w.store.join(out, unknown))
     }
 
+    /// What handlers left on a request: those that hand it on, and for who sees it afterwards the last one too.
+    fn left_on_request(&mut self, path: Name, name: Name) -> Option<V> {
+        let before = self.w.read(Place::LibAttr(path, name));
+        if !self.afterwards {
+            self.w.passes_over(Place::Afterwards(path, name));
+            return before;
+        }
+        let last = self.w.read(Place::Afterwards(path, name));
+        match (before, last) {
+            (Some(before), Some(last)) => Some(self.w.store.join(before, last)),
+            (before, last) => before.or(last),
+        }
+    }
+
     /// The class of a request or an answer, which handlers hand on to each other, as a place for what they
     /// leave on it.
-    fn of_request(&self, class: Name) -> Option<Name> {
+    pub(crate) fn of_request(&self, class: Name) -> Option<Name> {
         if !self.is_javascript() {
             return None;
         }
         let text = self.text(class);
-        (text.ends_with("Request")
-            || text.ends_with("Response")
-            || text.ends_with("Context")
-            || text.ends_with("Message")
-            || text.ends_with("Locals"))
-        .then_some(class)
+        let one = Self::is_of_one_request(&text);
+        (one || text.ends_with("Locals")).then_some(class)
+    }
+
+    /// Whether an object of the class belongs to one request only.
+    pub(crate) fn is_of_one_request(class: &str) -> bool {
+        ["Request", "Response", "Context", "Message"]
+            .iter()
+            .any(|end| class.ends_with(end))
     }
 
     pub(crate) fn field_of(&mut self, class: ClassId, name: Name) -> Option<V> {

@@ -10,6 +10,7 @@ use solvent_ir::{self as ir, Arg, Op};
 use crate::label::{Hop, Note, TraceId, TraceKind};
 use crate::link::FnId;
 use crate::machine::{Frame, Machine};
+use crate::rebuild::Filling;
 use crate::value::{Atom, EnvId, Ls, V};
 use crate::world::{Boundary, CallTier, Touch};
 
@@ -645,7 +646,6 @@ impl Machine<'_> {
             .entry(index)
             .or_default()
             .push((id, sources.iter().map(|(p, s)| (*p, *s)).collect()));
-        self.absorb(frame, id, &holes, Some(index), tier, f);
         let what = self.p.function(f).name;
         let call = Hop {
             parent: TraceId(0),
@@ -653,19 +653,21 @@ impl Machine<'_> {
             site,
             what,
         };
+        let mut filling = Filling::new(&holes, Some(call));
+        self.absorb(frame, id, &mut filling, site, tier);
         let (ret, raised, afters, vouches) = {
             let s = self.w.summary(id);
             let vouches = s.vouches.any.clone().unwrap_or_default();
             (s.ret, s.raised, s.afters.clone(), vouches)
         };
         if raised != V::NEVER {
-            let raised = self.w.store.fill(raised, &holes, Some(call));
+            let raised = self.w.store.fill(raised, &mut filling);
             let caller = self.p.function(frame.f);
             self.raise(frame, caller, raised);
         }
         let mut out = Out::default();
         if ret != V::NEVER {
-            let v = self.w.store.fill(ret, &holes, Some(call));
+            let v = self.w.store.fill(ret, &mut filling);
             let mut v = self.hop_all(v, TraceKind::Return, site, what);
             if passed != Ls::NONE {
                 let more = self.w.store.data(passed);
@@ -673,9 +675,10 @@ impl Machine<'_> {
             }
             out.ret = Some(v);
         }
+        let mut filling = Filling::new(&holes, None);
         for (param, source) in &sources {
             let after = match afters.get(*param as usize) {
-                Some(Some(after)) => Some(self.w.store.fill(*after, &holes, None)),
+                Some(Some(after)) => Some(self.w.store.fill(*after, &mut filling)),
                 _ => None,
             };
             let vouched = vouches.iter().find(|(p, _, _)| p == param);
@@ -697,7 +700,7 @@ impl Machine<'_> {
             && (!self.has_receivers() || self.takes_receiver(f))
             && let Some(Some(after)) = afters.first()
         {
-            out.receiver = Some(self.w.store.fill(*after, &holes, None));
+            out.receiver = Some(self.w.store.fill(*after, &mut filling));
         }
         out
     }

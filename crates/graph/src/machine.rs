@@ -73,6 +73,8 @@ pub struct Machine<'a> {
     pub(crate) follow: Follow,
     /// The function whose dead branches are looked into, to know what stands there.
     pub(crate) look_everywhere: Option<FnId>,
+    /// Whether what runs comes back to a request after the last of its handlers.
+    pub(crate) afterwards: bool,
     pub(crate) bound: crate::analyse::Bounds,
     /// Where the decorator that makes a class a holder of routes was called.
     pub(crate) controllers: std::collections::BTreeMap<crate::link::ClassId, Site>,
@@ -198,6 +200,7 @@ impl<'a> Machine<'a> {
             n: Known::new(names, p.language),
             follow: Follow::Flows,
             look_everywhere: None,
+            afterwards: false,
             bound: std::collections::BTreeMap::new(),
             controllers: std::collections::BTreeMap::new(),
             prefixed: std::collections::BTreeMap::new(),

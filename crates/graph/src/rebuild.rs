@@ -7,6 +7,26 @@ use crate::value::{Atom, EnvId, History, Ls, Piece, Store, V};
 use solvent_base::Name;
 use solvent_finding::Carrier;
 
+/// What a call puts into the holes of a summary's values; sets and values met before are kept.
+pub(crate) struct Filling<'a> {
+    holes: &'a [Ls],
+    /// Put between what is known of the argument and what the summary adds.
+    hop: Option<Hop>,
+    sets: IdMap<u32, Ls>,
+    values: IdMap<u32, V>,
+}
+
+impl<'a> Filling<'a> {
+    pub fn new(holes: &'a [Ls], hop: Option<Hop>) -> Self {
+        Self {
+            holes,
+            hop,
+            sets: IdMap::default(),
+            values: IdMap::default(),
+        }
+    }
+}
+
 impl Store {
     /// The same value with every set of labels replaced.
     pub fn map_labels(&mut self, v: V, change: &mut dyn FnMut(&mut Self, Ls) -> Ls) -> V {
@@ -185,13 +205,34 @@ impl Store {
         })
     }
 
-    /// The inverse of [`Self::punch`] for a value that a summary gave; `hop` is put between what is
-    /// known of the argument and what the summary adds.
-    pub fn fill(&mut self, v: V, holes: &[Ls], hop: Option<Hop>) -> V {
-        self.map_labels(v, &mut |store, set| store.fill_set(set, holes, hop))
+    /// The inverse of [`Self::punch`] for a value that a summary gave.
+    pub(crate) fn fill(&mut self, v: V, filling: &mut Filling<'_>) -> V {
+        if self.deep(v) == Ls::NONE {
+            return v;
+        }
+        let (holes, hop, sets) = (filling.holes, filling.hop, &mut filling.sets);
+        let mut change = |store: &mut Self, set: Ls| store.fill_set(set, holes, hop, sets);
+        self.map_inner(v, &mut change, &mut filling.values)
     }
 
-    pub fn fill_set(&mut self, set: Ls, holes: &[Ls], hop: Option<Hop>) -> Ls {
+    /// [`Self::fill`] of a set of labels alone.
+    pub(crate) fn fill_labels(&mut self, set: Ls, filling: &mut Filling<'_>) -> Ls {
+        self.fill_set(set, filling.holes, filling.hop, &mut filling.sets)
+    }
+
+    fn fill_set(
+        &mut self,
+        set: Ls,
+        holes: &[Ls],
+        hop: Option<Hop>,
+        done: &mut IdMap<u32, Ls>,
+    ) -> Ls {
+        if set == Ls::NONE {
+            return set;
+        }
+        if let Some(&known) = done.get(&set.0) {
+            return known;
+        }
         let mut out = Vec::new();
         for label in self.labels(set).to_vec() {
             let Origin::Hole(k) = label.origin else {
@@ -205,7 +246,9 @@ impl Store {
                 out.push(self.compose(below, label, hop));
             }
         }
-        self.set(out)
+        let out = self.set(out);
+        done.insert(set.0, out);
+        out
     }
 
     pub(crate) fn compose(&mut self, below: Label, above: Label, hop: Option<Hop>) -> Label {

@@ -623,7 +623,9 @@ impl Machine<'_> {
         }
         self.w.classes[id.0 as usize].bases = bases;
         let (summary, holes) = self.summarize(body, env, Vec::new());
-        self.absorb(frame, summary, &holes, None, CallTier::Exact, body);
+        let site = self.site(frame, u32::MAX);
+        let mut filling = crate::rebuild::Filling::new(&holes, None);
+        self.absorb(frame, summary, &mut filling, site, CallTier::Exact);
         // Attributes with labels, as this activation has them. Methods are not among them: they read what the
         // class captured.
         let mut own: Vec<((FnId, Name), V)> = Vec::new();

@@ -5,11 +5,15 @@ use std::collections::BTreeSet;
 use solvent_finding::Carrier;
 
 use crate::call::{MAX_HITS, MAX_RECURSION, SMALL};
-use crate::label::{Hop, InputId, InputShape, Origin, TraceId, TraceKind};
-use crate::link::FnId;
+use crate::label::{InputId, InputShape, Origin};
+use crate::link::{FnId, Site};
 use crate::machine::{Frame, Machine};
+use crate::rebuild::Filling;
 use crate::value::{Atom, EnvId, Ls, V};
-use crate::world::{CallTier, Fact, Hit, Place, Summary, SummaryId};
+use crate::world::{CallTier, Fact, Freshness, Hit, Key, Place, Summary, SummaryId};
+
+/// Calls that are followed from one to the next to see whether an answer is still right; beyond, it is computed.
+const MAX_ASKED: u32 = 1000;
 
 impl Machine<'_> {
     /// Inputs of known name among the values of an evaluated function: a request must fill them even where
@@ -50,33 +54,21 @@ impl Machine<'_> {
             (crate::machine::Follow::Calls, _) => self.limits.contexts / 4,
             (crate::machine::Follow::Flows, _) => self.limits.contexts,
         };
-        let args: Vec<V> = args
-            .into_iter()
-            .map(|v| {
-                let v = if seen >= limit * 3 {
-                    let labels = self.w.store.deep(v);
-                    let keep = self.w.store.atoms(v).all(|a| {
-                        matches!(
-                            a,
-                            Atom::Lib(_) | Atom::Fn { .. } | Atom::Class { .. } | Atom::Module(_)
-                        )
-                    });
-                    if keep && seen < limit * 16 {
-                        v
-                    } else {
-                        self.w.store.data(labels)
-                    }
-                } else if seen >= limit {
-                    self.w.store.without_constants(v)
-                } else {
-                    v
-                };
-                self.w.store.punch(v, &mut holes)
-            })
-            .collect();
-        let env = self.punch_env(env, &mut holes);
-        let key = (f, env, args.clone().into_boxed_slice());
+        let punched = self.punched(f, env, &args, &mut holes);
+        // What was computed for the very arguments serves, however many there are by now.
+        let key = match self.w.memo.contains_key(&punched) || seen < limit {
+            true => punched,
+            false => {
+                let args: Vec<V> = args
+                    .into_iter()
+                    .map(|v| self.simplified(v, seen, limit))
+                    .collect();
+                holes.clear();
+                self.punched(f, env, &args, &mut holes)
+            }
+        };
         if let Some(&id) = self.w.memo.get(&key) {
+            self.refresh(id, 0);
             let known = &self.w.summaries[id.0 as usize];
             let open = match known.running {
                 true => Some(id),
@@ -95,30 +87,82 @@ impl Machine<'_> {
         }
         self.w.contexts[f.0 as usize] += 1;
         let id = SummaryId(self.w.summaries.len() as u32);
-        self.w.summaries.push(Summary {
-            function: f,
-            ret: V::NEVER,
-            raised: V::NEVER,
-            afters: Box::default(),
-            hits: Vec::new(),
-            effects: Vec::new(),
-            touched: Vec::new(),
-            used: Vec::new(),
-            calls: Vec::new(),
-            live: Box::default(),
-            stopped: Vec::new(),
-            cut: Vec::new(),
-            vouches: crate::machine::Vouched::default(),
-            returned: Box::default(),
-            inputs: Vec::new(),
-            running: true,
-            recursive: false,
-            level: self.w.stack.len() as u32,
-            waits_for: None,
-            reads: Box::default(),
-            begun: self.w.changed_places,
+        let level = self.w.stack.len() as u32;
+        let summary = Summary::begun(key.clone(), level);
+        self.w.summaries.push(summary);
+        self.w.memo.insert(key, id);
+        self.compute(id);
+        (id, holes)
+    }
+
+    /// The arguments and the closure without the labels in them, which go to `holes`.
+    fn punched(&mut self, f: FnId, env: EnvId, args: &[V], holes: &mut Vec<Ls>) -> Key {
+        let args = args.iter().map(|v| self.w.store.punch(*v, holes)).collect();
+        (f, self.punch_env(env, holes), args)
+    }
+
+    /// An argument of a function that was given many different ones, `seen`, already.
+    fn simplified(&mut self, v: V, seen: u32, limit: u32) -> V {
+        if seen < limit * 3 {
+            return self.w.store.without_constants(v);
+        }
+        let keep = self.w.store.atoms(v).all(|a| {
+            matches!(
+                a,
+                Atom::Lib(_) | Atom::Fn { .. } | Atom::Class { .. } | Atom::Module(_)
+            )
         });
-        self.w.memo.insert(key.clone(), id);
+        if keep && seen < limit * 16 {
+            return v;
+        }
+        let labels = self.w.store.deep(v);
+        self.w.store.data(labels)
+    }
+
+    /// Sees to it that a summary is what its function gives now. Says whether it had to be another.
+    fn refresh(&mut self, id: SummaryId, nested: u32) -> bool {
+        let known = &mut self.w.summaries[id.0 as usize];
+        if known.running {
+            return false;
+        }
+        match known.state {
+            Freshness::Fresh => false,
+            // In a circle everybody's answer rests on everybody's.
+            Freshness::Doubtful if known.waits_for.is_none() && nested < MAX_ASKED => {
+                known.state = Freshness::Asking;
+                let calls = std::mem::take(&mut known.calls);
+                let changed = calls.iter().any(|(_, _, to)| self.refresh(*to, nested + 1));
+                let known = &mut self.w.summaries[id.0 as usize];
+                // Asked for once more on the way, it was evaluated then.
+                if known.state != Freshness::Asking {
+                    return true;
+                }
+                known.calls = calls;
+                match changed {
+                    true => self.evaluate_again(id),
+                    false => {
+                        known.state = Freshness::Fresh;
+                        false
+                    }
+                }
+            }
+            Freshness::Doubtful | Freshness::Asking | Freshness::Stale => self.evaluate_again(id),
+        }
+    }
+
+    /// Computes a summary anew. Says whether it tells its callers something else than before.
+    fn evaluate_again(&mut self, id: SummaryId) -> bool {
+        let key = self.w.summaries[id.0 as usize].key.clone();
+        let again = Summary::begun(key, self.w.stack.len() as u32);
+        let before = std::mem::replace(&mut self.w.summaries[id.0 as usize], again);
+        self.compute(id);
+        !self.w.summaries[id.0 as usize].tells_the_same_as(&before)
+    }
+
+    /// Evaluates the function of a summary that was begun, and fills it in.
+    fn compute(&mut self, id: SummaryId) {
+        let key = self.w.summaries[id.0 as usize].key.clone();
+        let (f, env, args) = (key.0, key.1, key.2.to_vec());
         let level = self.w.stack.len() as u32;
         self.w.stack.push((id, level));
         self.w.depth += 1;
@@ -191,7 +235,6 @@ impl Machine<'_> {
         if waits_for.is_some() {
             self.w.memo_log.push(key);
         }
-        (id, holes)
     }
 
     pub(crate) fn punch_env(&mut self, env: EnvId, holes: &mut Vec<Ls>) -> EnvId {
@@ -214,12 +257,10 @@ impl Machine<'_> {
         &mut self,
         frame: &mut Frame,
         id: SummaryId,
-        holes: &[Ls],
-        index: Option<u32>,
+        filling: &mut Filling<'_>,
+        site: Site,
         tier: CallTier,
-        callee: FnId,
     ) {
-        let site = self.site(frame, index.unwrap_or(u32::MAX));
         let edge = (site, tier, id);
         if !frame.calls.contains(&edge) {
             frame.calls.push(edge);
@@ -235,22 +276,15 @@ impl Machine<'_> {
             };
             (hits, s.effects.clone())
         };
-        let what = self.p.function(callee).name;
-        let hop = index.map(|_| Hop {
-            parent: TraceId(0),
-            kind: TraceKind::Call,
-            site,
-            what,
-        });
         let here = self.facts_here(frame);
         for hit in hits {
-            let value = self.w.store.fill(hit.value, holes, hop);
+            let value = self.w.store.fill(hit.value, filling);
             if self.w.store.deep(value) == Ls::NONE && hit.sink.sent().is_none() {
                 continue;
             }
             let mut facts: Vec<Fact> = here.clone();
             for fact in &*hit.facts {
-                let labels = self.w.store.fill_set(fact.labels, holes, None);
+                let labels = self.w.store.fill_labels(fact.labels, filling);
                 if labels != Ls::NONE && facts.len() < 32 {
                     let fact = Fact {
                         labels,
@@ -269,7 +303,7 @@ impl Machine<'_> {
             self.push_hit(frame, hit);
         }
         for (place, site, v) in effects {
-            let v = self.w.store.fill(v, holes, hop);
+            let v = self.w.store.fill(v, filling);
             let effect = (place, site, v);
             // The cell of this very activation is written by a function inside it.
             if let Place::Cell(owner, name) = place

@@ -37,6 +37,8 @@ pub enum Place {
     Field(ClassId, Name),
     /// An attribute of a library's object (`flask.g`).
     LibAttr(Name, Name),
+    /// An attribute that the last handler of a request leaves on it, by class and name.
+    Afterwards(Name, Name),
     /// A key of a library's object (`flask.session`).
     LibKey(Name, Name),
     /// A cell of a function, where no closure brings it.
@@ -48,8 +50,8 @@ pub enum Place {
 pub struct Slot {
     pub writes: Vec<(Site, V)>,
     pub joined: Option<V>,
-    /// [`World::changed_places`] when a write last changed it.
-    changed: u64,
+    /// Of the slot that stands for all names of a library's object: how many there are.
+    names: u32,
 }
 
 /// Something about a labelled value that held on the way.
@@ -140,10 +142,61 @@ pub struct Summary {
     /// The outermost summary that was still running when its answer was used here: until it ends, this
     /// one is not final.
     pub(crate) waits_for: Option<SummaryId>,
-    /// Slots read by this very function.
-    pub(crate) reads: Box<[u32]>,
-    /// [`World::changed_places`] when it was begun.
-    pub(crate) begun: u64,
+    /// Slots read by this very function, and what was found there.
+    pub(crate) reads: Box<[(u32, V)]>,
+    pub(crate) key: Key,
+    pub(crate) state: Freshness,
+}
+
+/// Whether a summary is what its function would give now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Freshness {
+    Fresh,
+    /// Something that it calls may give another answer.
+    Doubtful,
+    /// What it calls is being asked.
+    Asking,
+    /// A place that it read holds something else.
+    Stale,
+}
+
+impl Summary {
+    pub(crate) fn begun(key: Key, level: u32) -> Self {
+        Self {
+            function: key.0,
+            ret: V::NEVER,
+            raised: V::NEVER,
+            afters: Box::default(),
+            hits: Vec::new(),
+            effects: Vec::new(),
+            touched: Vec::new(),
+            used: Vec::new(),
+            calls: Vec::new(),
+            live: Box::default(),
+            stopped: Vec::new(),
+            cut: Vec::new(),
+            vouches: crate::machine::Vouched::default(),
+            returned: Box::default(),
+            inputs: Vec::new(),
+            running: true,
+            recursive: false,
+            level,
+            waits_for: None,
+            reads: Box::default(),
+            key,
+            state: Freshness::Fresh,
+        }
+    }
+
+    /// Whether callers find the same in both.
+    pub(crate) fn tells_the_same_as(&self, other: &Self) -> bool {
+        self.ret == other.ret
+            && self.raised == other.raised
+            && self.afters == other.afters
+            && self.effects == other.effects
+            && self.hits == other.hits
+            && self.vouches == other.vouches
+    }
 }
 
 /// A call that could not be resolved, in a function's text.
@@ -218,8 +271,8 @@ pub struct World {
     pub(crate) contexts: Vec<u32>,
     places: IdMap<Place, u32>,
     slots: Vec<Slot>,
-    /// Slots read since the innermost running summary was begun.
-    pub(crate) read_log: Vec<u32>,
+    /// Slots read since the innermost running summary was begun, and what was found there.
+    pub(crate) read_log: Vec<(u32, V)>,
     pub(crate) classes: Vec<ClassInfo>,
     pub(crate) modules: Vec<ModuleState>,
     pub(crate) defaults: IdMap<(FnId, u32), V>,
@@ -268,8 +321,6 @@ pub struct World {
     pub(crate) depth: u32,
     /// The running summaries, each with the level of the outermost one that it met again.
     pub(crate) stack: Vec<(SummaryId, u32)>,
-    /// Branch conditions cut by constants, per function, over contexts that ran.
-    pub changed_places: u64,
 }
 
 impl World {
@@ -311,7 +362,6 @@ impl World {
             steps: 0,
             depth: 0,
             stack: Vec::new(),
-            changed_places: 0,
         }
     }
 
@@ -353,15 +403,13 @@ impl World {
         }
         let new = slot.joined.is_none() && slot.writes.len() == 1;
         slot.joined = None;
-        self.changed_places += 1;
-        slot.changed = self.changed_places;
         // Whoever asks for all names of an object waits for this one.
         if let Place::LibAttr(path, name) = place
             && new
             && name != self.store.empty
         {
             let any = self.slot(Place::LibAttr(path, self.store.empty));
-            self.slots[any as usize].changed = self.changed_places;
+            self.slots[any as usize].names += 1;
         }
     }
 
@@ -379,8 +427,6 @@ impl World {
         let slot = &mut self.slots[id as usize];
         slot.writes.retain(|(have, _)| *have != site);
         slot.joined = None;
-        self.changed_places += 1;
-        slot.changed = self.changed_places;
     }
 
     /// Joins with what the same write gave before: for writes that happen in many contexts.
@@ -413,58 +459,89 @@ impl World {
     /// The value of a place, and a note that the running summary depends on it.
     pub(crate) fn read(&mut self, place: Place) -> Option<V> {
         let id = self.slot(place);
-        self.read_log.push(id);
+        let v = self.held_in(id);
+        self.read_log.push((id, v));
+        (!self.slots[id as usize].writes.is_empty()).then_some(v)
+    }
+
+    /// Notes that the running summary would see what is in a place, were it evaluated for another root.
+    pub(crate) fn passes_over(&mut self, place: Place) {
+        let id = self.slot(place);
+        let v = match self.held_in(id) {
+            V::NEVER => V::NEVER,
+            _ => PASSED_OVER,
+        };
+        self.read_log.push((id, v));
+    }
+
+    fn held_in(&mut self, id: u32) -> V {
         let slot = &self.slots[id as usize];
         if slot.writes.is_empty() {
-            return None;
+            return V(slot.names);
         }
         if let Some(joined) = slot.joined {
-            return Some(joined);
+            return joined;
         }
         let writes: Vec<V> = slot.writes.iter().map(|(_, v)| *v).collect();
         let joined = self.store.join_all(writes);
         self.slots[id as usize].joined = Some(joined);
-        Some(joined)
+        joined
     }
 
-    /// Forgets the memoised summaries that read, themselves or in what they call, a place that changed
-    /// since. Says whether there were any.
-    pub(crate) fn forget_stale(&mut self) -> bool {
+    /// Marks the summaries that read a place which holds something else now, and those that call them.
+    /// `afterwards`: what follows sees what the last handler of a request left. Says whether there are any.
+    pub(crate) fn mark_stale(&mut self, afterwards: bool) -> bool {
+        let now: Vec<V> = (0..self.slots.len() as u32)
+            .map(|id| self.held_in(id))
+            .collect();
+        let mut left = vec![false; self.slots.len()];
+        for (place, id) in &self.places {
+            left[*id as usize] = matches!(place, Place::Afterwards(..));
+        }
+        self.mark(&|slot, seen| match left[slot as usize] && !afterwards {
+            true => seen != V::NEVER && seen != PASSED_OVER,
+            false => seen != now[slot as usize],
+        })
+    }
+
+    /// Whether anything that the last handler of a request left is known.
+    pub(crate) fn has_afterwards(&self) -> bool {
+        let left = |id: u32| !self.slots[id as usize].writes.is_empty();
+        let mut places = self.places.iter();
+        places.any(|(place, id)| matches!(place, Place::Afterwards(..)) && left(*id))
+    }
+
+    fn mark(&mut self, of: &dyn Fn(u32, V) -> bool) -> bool {
         let count = self.summaries.len();
         let mut callers: Vec<Vec<u32>> = vec![Vec::new(); count];
-        let mut stale = vec![false; count];
         let mut open: Vec<u32> = Vec::new();
-        for (i, summary) in self.summaries.iter().enumerate() {
+        for (i, summary) in self.summaries.iter_mut().enumerate() {
             for (_, _, callee) in &summary.calls {
                 callers[callee.0 as usize].push(i as u32);
             }
-            let changed = |slot: &u32| self.slots[*slot as usize].changed > summary.begun;
-            if summary.reads.iter().any(changed) {
-                stale[i] = true;
+            if summary.state == Freshness::Stale
+                || summary.reads.iter().any(|(slot, seen)| of(*slot, *seen))
+            {
+                summary.state = Freshness::Stale;
                 open.push(i as u32);
             }
         }
+        let any = !open.is_empty();
         while let Some(i) = open.pop() {
             for caller in &callers[i as usize] {
-                if !std::mem::replace(&mut stale[*caller as usize], true) {
+                let state = &mut self.summaries[*caller as usize].state;
+                if *state == Freshness::Fresh {
+                    *state = Freshness::Doubtful;
                     open.push(*caller);
                 }
             }
         }
-        let contexts = &mut self.contexts;
-        let before = self.memo.len();
-        self.memo.retain(|key, id| {
-            let fresh = !stale[id.0 as usize];
-            if !fresh {
-                let seen = &mut contexts[key.0.0 as usize];
-                *seen = seen.saturating_sub(1);
-            }
-            fresh
-        });
-        self.memo_log.clear();
-        self.memo.len() < before
+        any
     }
 }
+
+/// What is noted of a place that was passed over though something stands there; no value has this number.
+const PASSED_OVER: V = V(u32::MAX);
 
 impl World {
     /// The bases of the class, or of its bases, that are not in the tree, by name, the nearest first.

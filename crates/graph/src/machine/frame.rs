@@ -109,7 +109,7 @@ impl Frame {
 }
 
 /// For which parameters the ways out of a function vouch: `(parameter, kinds, marks)`, by what it answers.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Vouched {
     /// With what is true, not null.
     pub truthy: Option<Vec<Vouch>>,

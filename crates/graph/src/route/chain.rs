@@ -3,7 +3,7 @@
 use solvent_ir::{self as ir, Op, ParamKind};
 use solvent_models::{ArgSelector, EntryRow, EntryShape, PortRoot};
 
-use crate::entry::Bound;
+use crate::entry::{Bound, Entry};
 use crate::library::Ports;
 use crate::link::FnId;
 use crate::machine::Machine;
@@ -72,14 +72,30 @@ impl Machine<'_> {
             return false;
         };
         match row.params.len() {
-            WITH_NEXT => self.never_goes_on(*function),
+            WITH_NEXT => self.never_goes_on(*function, WITH_NEXT - 1),
             1 if self.is_go() => self.always_aborts(*function),
             _ => false,
         }
     }
 
-    /// Whether a function has no use for its third parameter, by which the next handler is called.
-    fn never_goes_on(&self, f: FnId) -> bool {
+    /// Whether a handler may hand the request on to others behind it.
+    pub(crate) fn hands_on(&self, entry: &Entry) -> bool {
+        if !self.is_javascript() {
+            return true;
+        }
+        let is_next = |class: &String| class.ends_with("Next") || class.ends_with("NextFunction");
+        match (
+            entry.params.iter().position(is_next),
+            self.w.store.only(entry.value),
+        ) {
+            (None, _) => false,
+            (Some(at), Some(Atom::Fn { function, .. })) => !self.never_goes_on(*function, at),
+            (Some(_), _) => true,
+        }
+    }
+
+    /// Whether a function has no use for the parameter at that place, by which the next handler is called.
+    fn never_goes_on(&self, f: FnId, at: usize) -> bool {
         let function = self.p.function(f);
         let params: Vec<(usize, &ir::Param)> = function
             .params
@@ -87,7 +103,7 @@ impl Machine<'_> {
             .enumerate()
             .filter(|(_, p)| p.kind != ParamKind::Receiver)
             .collect();
-        if params.len() > WITH_NEXT || params.iter().any(|(_, p)| p.kind != ParamKind::Ordinary) {
+        if params.len() > at + 1 || params.iter().any(|(_, p)| p.kind != ParamKind::Ordinary) {
             return false;
         }
         let arguments = |inst: &ir::Inst| match &inst.op {
@@ -101,7 +117,7 @@ impl Machine<'_> {
         if function.insts.iter().any(arguments) {
             return false;
         }
-        let Some((next, _)) = params.get(WITH_NEXT - 1) else {
+        let Some((next, _)) = params.get(at) else {
             return true;
         };
         let param = function

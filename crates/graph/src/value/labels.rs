@@ -23,55 +23,55 @@ impl Store {
         self.set(vec![label])
     }
 
-    pub fn set(&mut self, labels: Vec<Label>) -> Ls {
-        let mut out: Vec<Label> = Vec::with_capacity(labels.len());
-        for label in labels {
-            match out.iter_mut().find(|l| l.identity() == label.identity()) {
-                Some(same) => {
-                    // Fewer assumptions, then the shorter way: a total order, so loops settle.
-                    let rank = |l: &Label, s: &Self| {
-                        (
-                            s.assumptions(l.notes),
-                            s.hops[l.trace.0 as usize].1,
-                            l.trace,
-                            l.notes,
-                        )
-                    };
-                    if rank(&label, self) < rank(same, self) {
-                        *same = label;
-                    }
-                }
-                None => out.push(label),
-            }
+    pub fn set(&mut self, mut labels: Vec<Label>) -> Ls {
+        if labels.is_empty() {
+            return Ls::NONE;
         }
-        if out.len() > MAX_LABELS {
-            let mut short: Vec<Label> = Vec::new();
-            for label in out {
-                match short.iter_mut().find(|l| l.origin == label.origin) {
-                    Some(same) => {
-                        same.kills &= label.kills;
-                        same.marks.0 &= label.marks.0;
-                        if same.chain != label.chain {
-                            same.chain = self.forgotten();
-                        }
-                    }
-                    None => short.push(label),
-                }
-            }
-            short.truncate(MAX_LABELS * 4);
-            out = short;
+        // Fewer assumptions, then the shorter way: a total order, so loops settle.
+        if !labels.is_sorted_by(|a, b| a.identity() < b.identity()) {
+            let rank = |l: &Label| {
+                let length = self.hops[l.trace.0 as usize].1;
+                (self.assumptions(l.notes), length, l.trace, l.notes)
+            };
+            labels.sort_unstable_by(|a, b| {
+                let by_identity = a.identity().cmp(&b.identity());
+                by_identity.then_with(|| rank(a).cmp(&rank(b)))
+            });
+            labels.dedup_by_key(|label| label.identity());
         }
-        out.sort_by_key(Label::identity);
-        let key: Box<[Label]> = out.into();
-        if let Some(&id) = self.set_ids.get(&key) {
+        if labels.len() > MAX_LABELS {
+            labels = self.shortened(labels);
+        }
+        if let Some(&id) = self.set_ids.get(&*labels) {
             return Ls(id);
         }
+        let key: Box<[Label]> = labels.into();
         let id = self.sets.len() as u32;
         self.sets.push(key.clone());
         self.set_ids.insert(key, id);
         Ls(id)
     }
 
+    /// One label of each origin, without what tells its ways apart; sorted, as they come.
+    fn shortened(&mut self, labels: Vec<Label>) -> Vec<Label> {
+        let mut short: Vec<Label> = Vec::new();
+        for label in labels {
+            match short.last_mut().filter(|l| l.origin == label.origin) {
+                Some(same) => {
+                    same.kills &= label.kills;
+                    same.marks.0 &= label.marks.0;
+                    if same.chain != label.chain {
+                        same.chain = self.forgotten();
+                    }
+                }
+                None => short.push(label),
+            }
+        }
+        short.truncate(MAX_LABELS * 4);
+        short
+    }
+
+    /// How much a label with these notes takes for granted.
     pub(crate) fn assumptions(&self, notes: NoteSet) -> usize {
         self.notes(notes)
             .iter()
