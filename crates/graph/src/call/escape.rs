@@ -52,6 +52,19 @@ impl Machine<'_> {
         }
     }
 
+    /// [`Machine::escape`] of functions and classes alone.
+    pub(crate) fn escape_code(&mut self, v: V, site: Site, what: &str) {
+        let code = |atom: &Atom| {
+            matches!(
+                atom,
+                Atom::Fn { .. } | Atom::Method { .. } | Atom::Class { .. }
+            )
+        };
+        if self.w.store.atoms(v).all(code) {
+            self.escape(v, site, what, 0);
+        }
+    }
+
     /// Objects of libraries that a call of another library gets.
     pub(crate) fn hand_all(&mut self, args: &Args) {
         for v in args.all() {
