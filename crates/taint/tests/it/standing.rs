@@ -100,7 +100,10 @@ def is_fixed(path):
 FIXED = is_fixed
 ";
     let middleware = "
-class Login:
+class Based:
+    def process(self, request):
+        return None
+class Login(Based):
     def __init__(self, after):
         self.after = after
     def __call__(self, request):
@@ -135,6 +138,7 @@ def test_it():
         ("manage.py", start),
     ]);
     for name in [
+        "Based.process",
         "Login.__init__",
         "Login.__call__",
         "branding",
