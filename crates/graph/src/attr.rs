@@ -652,6 +652,10 @@ impl Machine<'_> {
                 all.extend(self.w.store.atoms_of(v));
                 continue;
             }
+            // The library whose object or module it is may call what it finds there.
+            if matches!(atom, Atom::LibObject { .. } | Atom::Lib(_) | Atom::Data(_)) {
+                self.escape_code(value, site, "a library's object");
+            }
             all.push(match atom {
                 Atom::Object { class, attrs, open } => {
                     // What a call on a field that nothing is known of leaves says nothing.

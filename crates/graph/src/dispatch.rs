@@ -10,6 +10,16 @@ use solvent_base::Name;
 use solvent_ir::{BinaryOp, Const};
 use solvent_models::MemberId;
 
+/// What lists the files of a folder.
+const LISTS: [&str; 6] = [
+    "fs.readdirSync",
+    "fs.readdir",
+    "fs.promises.readdir",
+    "fs/promises.readdir",
+    "glob.sync",
+    "glob.globSync",
+];
+
 impl Machine<'_> {
     pub(crate) fn call_lib(
         &mut self,
@@ -25,6 +35,11 @@ impl Machine<'_> {
             return Out::ret(value);
         }
         let native = if self.is_javascript() {
+            if LISTS.contains(&&*text)
+                && let Some(folder) = args.get(0, None)
+            {
+                self.lists_folder(frame, index, folder);
+            }
             self.native_javascript(frame, index, &text, args)
         } else if self.is_go() {
             self.native_go(frame, index, &text, args)
@@ -224,6 +239,9 @@ impl Machine<'_> {
                     let text = format!("{}.{}", self.text(class), self.text(name));
                     return self.pass_through(frame, index, receiver, args, &text);
                 }
+                if let Some(out) = self.turns_of_unknown(frame, index, receiver, name, args) {
+                    return out;
+                }
                 if let Some(out) = self.by_name(frame, index, receiver, name, args) {
                     return out;
                 }
@@ -257,6 +275,11 @@ impl Machine<'_> {
             Atom::Data(labels) => {
                 if !self.is_java()
                     && let Some(out) = self.like_route(frame, index, receiver, name, args)
+                {
+                    return out;
+                }
+                if labels == Ls::NONE
+                    && let Some(out) = self.turns_of_unknown(frame, index, receiver, name, args)
                 {
                     return out;
                 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use solvent_base::Name;
 use solvent_finding::Carrier;
+use solvent_ir::{self as ir, Op, Scope};
 
 use crate::call::{MAX_HITS, MAX_RECURSION, SMALL};
 use crate::label::{InputId, InputShape, Origin};
@@ -321,8 +323,42 @@ impl Machine<'_> {
                 }
                 continue;
             }
+            if let Place::Global(unit, name) = place
+                && unit == frame.unit
+                && self.p.is_body(frame.f)
+            {
+                self.changed_by_call(frame, name, v);
+            }
             if frame.effects.len() < 400 && !frame.effects.contains(&effect) {
                 frame.effects.push(effect);
+            }
+        }
+    }
+
+    /// What a function of the module leaves in a variable, where the module's body goes on with it: a table that
+    /// decorators fill is not empty below.
+    fn changed_by_call(&mut self, frame: &mut Frame, name: Name, v: V) {
+        let function = self.p.function(frame.f);
+        let mut holders: BTreeSet<ir::Value> = BTreeSet::new();
+        for (i, inst) in function.insts.iter().enumerate() {
+            if let Op::StoreName {
+                scope: Scope::Module,
+                name: stored,
+                value,
+            } = &inst.op
+                && *stored == name
+            {
+                holders.extend([ir::Value(i as u32), *value, Self::base(function, *value)]);
+            }
+        }
+        if holders.is_empty() {
+            return;
+        }
+        for (i, held) in frame.vals.iter_mut().enumerate() {
+            let value = ir::Value(i as u32);
+            let holds = holders.contains(&value) || holders.contains(&Self::base(function, value));
+            if holds && *held != V::NEVER {
+                *held = self.w.store.join(*held, v);
             }
         }
     }

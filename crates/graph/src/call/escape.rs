@@ -8,6 +8,7 @@ use crate::call::Args;
 use crate::link::{ClassId, FnId, Site};
 use crate::machine::Machine;
 use crate::value::{Atom, V};
+use crate::world::Base;
 
 impl Machine<'_> {
     /// Records functions that go where they cannot be followed.
@@ -52,6 +53,19 @@ impl Machine<'_> {
         }
     }
 
+    /// [`Machine::escape`] of functions and classes alone.
+    pub(crate) fn escape_code(&mut self, v: V, site: Site, what: &str) {
+        let code = |atom: &Atom| {
+            matches!(
+                atom,
+                Atom::Fn { .. } | Atom::Method { .. } | Atom::Class { .. }
+            )
+        };
+        if self.w.store.atoms(v).all(code) {
+            self.escape(v, site, what, 0);
+        }
+    }
+
     /// Objects of libraries that a call of another library gets.
     pub(crate) fn hand_all(&mut self, args: &Args) {
         for v in args.all() {
@@ -90,6 +104,20 @@ impl Machine<'_> {
         if !self.w.handed_classes.insert((class, site)) {
             return;
         }
+        // What it inherits from the program's own classes goes with it.
+        let all = self
+            .order_of(class)
+            .into_iter()
+            .filter_map(|base| match base {
+                Base::Own(class) => Some(class),
+                _ => None,
+            });
+        for class in all.chain([class]) {
+            self.escape_methods(class, site, what);
+        }
+    }
+
+    fn escape_methods(&mut self, class: ClassId, site: Site, what: &str) {
         let p = self.p;
         let unit = p.class_unit(class);
         let body = p.class(class).body;

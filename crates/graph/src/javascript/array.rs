@@ -1,5 +1,6 @@
 //! Methods of arrays.
 
+use solvent_base::Name;
 use solvent_ir::Const;
 
 use crate::call::{Args, Out};
@@ -7,6 +8,44 @@ use crate::machine::{Frame, Machine};
 use crate::value::{Atom, CollKind, V};
 
 impl Machine<'_> {
+    /// A method that goes through a collection, on a value that is not known: its function is called with whatever is
+    /// in there.
+    pub(crate) fn turns_of_unknown(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        receiver: V,
+        name: Name,
+        args: &Args,
+    ) -> Option<Out> {
+        let method = self.text(name);
+        let turns = [
+            "forEach",
+            "map",
+            "flatMap",
+            "filter",
+            "some",
+            "every",
+            "find",
+            "findIndex",
+        ];
+        if !self.is_javascript() || !turns.contains(&&*method) {
+            return None;
+        }
+        let callback = args.get(0, None)?;
+        if !self.is_function(callback) {
+            return None;
+        }
+        let within = self.w.store.deep(receiver);
+        let element = self.w.store.data(within);
+        let list = self.w.store.many(CollKind::List, element);
+        let out = self.array_method(frame, index, list, &method, args)?;
+        Some(Out {
+            receiver: None,
+            ..out
+        })
+    }
+
     /// Methods of arrays. `None`: not one of them.
     #[expect(
         clippy::too_many_lines,

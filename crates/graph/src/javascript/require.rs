@@ -9,29 +9,39 @@ use solvent_ir::Const;
 const MAX_MODULES: usize = 64;
 
 impl Machine<'_> {
+    /// A program that lists a folder with code of its own loads what it finds there, or has it loaded.
+    pub(crate) fn lists_folder(&mut self, frame: &Frame, index: u32, folder: V) {
+        let here = self.name("__dirname");
+        let own = self.w.store.only(folder) == Some(&Atom::Lib(here));
+        let below = |path: &str| {
+            path.rsplit_once('/')
+                .map_or("", |(folder, _)| folder)
+                .to_owned()
+        };
+        let home = below(self.p.unit(frame.unit).path.as_str());
+        let named = self.folders_named(folder);
+        let units: Vec<UnitId> = (0..self.p.units.len() as u32)
+            .map(UnitId)
+            .filter(|unit| {
+                let folder = below(self.p.unit(*unit).path.as_str());
+                let last = folder.rsplit('/').next().unwrap_or_default();
+                *unit != frame.unit
+                    && ((own && folder == home) || named.iter().any(|name| name == last))
+            })
+            .take(MAX_MODULES)
+            .collect();
+        let site = self.site(frame, index);
+        for unit in units {
+            self.ensure_module(unit);
+            let exports = self.exports_of(unit);
+            self.escape(exports, site, "whatever loads the files of its folder", 0);
+        }
+    }
+
     /// What a computed `require` may give: of the modules in the folder that its text names, or of all.
     pub(super) fn required_by_name(&mut self, frame: &Frame, index: u32, name: V) -> V {
         self.w.dynamic = true;
-        let mut folders: Vec<String> = Vec::new();
-        for atom in self.w.store.atoms_of(name) {
-            let texts: Vec<String> = match &atom {
-                Atom::Text(pieces) => pieces
-                    .iter()
-                    .filter_map(|piece| match piece {
-                        Piece::Lit(text) => Some(self.text(*text).to_string()),
-                        Piece::Data(_) => None,
-                    })
-                    .collect(),
-                Atom::Const(Const::Str(text)) => vec![self.text(*text).to_string()],
-                _ => Vec::new(),
-            };
-            for text in texts {
-                let parts = text
-                    .split('/')
-                    .filter(|part| part.chars().any(char::is_alphanumeric));
-                folders.extend(parts.map(str::to_owned));
-            }
-        }
+        let folders = self.folders_named(name);
         let below = |unit: &UnitId| {
             let path = self.p.unit(*unit).path.as_str();
             let mut above = path.split('/').rev().skip(1);
@@ -59,5 +69,30 @@ impl Machine<'_> {
             self.escape(one, site, "a module by a name known only at run time", 0);
         }
         out
+    }
+
+    /// Folders that the known parts of a path name.
+    fn folders_named(&self, path: V) -> Vec<String> {
+        let mut folders: Vec<String> = Vec::new();
+        for atom in self.w.store.atoms_of(path) {
+            let texts: Vec<String> = match &atom {
+                Atom::Text(pieces) => pieces
+                    .iter()
+                    .filter_map(|piece| match piece {
+                        Piece::Lit(text) => Some(self.text(*text).to_string()),
+                        Piece::Data(_) => None,
+                    })
+                    .collect(),
+                Atom::Const(Const::Str(text)) => vec![self.text(*text).to_string()],
+                _ => Vec::new(),
+            };
+            for text in texts {
+                let parts = text
+                    .split('/')
+                    .filter(|part| part.chars().any(char::is_alphanumeric));
+                folders.extend(parts.map(str::to_owned));
+            }
+        }
+        folders
     }
 }

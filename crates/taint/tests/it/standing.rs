@@ -100,7 +100,10 @@ def is_fixed(path):
 FIXED = is_fixed
 ";
     let middleware = "
-class Login:
+class Based:
+    def process(self, request):
+        return None
+class Login(Based):
     def __init__(self, after):
         self.after = after
     def __call__(self, request):
@@ -135,6 +138,7 @@ def test_it():
         ("manage.py", start),
     ]);
     for name in [
+        "Based.process",
         "Login.__init__",
         "Login.__call__",
         "branding",
@@ -146,6 +150,81 @@ def test_it():
     for name in ["Other.__call__", "unnamed", "test_it"] {
         assert_eq!(verdict(&all, name), "no_path", "{name}");
     }
+}
+
+#[test]
+fn tables_that_functions_fill_are_not_empty_below() {
+    let app = "
+BY_NAME = {}
+ALL = []
+def register(f):
+    BY_NAME[f.__name__] = f
+    ALL.append(f)
+    return f
+@register
+def one():
+    return 1
+@register
+def two():
+    return 2
+def never():
+    return 3
+for f in BY_NAME.values():
+    f()
+";
+    let (all, _) = standings(&[("app.py", app)]);
+    for name in ["one", "two"] {
+        assert_eq!(verdict(&all, name), "reachable", "{name}");
+    }
+    assert_eq!(verdict(&all, "never"), "no_path");
+    let app = "
+const fs = require('fs');
+const models = {};
+fs.readdirSync(__dirname).filter((file) => file !== 'index.js').forEach((file) => { models[file] = 1; });
+Object.keys(models).forEach(function each(name) { console.log(name); });
+";
+    let (all, _) = standings(&[("models/index.js", app)]);
+    assert_eq!(verdict(&all, "each"), "reachable");
+}
+
+#[test]
+fn files_of_a_folder_that_is_listed_are_taken_to_be_loaded() {
+    let index = "
+const fs = require('fs');
+const path = require('path');
+const { Sequelize } = require('sequelize');
+const sequelize = new Sequelize(process.env.DATABASE_URL);
+fs.readdirSync(__dirname).forEach((file) => { sequelize.import(path.join(__dirname, file)); });
+";
+    let user =
+        "module.exports = function model(sequelize) { return sequelize.define('User', {}); };";
+    let files = [
+        ("models/index.js", index),
+        ("models/user.js", user),
+        (
+            "old/thing.js",
+            "module.exports = function unused() { return 1; };",
+        ),
+    ];
+    let (all, _) = standings(&files);
+    assert_eq!(verdict(&all, "model"), "reachable");
+    assert_eq!(verdict(&all, "unused"), "no_path");
+}
+
+#[test]
+fn a_function_put_into_a_library_s_object_may_run() {
+    let app = "
+import json
+import flask
+def encode(value):
+    return str(value)
+def other(value):
+    return value
+json.JSONEncoder.default = encode
+";
+    let (all, _) = standings(&[("app.py", app)]);
+    assert_eq!(verdict(&all, "encode"), "reachable");
+    assert_eq!(verdict(&all, "other"), "no_path");
 }
 
 #[test]

@@ -42,6 +42,8 @@ pub struct App {
     files: BTreeMap<String, String>,
     #[serde(default)]
     pub before: Vec<String>,
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
     pub port: Option<u16>,
     #[serde(default)]
     unmeasured: BTreeMap<String, String>,
@@ -96,7 +98,9 @@ pub struct Ready {
 pub fn table() -> Result<Vec<App>, String> {
     let apps: Apps = toml::from_str(include_str!("../../routes.toml"))
         .map_err(|error| format!("`crates/xtask/routes.toml`: {error}"))?;
-    Ok(apps.app)
+    let only = std::env::var("SOLVENT_ONLY").ok();
+    let wanted = |app: &App| only.as_ref().is_none_or(|name| *name == app.name);
+    Ok(apps.app.into_iter().filter(wanted).collect())
 }
 
 impl App {

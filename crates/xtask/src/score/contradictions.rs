@@ -56,7 +56,6 @@ struct Tally {
 
 pub fn run(place: &Place) -> Result<Figures, String> {
     let apps = table()?;
-    let only = std::env::var("SOLVENT_ONLY").ok();
     let mut reasons: Vec<String> = Vec::new();
     let mut figures = Figures::new();
     let mut sum = Tally::default();
@@ -64,7 +63,7 @@ pub fn run(place: &Place) -> Result<Figures, String> {
     let mut built: Option<PathBuf> = None;
     for app in &apps {
         // Next builds pages into bundles of its own before it runs them.
-        if app.framework == Framework::Next || only.as_ref().is_some_and(|name| *name != app.name) {
+        if app.framework == Framework::Next {
             continue;
         }
         let found = match app.unmeasured_for("runtime-contradictions") {
@@ -200,7 +199,8 @@ fn executed(place: &Place, app: &App, ready: &Ready, routes: &[Value]) -> Result
         let list = file("crawl.json");
         fs::write(&list, Value::from(routes.to_vec()).to_string())
             .map_err(|error| format!("cannot write what is to be crawled: {error}"))?;
-        crawl(place, port, &list, &cookies(&file("out")))
+        let headers = json!(app.headers).to_string();
+        crawl(place, port, &list, &headers, &cookies(&file("out")))
     });
     let ended = end(&mut server);
     if let Err(why) = crawled.and(ended) {
@@ -261,13 +261,20 @@ fn cookies(said: &Path) -> String {
     cookies.join("; ")
 }
 
-fn crawl(place: &Place, port: u16, routes: &Path, cookies: &str) -> Result<(), String> {
+fn crawl(
+    place: &Place,
+    port: u16,
+    routes: &Path,
+    headers: &str,
+    cookies: &str,
+) -> Result<(), String> {
     let mut command = Command::new("timeout");
     command
         .args(["400", "python3"])
         .arg(script(place, "crawl.py", include_str!("apps/crawl.py"))?)
         .arg(format!("http://127.0.0.1:{port}"))
-        .arg(routes);
+        .arg(routes)
+        .arg(headers);
     if !cookies.is_empty() {
         command.arg(cookies);
     }

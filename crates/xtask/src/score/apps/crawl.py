@@ -1,7 +1,8 @@
 """Crawls an application on the loopback: links, forms, and the routes that it is given.
 
-Usage: crawl.py BASE ROUTES [COOKIES]. ROUTES is a JSON file: an array of {methods, route, fields}. COOKIES is sent with
-every request of a second round. Prints how many requests were answered.
+Usage: crawl.py BASE ROUTES HEADERS [COOKIES]. ROUTES is a JSON file: an array of {methods, route, fields}. HEADERS is a
+JSON object, sent with every request; COOKIES, `a=b; c=d`, are those of a user, for a second round. Prints how many
+requests were answered.
 """
 
 import html.parser
@@ -15,8 +16,12 @@ import urllib.parse
 import urllib.request
 
 MAX_REQUESTS = 1500
-SECONDS = 150
+SECONDS = 90
 VALUES = {"email": "walker@shelf.example", "password": "Walk-12345", "number": "1", "date": "2026-01-02", "url": "http://127.0.0.1:9/"}
+
+
+# What is sent where no field is known.
+COMMON = ["name", "title", "username", "email", "password", "code", "content", "text", "body", "description", "url", "id"]
 
 
 class Page(html.parser.HTMLParser):
@@ -55,10 +60,18 @@ def filled(route):
     return re.sub(r"[\^$\\]|\(\?[:P].*|\.\*", "", route) or "/"
 
 
+def cookie(name, value):
+    return http.cookiejar.Cookie(
+        0, name, value, None, False, "127.0.0.1", False, False, "/", True, False, None, True, None, None, {}
+    )
+
+
 class Crawler:
-    def __init__(self, base, cookies):
-        self.base, self.cookies = base, cookies
+    def __init__(self, base, headers, cookies):
+        self.base, self.headers = base, headers
         self.jar = http.cookiejar.CookieJar()
+        for name, _, value in (one.partition("=") for one in filter(None, (cookies or "").split("; "))):
+            self.jar.set_cookie(cookie(name, value))
         self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.jar))
         self.seen, self.queue, self.asked, self.answered = set(), [], 0, 0
         self.until = time.monotonic() + SECONDS
@@ -67,14 +80,12 @@ class Crawler:
         if self.asked >= MAX_REQUESTS or time.monotonic() > self.until:
             return
         self.asked += 1
-        headers = {"Referer": self.base + "/"}
+        headers = {"Referer": self.base + "/", **self.headers}
         if kind:
             headers["Content-Type"] = kind
-        if self.cookies:
-            headers["Cookie"] = self.cookies
-            token = re.search(r"csrftoken=([^;]+)", self.cookies)
-            if token:
-                headers["X-CSRFToken"] = token.group(1)
+        for one in self.jar:
+            if one.name == "csrftoken":
+                headers["X-CSRFToken"] = one.value
         try:
             request = urllib.request.Request(url, data=data, headers=headers, method=method)
             with self.opener.open(request, timeout=8) as answer:
@@ -124,11 +135,12 @@ class Crawler:
             url = self.base + urllib.parse.quote(filled(one["route"]), safe="/:?=&@")
             fields = {name: value_of(name, "") for name in one["fields"]}
             query = "?" + urllib.parse.urlencode(fields) if fields else ""
+            fields = fields or {name: value_of(name, "") for name in COMMON}
             for method in one["methods"] or ["GET", "POST"]:
                 self.ask(method, url + query)
                 if method not in ("GET", "HEAD", "DELETE"):
-                    self.ask(method, url, urllib.parse.urlencode(fields or {"a": "1"}).encode(), "application/x-www-form-urlencoded")
-                    self.ask(method, url, json.dumps(fields or {"a": "1"}).encode(), "application/json")
+                    self.ask(method, url, urllib.parse.urlencode(fields).encode(), "application/x-www-form-urlencoded")
+                    self.ask(method, url, json.dumps(fields).encode(), "application/json")
             self.walk()
 
 
@@ -137,10 +149,10 @@ def main():
     with open(sys.argv[2]) as file:
         routes = json.load(file)
     leaving = re.compile(r"log-?_?out|sign-?_?out|delete|close|reset", re.I)
-    routes.sort(key=lambda one: bool(leaving.search(one["route"])))
+    routes.sort(key=lambda one: (bool(leaving.search(one["route"])), bool(re.search("[<{:]", one["route"]))))
     answered = 0
-    for cookies in [None, *sys.argv[3:4]]:
-        crawler = Crawler(base, cookies)
+    for cookies in [None, *sys.argv[4:5]]:
+        crawler = Crawler(base, json.loads(sys.argv[3]), cookies)
         crawler.want("GET", base + "/", None)
         crawler.walk()
         crawler.routes(routes)

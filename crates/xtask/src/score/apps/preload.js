@@ -14,9 +14,13 @@ const HTTP = ["get", "post", "put", "patch", "delete"];
 const FRAMEWORKS = /node_modules\/(express|router|@nestjs\/(core|common|platform-express))\//;
 
 function answered(back) {
-  if (typeof back === "function") setImmediate(() => back(stub(false)));
+  if (typeof back === "function") setImmediate(() => back(found()));
   return stub();
 }
+
+// What is asked for is there every second time, the first time too.
+let asked = 0;
+const found = () => (asked++ % 2 === 0 ? stub(false) : null);
 
 // Answers with itself, now, later and to whoever waits for it.
 function stub(waits = true) {
@@ -24,13 +28,14 @@ function stub(waits = true) {
   const me = new Proxy(target, {
     get(_, name) {
       if (name === "then") return waits ? answered : undefined;
-      if (name === "toJSON" || name === Symbol.iterator || name === "prototype") return target[name];
-      if (name === Symbol.toPrimitive) return () => "";
+      if (name === "prototype") return target[name];
+      if (name === "toJSON" || name === Symbol.toPrimitive) return () => "1";
+      if (name === Symbol.iterator) return () => [stub(false)].values();
       return stub();
     },
     apply(_, self, given) {
       const back = given[given.length - 1];
-      if (typeof back === "function") setImmediate(() => back(null, stub(false)));
+      if (typeof back === "function") setImmediate(() => back(null, found()));
       return stub();
     },
     construct: () => stub(),
