@@ -18,6 +18,8 @@ const PROTOTYPE_MERGE: &str = "<prototype-merge>";
 const LOOKUP: &str = "<lookup>";
 /// The key under which an object has its prototype.
 const PROTOTYPE: &str = "__proto__";
+/// Keys that are looked at, one under the other.
+const MAX_KEYS: u32 = 4;
 /// Instructions that are looked back through.
 const MAX_BACK: u32 = 12;
 
@@ -139,9 +141,25 @@ impl Machine<'_> {
         base: ir::Value,
         chosen: &[V],
     ) {
-        let Some((object, key)) = self.read_under(function, base) else {
-            return;
-        };
+        let mut at = base;
+        for _ in 0..MAX_KEYS {
+            let Some((object, key)) = self.read_under(function, at) else {
+                return;
+            };
+            self.key_on_the_way(frame, function, index, object, key, chosen);
+            at = object;
+        }
+    }
+
+    fn key_on_the_way(
+        &mut self,
+        frame: &mut Frame,
+        function: &ir::Function,
+        index: u32,
+        object: ir::Value,
+        key: ir::Value,
+        chosen: &[V],
+    ) {
         let key = frame.vals[key.0 as usize];
         let labels = self.w.store.deep(key);
         let free = chosen.iter().any(|v| self.w.store.deep(*v) != Ls::NONE);
