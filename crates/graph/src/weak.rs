@@ -260,6 +260,10 @@ impl Machine<'_> {
         let get = |frame: &Frame, v: ir::Value| frame.vals[v.0 as usize];
         match op {
             Op::StoreName { name, value, .. } | Op::SetAttr { name, value, .. } => {
+                if function.kind == ir::FunctionKind::ClassBody {
+                    let v = get(frame, *value);
+                    self.option_of_class(frame, function, index, *name, v);
+                }
                 // What was put into an object has been seen, when the object is written back.
                 let written_back = matches!(
                     function.insts.get(value.0 as usize).map(|i| &i.op),
