@@ -18,6 +18,8 @@ const PROTOTYPE_MERGE: &str = "<prototype-merge>";
 const LOOKUP: &str = "<lookup>";
 /// The key under which an object has its prototype.
 const PROTOTYPE: &str = "__proto__";
+/// Keys that are looked at, one under the other.
+const MAX_KEYS: u32 = 4;
 /// Instructions that are looked back through.
 const MAX_BACK: u32 = 12;
 
@@ -99,6 +101,47 @@ impl Machine<'_> {
         }
     }
 
+    /// `class Meta: fields = "__all__"`, inside a class below one of a library: what its member `Meta.fields` says.
+    pub(crate) fn option_of_class(
+        &mut self,
+        frame: &mut Frame,
+        function: &ir::Function,
+        index: u32,
+        name: Name,
+        v: V,
+    ) {
+        let Some(outer) = function.parent else { return };
+        let unit = self.p.unit(frame.unit);
+        let class_of = |body: ir::FnIndex| {
+            let at = unit.classes.iter().position(|class| class.body == body)?;
+            u32::try_from(at).ok().map(ir::ClassIndex)
+        };
+        let Some(outer) = class_of(outer) else { return };
+        let bases = self.lib_bases(self.p.class_id(frame.unit, outer));
+        let option = format!("{}.{}", self.text(function.name), self.text(name));
+        for base in bases {
+            let base = self.m.canonical(&self.text(base)).into_owned();
+            for class in self.m.ancestry(&base) {
+                let path = self.name(&format!("{class}.{option}"));
+                let Some(id) = self.path_member(path) else {
+                    continue;
+                };
+                let models = self.m;
+                let member = models.get(id);
+                if member.uses.is_empty() {
+                    continue;
+                }
+                let args = Args::of(&[v]);
+                let ports = Ports {
+                    receiver: None,
+                    args: &args,
+                };
+                self.uses(frame, index, id, member, &ports);
+                return;
+            }
+        }
+    }
+
     /// `setattr(object, key, value)`
     pub(crate) fn attribute_named(&mut self, frame: &mut Frame, index: u32, args: &Args) {
         if let Some(key) = args.get(1, None)
@@ -139,9 +182,25 @@ impl Machine<'_> {
         base: ir::Value,
         chosen: &[V],
     ) {
-        let Some((object, key)) = self.read_under(function, base) else {
-            return;
-        };
+        let mut at = base;
+        for _ in 0..MAX_KEYS {
+            let Some((object, key)) = self.read_under(function, at) else {
+                return;
+            };
+            self.key_on_the_way(frame, function, index, object, key, chosen);
+            at = object;
+        }
+    }
+
+    fn key_on_the_way(
+        &mut self,
+        frame: &mut Frame,
+        function: &ir::Function,
+        index: u32,
+        object: ir::Value,
+        key: ir::Value,
+        chosen: &[V],
+    ) {
         let key = frame.vals[key.0 as usize];
         let labels = self.w.store.deep(key);
         let free = chosen.iter().any(|v| self.w.store.deep(*v) != Ls::NONE);

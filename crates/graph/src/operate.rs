@@ -36,6 +36,13 @@ impl Machine<'_> {
                 },
                 Atom::Text(pieces) => pieces.to_vec(),
                 Atom::Data(labels) => vec![Piece::Data(labels)],
+                // What `JSON.stringify` was given.
+                Atom::LibObject { class, data, .. } if &*self.text(class) == "<json>" => {
+                    let labels = self.w.store.deep(data);
+                    let encoded = Transform::Opaque("json encode".to_owned());
+                    let labels = self.w.store.link_set(labels, &Link::Transform(encoded));
+                    vec![Piece::Data(labels)]
+                }
                 Atom::LibObject { data, .. } if data != V::NEVER => {
                     for inner in self.pieces(data) {
                         if !out.contains(&inner) {

@@ -260,17 +260,22 @@ impl Machine<'_> {
         let get = |frame: &Frame, v: ir::Value| frame.vals[v.0 as usize];
         match op {
             Op::StoreName { name, value, .. } | Op::SetAttr { name, value, .. } => {
-                if let Op::SetAttr { base, .. } = op
-                    && self.is_javascript()
-                {
-                    let chosen = [get(frame, *value)];
-                    self.key_of_prototype(frame, function, index, *base, &chosen);
+                if function.kind == ir::FunctionKind::ClassBody {
+                    let v = get(frame, *value);
+                    self.option_of_class(frame, function, index, *name, v);
                 }
                 // What was put into an object has been seen, when the object is written back.
                 let written_back = matches!(
                     function.insts.get(value.0 as usize).map(|i| &i.op),
                     Some(Op::SetIndex { .. } | Op::SetAttr { .. } | Op::After { .. })
                 );
+                if let Op::SetAttr { base, .. } = op
+                    && self.is_javascript()
+                    && !written_back
+                {
+                    let chosen = [get(frame, *value)];
+                    self.key_of_prototype(frame, function, index, *base, &chosen);
+                }
                 if !written_back {
                     let v = get(frame, *value);
                     self.named(frame, index, *name, v);
@@ -279,7 +284,11 @@ impl Machine<'_> {
             Op::SetIndex { base, key, value } => {
                 let v = get(frame, *value);
                 let key = get(frame, *key);
-                if self.is_javascript() {
+                let written_back = matches!(
+                    function.insts.get(value.0 as usize).map(|i| &i.op),
+                    Some(Op::SetIndex { .. } | Op::SetAttr { .. } | Op::After { .. })
+                );
+                if self.is_javascript() && !written_back {
                     self.key_of_prototype(frame, function, index, *base, &[key, v]);
                 }
                 let base_value = get(frame, *base);

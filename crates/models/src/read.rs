@@ -126,6 +126,7 @@ fn read_kinds(set: &mut ModelSet, table: &DeTable<'_>, file: &File<'_>) {
             words: (*words.get_ref()).to_owned(),
             harmful: Harmful::Only(Vec::new()),
             shown,
+            reached_only: row.flag("reached_only") == Some(true),
             severity: choice(&row, "severity", &SEVERITIES),
         };
         add(&row, name, info);
@@ -136,7 +137,14 @@ fn read_kinds(set: &mut ModelSet, table: &DeTable<'_>, file: &File<'_>) {
             span,
             file,
             &[
-                "name", "words", "meaning", "harmful", "harmless", "anything", "severity",
+                "name",
+                "words",
+                "meaning",
+                "harmful",
+                "harmless",
+                "anything",
+                "reached_only",
+                "severity",
             ],
         );
         let (name, words) = (row.required_text("name"), row.required_text("words"));
@@ -163,6 +171,7 @@ fn read_kinds(set: &mut ModelSet, table: &DeTable<'_>, file: &File<'_>) {
             words: (*words.get_ref()).to_owned(),
             harmful,
             shown: Shown::AsWritten,
+            reached_only: row.flag("reached_only") == Some(true),
             severity: choice(&row, "severity", &SEVERITIES),
         };
         add(&row, name, info);

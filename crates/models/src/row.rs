@@ -644,6 +644,8 @@ pub struct Weakness {
     pub quiet: bool,
     /// Whether only what input is seen to reach is said: what is undecided is everywhere and says little.
     pub reached_only: bool,
+    /// Whether one entry point is said for all that lead to a place: what is repaired is the place.
+    pub once: bool,
     pub judged_by: Judge,
     /// Oracles that may prove it, in the order to try, by name.
     pub oracles: Vec<String>,
@@ -685,6 +687,8 @@ pub struct KindInfo {
     /// Characters without which a value does no harm there.
     pub harmful: Harmful,
     pub shown: Shown,
+    /// Whether only what input is seen to reach is said, see [`Weakness::reached_only`].
+    pub reached_only: bool,
     /// What a weakness is at most where it is of this kind.
     pub severity: Option<Severity>,
 }

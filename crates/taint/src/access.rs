@@ -206,7 +206,18 @@ impl View<'_> {
             ),
             _ => false,
         };
-        if labels.iter().any(identity) {
+        // Who gives a password beside it is who it says.
+        let password = |label: &Label| match label.origin {
+            Origin::Input(id) => {
+                let name = self.tracer.names.text(self.world.store.input(id).name);
+                name.to_lowercase().contains("pass")
+            }
+            _ => false,
+        };
+        if labels
+            .iter()
+            .any(|label| identity(label) || password(label))
+        {
             return None;
         }
         labels.iter().find(of_request).copied()
@@ -266,7 +277,7 @@ impl View<'_> {
             if !self.mentions(function, &inst.op) || !is_near(function, index as u32, passed) {
                 continue;
             }
-            most = most.max(self.use_of_identity(function, ir::Value(index as u32)));
+            most = most.max(self.use_of_identity(function, ir::Value(index as u32), passed));
         }
         most
     }
@@ -311,13 +322,18 @@ impl View<'_> {
     }
 
     /// What becomes of a value in its function.
-    fn use_of_identity(&self, function: &Function, from: ir::Value) -> Option<Part> {
+    fn use_of_identity(
+        &self,
+        function: &Function,
+        from: ir::Value,
+        passed: Option<&BTreeSet<u32>>,
+    ) -> Option<Part> {
         let mut seen = BTreeSet::from([from.0]);
         let mut open = vec![from];
         let mut most = None;
         let conditions = conditions(function);
         while let Some(v) = open.pop() {
-            if conditions.contains(&v.0) {
+            if conditions.contains(&v.0) && lets_in(function, v, Sense::Holds, passed) {
                 most = Some(Part::Asked);
             }
             for (index, inst) in function.insts.iter().enumerate() {
@@ -356,7 +372,13 @@ impl View<'_> {
                         if !nothing && !key {
                             return Some(Part::Decides);
                         }
-                        most = Some(Part::Asked);
+                        let sense = match op {
+                            CompareOp::Is | CompareOp::Eq | CompareOp::NotIn => Sense::Fails,
+                            _ => Sense::Holds,
+                        };
+                        if !conditions.contains(&here.0) || lets_in(function, here, sense, passed) {
+                            most = Some(Part::Asked);
+                        }
                         false
                     }
                     Op::Call { callee, args } => {
@@ -544,6 +566,7 @@ fn strip(function: &Function, mut v: ir::Value) -> ir::Value {
         v = match function.op(v) {
             Op::Refine { value, .. } | Op::Await(value) => *value,
             Op::After { object, .. } => *object,
+            Op::SetAttr { base, .. } | Op::SetIndex { base, .. } => *base,
             Op::Unary { operand, .. } => *operand,
             _ => return v,
         };
@@ -551,22 +574,79 @@ fn strip(function: &Function, mut v: ir::Value) -> ir::Value {
     v
 }
 
+/// On which outcome of a condition somebody is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Sense {
+    Holds,
+    Fails,
+}
+
+/// Whether a condition lets on to these instructions where somebody is there, and not where nobody is.
+fn lets_in(
+    function: &Function,
+    condition: ir::Value,
+    sense: Sense,
+    passed: Option<&BTreeSet<u32>>,
+) -> bool {
+    let Some(passed) = passed else { return true };
+    let gets = |from: u32| {
+        passed
+            .iter()
+            .filter_map(|inst| block_of(function, *inst))
+            .any(|to| from == to || leads(function, from, to))
+    };
+    function.blocks.iter().any(|block| {
+        let Terminator::Branch {
+            condition: written,
+            then,
+            otherwise,
+        } = &block.terminator
+        else {
+            return false;
+        };
+        if strip(function, *written) != condition {
+            return false;
+        }
+        let mut v = *written;
+        let mut there = sense == Sense::Holds;
+        while v != condition {
+            v = match function.op(v) {
+                Op::Unary { operand, .. } => {
+                    there = !there;
+                    *operand
+                }
+                Op::Refine { value, .. } | Op::Await(value) => *value,
+                Op::After { object, .. } => *object,
+                Op::SetAttr { base, .. } | Op::SetIndex { base, .. } => *base,
+                _ => return false,
+            };
+        }
+        let (yes, no) = if there {
+            (then, otherwise)
+        } else {
+            (otherwise, then)
+        };
+        gets(yes.0) && !gets(no.0)
+    })
+}
+
+fn block_of(function: &Function, inst: u32) -> Option<u32> {
+    let found = function
+        .blocks
+        .iter()
+        .position(|b| (b.start..b.end).contains(&inst));
+    found.map(|at| at as u32)
+}
+
 /// Whether control may pass an instruction and one of these, in either order.
 fn is_near(function: &Function, index: u32, passed: Option<&BTreeSet<u32>>) -> bool {
     let Some(passed) = passed else { return true };
-    let block_of = |inst: u32| {
-        let found = function
-            .blocks
-            .iter()
-            .position(|b| (b.start..b.end).contains(&inst));
-        found.map(|at| at as u32)
-    };
-    let Some(here) = block_of(index) else {
+    let Some(here) = block_of(function, index) else {
         return true;
     };
     passed
         .iter()
-        .filter_map(|inst| block_of(*inst))
+        .filter_map(|inst| block_of(function, *inst))
         .any(|there| here == there || leads(function, here, there) || leads(function, there, here))
 }
 

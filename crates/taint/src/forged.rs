@@ -18,7 +18,15 @@ use crate::judge::{View, severity};
 /// Frameworks that ask for no token by themselves, and whose sessions are cookies.
 const FRAMEWORKS: [&str; 5] = ["flask", "express", "quart", "bottle", "koa"];
 /// What speaks of protection, in names and texts.
-const PROTECTIONS: [&str; 4] = ["csrf", "xsrf", "samesite", "same_site"];
+const PROTECTIONS: [&str; 7] = [
+    "csrf",
+    "csurf",
+    "xsrf",
+    "lusca",
+    "seasurf",
+    "samesite",
+    "same_site",
+];
 /// What speaks of an identity that browsers do not send by themselves.
 const TOKENS: [&str; 5] = ["bearer", "jwt", "token", "api_key", "apikey"];
 /// What keeps somebody logged in by a cookie.

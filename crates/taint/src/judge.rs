@@ -342,6 +342,10 @@ impl<'a> View<'a> {
                     }
                     per_entry.retain(|_, flows| !flows.is_empty());
                 }
+                if weakness.once {
+                    let first = per_entry.keys().next().copied();
+                    per_entry.retain(|entry, _| Some(*entry) == first);
+                }
                 if !per_entry.is_empty() {
                     said = true;
                     for (entry, flows) in per_entry {
@@ -365,7 +369,8 @@ impl<'a> View<'a> {
                 // Where only what can be guessed does harm, nothing is said of what does not get it.
                 if self.models.is_for_predictable(row.kind)
                     || (weakness.quiet && matches!(verdict, Some(Verdict::NoPath { .. })))
-                    || (weakness.reached_only && verdict.is_some())
+                    || ((weakness.reached_only || self.models.kind_info(row.kind).reached_only)
+                        && verdict.is_some())
                 {
                     silent = false;
                     continue;

@@ -9,7 +9,7 @@ use crate::set::ModelSet;
 use crate::toml_row::{Row, Source as File};
 
 pub(super) fn read_weakness(set: &mut ModelSet, table: &DeTable<'_>, file: &File<'_>, stem: &str) {
-    const KNOWN: [&str; 12] = [
+    const KNOWN: [&str; 13] = [
         "id",
         "name",
         "short",
@@ -19,6 +19,7 @@ pub(super) fn read_weakness(set: &mut ModelSet, table: &DeTable<'_>, file: &File
         "into",
         "quiet",
         "reached_only",
+        "once",
         "judged_by",
         "oracles",
         "interpreter",
@@ -70,6 +71,7 @@ pub(super) fn read_weakness(set: &mut ModelSet, table: &DeTable<'_>, file: &File
     let (short, text) = (row.required_text("short"), row.required_text("text"));
     let quiet = row.flag("quiet") == Some(true);
     let reached_only = row.flag("reached_only") == Some(true);
+    let once = row.flag("once") == Some(true);
     let judges = [
         ("flow", Judge::Flow),
         ("access", Judge::Access),
@@ -108,6 +110,7 @@ pub(super) fn read_weakness(set: &mut ModelSet, table: &DeTable<'_>, file: &File
         into,
         quiet,
         reached_only,
+        once,
         judged_by,
         oracles,
         interpreters,

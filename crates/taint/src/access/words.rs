@@ -148,9 +148,9 @@ pub(super) const ADMINISTRATION: [&str; 5] = [
     "backoffice",
 ];
 /// Routes on which somebody comes to be logged in.
-pub(super) const ARRIVALS: [&str; 10] = [
+pub(super) const ARRIVALS: [&str; 13] = [
     "login", "signin", "sign-in", "signup", "sign-up", "register", "reset", "forgot", "verify",
-    "logout",
+    "logout", "auth", "invite", "confirm",
 ];
 /// Calls that write an answer or a line: what is handed to them decides nothing.
 pub(super) const OUTPUT: [&str; 22] = [

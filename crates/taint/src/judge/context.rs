@@ -216,8 +216,7 @@ impl View<'_> {
             return false;
         };
         let names = self.tracer.names;
-        let first = self.world.store.hops(label.trace).first().copied();
-        let of_form = first.is_some_and(|hop| names.text(hop.what).ends_with("cleaned_data"));
+        let of_form = self.world.store.input(id).carrier == Carrier::Form;
         let cleans = format!("clean_{}", names.text(self.world.store.input(id).name));
         let program = &self.graph.program;
         of_form
