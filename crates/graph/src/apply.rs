@@ -93,6 +93,7 @@ impl Machine<'_> {
             let moved = self.stepped(got, step, member, &ports, site);
             match &step.to.root {
                 PortRoot::Return => ret = self.put(ret, &step.to.path, moved, returns_coll),
+                PortRoot::Stored => self.keep(frame, index, moved),
                 PortRoot::Receiver => {
                     if let Some(receiver) = receiver {
                         let base = new_receiver.unwrap_or(receiver);

@@ -26,6 +26,7 @@ impl Machine<'_> {
         let mut v = match &port.root {
             PortRoot::Return => return None,
             PortRoot::Receiver => ports.receiver?,
+            PortRoot::Stored => self.kept_under(frame.as_deref()?, index)?,
             PortRoot::Arg(selector) | PortRoot::Param(selector) => {
                 self.select(selector, ports.args)?
             }

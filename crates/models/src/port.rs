@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! port  = root { step }
-//! root  = "return" | "receiver" | "arg[" selector "]" | "param[" selector "]"
+//! root  = "return" | "receiver" | "stored" | "arg[" selector "]" | "param[" selector "]"
 //! selector = position | name | position "," name | "*" | "**" | position ".."
 //! step  = "." name          attribute
 //!       | "[" integer "]"   constant index, negative counts from the end
@@ -35,6 +35,8 @@ pub enum PortRoot {
     Arg(ArgSelector),
     /// A parameter of the function that an entry point or a callback row binds.
     Param(ArgSelector),
+    /// What requests keep under the receiver's name, outside the program: as `to` it is put there, as `from` found.
+    Stored,
 }
 
 /// Which argument: by position, by keyword, or either.
@@ -108,6 +110,7 @@ fn parse_root(text: &str) -> Result<(PortRoot, &str), String> {
     for (word, root) in [
         ("return", PortRoot::Return),
         ("receiver", PortRoot::Receiver),
+        ("stored", PortRoot::Stored),
     ] {
         if let Some(rest) = text.strip_prefix(word) {
             return Ok((root, rest));
@@ -122,7 +125,7 @@ fn parse_root(text: &str) -> Result<(PortRoot, &str), String> {
         return Ok((PortRoot::Param(selector), rest));
     }
     Err(format!(
-        "port `{text}` does not start with `return`, `receiver`, `arg[..]` or `param[..]`"
+        "port `{text}` does not start with `return`, `receiver`, `stored`, `arg[..]` or `param[..]`"
     ))
 }
 
@@ -238,6 +241,7 @@ impl fmt::Display for Port {
         match &self.root {
             PortRoot::Return => f.write_str("return")?,
             PortRoot::Receiver => f.write_str("receiver")?,
+            PortRoot::Stored => f.write_str("stored")?,
             PortRoot::Arg(selector) => write!(f, "arg[{selector}]")?,
             PortRoot::Param(selector) => write!(f, "param[{selector}]")?,
         }
@@ -265,6 +269,7 @@ mod tests {
             "return",
             "arg[**]",
             "receiver",
+            "stored",
             "arg[0]",
             "arg[0, source]",
             "arg[source]",

@@ -3,19 +3,22 @@
 use solvent_models::Member;
 use solvent_models::SinkRow;
 
-use crate::label::TraceKind;
+use crate::label::{Hop, TraceKind};
 use crate::library::Ports;
 use crate::link::Site;
 use crate::machine::{Frame, Machine};
-use crate::value::{Atom, Ls, Piece, V};
+use crate::value::{Atom, CollKind, Ls, Piece, V};
 use crate::world::Place;
-use solvent_ir::Const;
+use solvent_ir::{Const, Op};
 
 /// Under this name a table's content is kept, whichever connection leads to it.
 pub(crate) const TABLES: &str = "<tables>";
 
 /// Bytes of a statement that are read for the names of its tables.
 const MAX_STATEMENT: usize = 8192;
+
+/// Hops to the name that a receiver is written with.
+const MAX_NAME_STEPS: usize = 64;
 
 /// Tables that a statement writes and reads; their columns are not told apart.
 #[derive(Default, Debug, PartialEq, Eq)]
@@ -92,14 +95,115 @@ impl Machine<'_> {
                 let Some(kept) = self.w.read(place) else {
                     continue;
                 };
-                let labels = self.w.store.deep(kept);
-                let what = self.name(&format!("table {table}"));
-                let labels = self.hop_set(labels, TraceKind::Library, site, what);
-                let kept = self.w.store.data(labels);
+                let kept = self.found(kept, &table, site);
                 out = self.w.store.join(out, kept);
             }
         }
         out
+    }
+
+    /// The records that are kept under the receiver's name, whoever put them there.
+    pub(crate) fn kept_under(&mut self, frame: &Frame, index: u32) -> Option<V> {
+        let name = self.stored_under(frame, index)?;
+        let site = self.site(frame, index);
+        let kept = self
+            .w
+            .read(Place::LibKey(self.name(TABLES), self.name(&name)))?;
+        let record = self.found(kept, &name, site);
+        Some(self.w.store.many(CollKind::List, record))
+    }
+
+    /// Puts a value under the receiver's name: a record, whose keys are told apart.
+    pub(super) fn keep(&mut self, frame: &mut Frame, index: u32, v: V) {
+        let Some(name) = self.stored_under(frame, index) else {
+            return;
+        };
+        if self.w.store.deep(v) != Ls::NONE {
+            let place = Place::LibKey(self.name(TABLES), self.name(&name));
+            let kept = self.record(v);
+            let site = self.site(frame, index);
+            frame.effects.push((place, site, kept));
+        }
+    }
+
+    /// What an update sets, where it says so by an operator.
+    fn record(&mut self, v: V) -> V {
+        let set = self.name("$set");
+        let mut out = V::NEVER;
+        for atom in self.w.store.atoms_of(v) {
+            let inner = match &atom {
+                Atom::Coll { kids, .. } => kids
+                    .iter()
+                    .find(|(key, _)| *key == Const::Str(set))
+                    .map(|(_, v)| *v),
+                _ => None,
+            };
+            let one = match inner {
+                Some(inner) => inner,
+                None => self.w.store.one(atom),
+            };
+            out = self.w.store.join(out, one);
+        }
+        out
+    }
+
+    /// The last name that the receiver of a call is written with, or the text of the call that made it:
+    /// `db.User.create(...)`, `users.insert(...)`, `db.collection('users').insert(...)`, `new db.User().save()`.
+    fn stored_under(&self, frame: &Frame, index: u32) -> Option<String> {
+        let function = self.p.function(frame.f);
+        let Op::Call { callee, .. } = &function.insts.get(index as usize)?.op else {
+            return None;
+        };
+        let Op::Attr { base, .. } = function.op(*callee) else {
+            return None;
+        };
+        let mut open = vec![*base];
+        for _ in 0..MAX_NAME_STEPS {
+            let value = open.pop()?;
+            let name = match function.op(value) {
+                Op::After { object: inner, .. }
+                | Op::Refine { value: inner, .. }
+                | Op::Await(inner)
+                | Op::SetAttr { base: inner, .. }
+                | Op::SetIndex { base: inner, .. } => {
+                    open.push(*inner);
+                    continue;
+                }
+                Op::Phi(versions) => {
+                    open.extend(versions.iter().rev().map(|(_, v)| *v));
+                    continue;
+                }
+                Op::Param(i) => function.params.get(*i as usize)?.name,
+                Op::Captured { name, .. } | Op::Global(name) | Op::Attr { name, .. } => *name,
+                Op::Call { callee, args } => {
+                    let first = args.first().map(|arg| arg.value().0 as usize);
+                    let first = first.and_then(|at| frame.vals.get(at));
+                    match first.and_then(|v| self.w.store.constant_str(*v)) {
+                        Some(text) => text,
+                        None => {
+                            open.push(*callee);
+                            continue;
+                        }
+                    }
+                }
+                _ => continue,
+            };
+            return Some(self.text(name).to_lowercase());
+        }
+        None
+    }
+
+    fn found(&mut self, kept: V, name: &str, site: Site) -> V {
+        let what = self.name(&format!("table {name}"));
+        self.w.store.map_each(kept, &mut |store, mut label| {
+            label.trace = store.hop(Hop {
+                parent: label.trace,
+                kind: TraceKind::Library,
+                site,
+                what,
+            });
+            label
+        })
     }
 
     /// Who chooses the host chooses what it answers; a part of a URL behind a known beginning does not.

@@ -228,7 +228,7 @@ pub(super) fn port_values(
             Some(vec![found])
         }
         PortRoot::Arg(_) => Some(args.iter().map(Arg::value).collect()),
-        PortRoot::Return | PortRoot::Param(_) => None,
+        PortRoot::Return | PortRoot::Param(_) | PortRoot::Stored => None,
     }
 }
 

@@ -234,7 +234,7 @@ fn near_miss(
     // At the twin's own lines; settings of the program were not repaired there.
     Ok(record
         .sinks()
-        .filter(|flaw| flaw.is_of_an_input())
+        .filter(|flaw| flaw.is_of_an_input() && !reading.except.contains(&flaw.id))
         .map(Flaw::anywhere_in_its_file)
         .find(|flaw| flaw.answer(findings, items(&report, "/entry_points")) == Answer::Found)
         .map(|flaw| flaw.title()))

@@ -59,6 +59,9 @@ pub(super) struct NearMiss {
     through: Option<String>,
     /// A repaired copy, which is scanned for the flaws of the target.
     pub twin: Option<Vec<String>>,
+    /// Flaws that the copy has, too, whatever the record says.
+    #[serde(default)]
+    pub except: Vec<String>,
     /// A list of cases with labels.
     pub labels: Option<String>,
     /// Why no static finding would be wrong.
@@ -86,7 +89,7 @@ impl Record {
 
 #[derive(Clone)]
 pub(super) struct Flaw {
-    id: String,
+    pub id: String,
     has_sink: bool,
     /// One is enough.
     weaknesses: Vec<String>,
