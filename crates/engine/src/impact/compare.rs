@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::Value;
 use solvent_protocol::impact::{EntryImpact, FlowImpact, Left};
-use solvent_protocol::view::{EntryPointView, FindingView, Place, ScanReport};
+use solvent_protocol::view::{EntryPointView, ExposureView, FindingView, Place, ScanReport};
 
 use super::known::{Calls, Known};
 use super::outline::Outline;
@@ -82,8 +82,9 @@ fn parts(finding: &FindingView) -> Vec<(&'static str, Value)> {
         flows.iter().map(part).collect::<Vec<_>>().into()
     };
     let entry = finding.entry.as_ref().map(|e| {
-        // Who may call it is the entry point's own, as is what else it reads.
-        let reach = e.exposure.as_ref().map(|x| x.reach.clone());
+        // What else it reads is the entry point's own, and so is how far it is known who can reach it: of a flow
+        // it counts whether somebody outside may.
+        let is_open = e.exposure.as_ref().is_none_or(ExposureView::is_open);
         serde_json::json!([
             e.label,
             e.framework,
@@ -91,7 +92,7 @@ fn parts(finding: &FindingView) -> Vec<(&'static str, Value)> {
             e.handler,
             e.auth,
             e.assumed,
-            reach
+            is_open
         ])
     });
     vec![
