@@ -12,7 +12,7 @@ use crate::pattern::Anchoring;
 use crate::regex::{Asks, Automaton, Chars};
 
 /// Pairs and triples of places that are looked at.
-const MAX_STEPS: u32 = 2_000_000;
+const MAX_STEPS: u32 = 300_000;
 /// How often a text is repeated to see that it still does not match.
 const TURNS: usize = 12;
 
