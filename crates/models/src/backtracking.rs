@@ -12,7 +12,7 @@ use crate::pattern::Anchoring;
 use crate::regex::{Asks, Automaton, Chars};
 
 /// Pairs and triples of places that are looked at.
-const MAX_STEPS: u32 = 2_000_000;
+const MAX_STEPS: u32 = 300_000;
 /// How often a text is repeated to see that it still does not match.
 const TURNS: usize = 12;
 
@@ -497,6 +497,34 @@ mod tests {
         assert!(!is_exponential(r"(a+)+"));
         let whole = growth(r"(a+)+", Anchoring::Full);
         assert!(matches!(whole, Growth::Exponential(_)), "{whole:?}");
+    }
+
+    #[test]
+    fn any_text_is_answered_and_what_is_said_to_do_it_does_not_match() {
+        const PARTS: [&str; 22] = [
+            "a", "b", "(", ")", "*", "+", "?", "|", "[", "]", "^", "$", r"\d", r"\w", ".", "{2,}",
+            "{1,3}", "(?:", "(?=", r"\1", r"\b", "a-c",
+        ];
+        // A linear congruential generator (Numerical Recipes): the same texts in every run.
+        let mut state: u32 = 7;
+        let mut next = |below: usize| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 16) as usize % below
+        };
+        let mut exponential = 0;
+        for _ in 0..4_000 {
+            let length = 1 + next(14);
+            let text: String = (0..length).map(|_| PARTS[next(PARTS.len())]).collect();
+            match growth(&text, Anchoring::Search) {
+                Growth::Exponential(attack) => {
+                    assert!(!attack.again.is_empty(), "{text}");
+                    exponential += 1;
+                }
+                Growth::Polynomial(attack) => assert!(!attack.again.is_empty(), "{text}"),
+                Growth::Plain | Growth::Unknown(_) => {}
+            }
+        }
+        assert!(exponential > 0);
     }
 
     #[test]

@@ -78,11 +78,34 @@ impl Chars {
 
     /// A character that all of these have, one that can be typed if there is one.
     pub fn common(sets: &[&Self]) -> Option<char> {
-        let all = |c: &char| sets.iter().all(|set| set.contains(*c));
-        let typed = ('a'..='z').chain('0'..='9').chain(' '..='~');
-        let starts = sets.iter().flat_map(|set| set.0.iter());
-        let other = starts.filter_map(|(low, _)| char::from_u32(*low));
-        typed.chain(other).find(all)
+        let (first, rest) = sets.split_first()?;
+        let both = rest
+            .iter()
+            .fold((*first).clone(), |both, set| both.and(set));
+        let typed = || ('a'..='z').chain('0'..='9').chain(' '..='~');
+        match both.0.as_slice() {
+            [] => None,
+            _ => typed()
+                .find(|c| both.contains(*c))
+                .or_else(|| both.0.iter().find_map(|(low, _)| char::from_u32(*low))),
+        }
+    }
+
+    fn and(&self, other: &Self) -> Self {
+        let (mut i, mut j) = (0, 0);
+        let mut out = Vec::new();
+        while let (Some((a, b)), Some((c, d))) = (self.0.get(i), other.0.get(j)) {
+            let (low, high) = (*a.max(c), *b.min(d));
+            if low <= high {
+                out.push((low, high));
+            }
+            if b < d {
+                i += 1;
+            } else {
+                j += 1;
+            }
+        }
+        Self(out)
     }
 }
 
