@@ -288,9 +288,11 @@ impl Machine<'_> {
                     let key = self.w.store.konst(Const::Str(name));
                     return self.index(frame, site.inst, receiver, key);
                 }
-                // What it holds under other names says nothing of this one.
+                // What it holds under other names says nothing of this one: one key of something unknown was set.
                 let says_more = self.w.store.deep(receiver) != self.w.store.deep(data);
-                if class == self.n.object && data != V::NEVER && says_more {
+                let plain = matches!(self.w.store.only(data), Some(Atom::Data(_)))
+                    && self.class_member(class, name).is_none();
+                if class == self.n.object && data != V::NEVER && (says_more || plain) {
                     return self.attr(frame, data, name, site);
                 }
                 self.member_value(class, name, receiver, site)

@@ -7,7 +7,7 @@
 mod peers;
 mod record;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -57,6 +57,8 @@ struct Tally {
 #[derive(Default)]
 struct Noise {
     reachable: usize,
+    /// Weaknesses and lines that those are about: other scanners report a line once, whoever reaches it.
+    places: usize,
     undecided: usize,
     flaws: usize,
 }
@@ -122,6 +124,7 @@ pub(super) fn run(place: &Place) -> Result<Figures, String> {
             let noise = noise.entry(record.runtime.as_str()).or_default();
             noise.flaws += record.flaws.len();
             noise.reachable += verdicts(findings, "reachable");
+            noise.places += places(findings);
             noise.undecided += verdicts(findings, "undecided");
         }
         present.push((record, folder));
@@ -137,6 +140,7 @@ pub(super) fn run(place: &Place) -> Result<Figures, String> {
     set("scan_seconds", seconds);
     let all = noise.values().fold(Noise::default(), |mut all, one| {
         all.reachable += one.reachable;
+        all.places += one.places;
         all.undecided += one.undecided;
         all.flaws += one.flaws;
         all
@@ -150,6 +154,10 @@ pub(super) fn run(place: &Place) -> Result<Figures, String> {
         set(
             &format!("findings_per_flaw{name}"),
             noise.reachable as f64 / flaws,
+        );
+        set(
+            &format!("places_per_flaw{name}"),
+            noise.places as f64 / flaws,
         );
         set(
             &format!("findings_per_flaw{name}_with_undecided"),
@@ -238,6 +246,19 @@ fn near_miss(
         .map(Flaw::anywhere_in_its_file)
         .find(|flaw| flaw.answer(findings, items(&report, "/entry_points")) == Answer::Found)
         .map(|flaw| flaw.title()))
+}
+
+/// Weaknesses and lines with a reachable finding.
+fn places(findings: &[Value]) -> usize {
+    let all: BTreeSet<_> = findings
+        .iter()
+        .filter(|f| text(f, "/verdict/word") == "reachable")
+        .map(|f| {
+            let line = f.pointer("/sink/place/line").and_then(Value::as_u64);
+            (text(f, "/weakness"), text(f, "/sink/place/path"), line)
+        })
+        .collect();
+    all.len()
 }
 
 fn verdicts(findings: &[Value], word: &str) -> usize {
