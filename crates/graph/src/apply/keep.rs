@@ -256,10 +256,8 @@ fn statement(text: &str) -> Statement {
     let mut out = Statement::default();
     let verb = words.next().unwrap_or_default().to_ascii_lowercase();
     match verb.as_str() {
-        "insert" | "replace" => {
-            if words.any(|word| word.eq_ignore_ascii_case("into")) {
-                out.written = words.next().and_then(table);
-            }
+        "insert" | "replace" if words.any(|word| word.eq_ignore_ascii_case("into")) => {
+            out.written = words.next().and_then(table);
         }
         "update" => out.written = words.next().and_then(table),
         "select" | "with" => {

@@ -13,11 +13,14 @@ use super::record::Record;
 use crate::figures::{Figures, Place, rounded};
 use crate::program::{items, text};
 
+/// Asks a program about a tree: files and lines of what it finds.
+type Asked = fn(&Place, &Path, &Path, &Path) -> Result<Vec<(String, u64)>, String>;
+
 struct Peer {
     name: &'static str,
     /// What it reads.
     runtimes: &'static [&'static str],
-    run: fn(&Place, &Path, &Path, &Path) -> Result<Vec<(String, u64)>, String>,
+    run: Asked,
 }
 
 const PEERS: [Peer; 3] = [
