@@ -1,6 +1,8 @@
 //! Speed on this machine. Rooms are measured from inside, by programs of their own (`benches/`, an
 //! example of `ledger`) built as they are released; whole scans by the released `solvent`.
 
+mod changed;
+
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -33,6 +35,16 @@ pub const ALL: &[Measurement] = &[
         name: "scan-outline",
         about: "a whole scan of Outline (`outline`), beside oxlint",
         run: |place| scan_beside(place, "outline", "oxlint"),
+    },
+    Measurement {
+        name: "warm",
+        about: "a tree of a million lines that nobody changed, asked about once more (`home-assistant`)",
+        run: changed::warm,
+    },
+    Measurement {
+        name: "edit",
+        about: "one function edited, and what that changes (`django/django`)",
+        run: changed::edit,
     },
     Measurement {
         name: "sandbox",
