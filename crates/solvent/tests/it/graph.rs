@@ -101,6 +101,19 @@ fn callers_calls_and_open_doors_are_told() {
 }
 
 #[test]
+fn what_nothing_runs_is_told_with_the_reason() {
+    let repo = Repo::plain(&[("app.py", APP), ("store.py", STORE)]);
+    let report = repo
+        .run(&["graph", "--no-git", "--json", "--functions"])
+        .expect(0)
+        .json();
+    assert_eq!(names(&report, &report["answer"]), ["app:forgotten"]);
+    repo.run(&["graph", "--no-git", "--functions"])
+        .expect(0)
+        .says("no route and no caller leads to `app:forgotten`");
+}
+
+#[test]
 fn other_programs_read_what_is_drawn() {
     let repo = Repo::plain(&[("app.py", APP), ("store.py", STORE)]);
     repo.run(&[

@@ -16,7 +16,7 @@ import urllib.parse
 import urllib.request
 
 MAX_REQUESTS = 1500
-SECONDS = 90
+SECONDS = 150
 VALUES = {"email": "walker@shelf.example", "password": "Walk-12345", "number": "1", "date": "2026-01-02", "url": "http://127.0.0.1:9/"}
 
 
