@@ -121,44 +121,49 @@ impl Machine<'_> {
         self.w.store.data(labels)
     }
 
-    /// Sees to it that a summary is what its function gives now. Says whether it had to be another.
-    fn refresh(&mut self, id: SummaryId, nested: u32) -> bool {
+    /// Sees to it that a summary is what its function gives now.
+    fn refresh(&mut self, id: SummaryId, nested: u32) {
         let known = &mut self.w.summaries[id.0 as usize];
         if known.running {
-            return false;
+            return;
         }
         match known.state {
-            Freshness::Fresh => false,
+            Freshness::Fresh => {}
             // In a circle everybody's answer rests on everybody's.
             Freshness::Doubtful if known.waits_for.is_none() && nested < MAX_ASKED => {
                 known.state = Freshness::Asking;
+                let computed = known.computed;
                 let calls = std::mem::take(&mut known.calls);
-                let changed = calls.iter().any(|(_, _, to)| self.refresh(*to, nested + 1));
+                let changed = calls.iter().any(|(_, _, to)| {
+                    self.refresh(*to, nested + 1);
+                    let callee = self.w.summary(*to);
+                    callee.running || callee.changed > computed
+                });
                 let known = &mut self.w.summaries[id.0 as usize];
                 // Asked for once more on the way, it was evaluated then.
                 if known.state != Freshness::Asking {
-                    return true;
+                    return;
                 }
                 known.calls = calls;
                 match changed {
                     true => self.evaluate_again(id),
-                    false => {
-                        known.state = Freshness::Fresh;
-                        false
-                    }
+                    false => known.state = Freshness::Fresh,
                 }
             }
             Freshness::Doubtful | Freshness::Asking | Freshness::Stale => self.evaluate_again(id),
         }
     }
 
-    /// Computes a summary anew. Says whether it tells its callers something else than before.
-    fn evaluate_again(&mut self, id: SummaryId) -> bool {
+    /// Computes a summary anew.
+    fn evaluate_again(&mut self, id: SummaryId) {
         let key = self.w.summaries[id.0 as usize].key.clone();
         let again = Summary::begun(key, self.w.stack.len() as u32);
         let before = std::mem::replace(&mut self.w.summaries[id.0 as usize], again);
         self.compute(id);
-        !self.w.summaries[id.0 as usize].tells_the_same_as(&before)
+        let now = &mut self.w.summaries[id.0 as usize];
+        if now.tells_the_same_as(&before) {
+            now.changed = before.changed;
+        }
     }
 
     /// Evaluates the function of a summary that was begun, and fills it in.
@@ -231,6 +236,9 @@ impl Machine<'_> {
             *outer = (*outer).min(low);
         }
         let summary = &mut self.w.summaries[id.0 as usize];
+        self.w.computed += 1;
+        summary.computed = self.w.computed;
+        summary.changed = self.w.computed;
         summary.running = false;
         summary.reads = reads.into();
         summary.waits_for = waits_for;

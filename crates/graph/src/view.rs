@@ -1,6 +1,6 @@
 //! Templates of pages: which one a call renders, with what, and what of it is not known.
 
-use solvent_models::{Member, View};
+use solvent_models::{Member, Port, View};
 
 use crate::call::Args;
 use crate::label::Link;
@@ -11,7 +11,7 @@ use crate::value::{Atom, CollKind, EnvId, Ls, Piece, V};
 use crate::world::{CallTier, Place, SinkRef, Touch};
 use solvent_base::Name;
 use solvent_finding::Transform;
-use solvent_ir::Const;
+use solvent_ir::{Const, FnIndex};
 
 /// What a page gets of which it is not known what it does with it.
 const UNREAD: &str = "template.unread";
@@ -82,6 +82,7 @@ impl Machine<'_> {
                         self.sinks(frame, index, id, models.get(id), ports, false);
                     }
                 }
+                View::Calls { name, of } => self.macro_called(frame, index, name, of, ports),
                 View::Unread { at } => {
                     let v = {
                         let mut slot = Some(&mut *frame);
@@ -204,6 +205,50 @@ impl Machine<'_> {
             }
         }
         plain
+    }
+
+    /// A macro of another template, which writes into the page what it says.
+    fn macro_called(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        name: &Port,
+        of: &Port,
+        ports: &Ports<'_>,
+    ) {
+        let mut args = ports.args.clone();
+        args.pos.drain(..args.pos.len().min(2));
+        let name = self.port_plain(name, ports);
+        let name = name.and_then(|v| self.w.store.constant_str(v));
+        let of = self.port_plain(of, ports);
+        let templates = of.and_then(|v| self.constant_texts(v));
+        let mut found = Vec::new();
+        if let (Some(name), Some(templates)) = (name, templates) {
+            for template in templates {
+                for view in self.templates(frame.unit, &template) {
+                    found.extend(self.macro_in(view, name));
+                }
+            }
+        }
+        if found.is_empty() {
+            for v in args.all() {
+                self.unread(frame, index, v, "a macro that is not found");
+            }
+        }
+        for f in found {
+            let tier = CallTier::Typed;
+            let env = self.w.closures.get(&f).copied().unwrap_or(EnvId::EMPTY);
+            self.call_function(frame, index, f, env, None, &args, tier);
+        }
+    }
+
+    fn macro_in(&self, view: FnId, name: Name) -> Option<FnId> {
+        let p = self.p;
+        let unit = p.unit_of(view);
+        let count = p.unit(unit).functions.len() as u32;
+        (0..count)
+            .map(|i| p.fn_id(unit, FnIndex(i)))
+            .find(|f| p.function(*f).name == name && *f != view)
     }
 
     /// `a.b` in a template, which is an attribute or an item.

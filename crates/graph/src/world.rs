@@ -146,6 +146,9 @@ pub struct Summary {
     pub(crate) reads: Box<[(u32, V)]>,
     pub(crate) key: Key,
     pub(crate) state: Freshness,
+    /// [`World::computed`] when it was computed last, and when that changed what callers find.
+    pub(crate) computed: u64,
+    pub(crate) changed: u64,
 }
 
 /// Whether a summary is what its function would give now.
@@ -185,6 +188,8 @@ impl Summary {
             reads: Box::default(),
             key,
             state: Freshness::Fresh,
+            computed: 0,
+            changed: 0,
         }
     }
 
@@ -319,6 +324,8 @@ pub struct World {
     pub dead_calls: BTreeSet<(Site, FnId)>,
     pub steps: u64,
     pub(crate) depth: u32,
+    /// Summaries that were computed so far, each as often as it was.
+    pub(crate) computed: u64,
     /// The running summaries, each with the level of the outermost one that it met again.
     pub(crate) stack: Vec<(SummaryId, u32)>,
 }
@@ -361,6 +368,7 @@ impl World {
             dead_calls: BTreeSet::new(),
             steps: 0,
             depth: 0,
+            computed: 0,
             stack: Vec::new(),
         }
     }

@@ -426,6 +426,8 @@ pub enum View {
     Configures { autoescape: Port },
     /// It writes into the page what stands there, escaped where that is configured.
     Escapes { output: String },
+    /// It calls the macro of that name in the template of that name; the macro gets the arguments behind the two.
+    Calls { name: Port, of: Port },
     /// What stands there goes to a part of a template that is not understood.
     Unread { at: Port },
 }

@@ -159,14 +159,16 @@ impl View<'_> {
         }
     }
 
-    /// Whether the place stands in a template that nothing is seen to render: whatever does is no part of this
-    /// program, or not modelled.
+    /// Whether the place stands in a template that nothing is seen to render, and in no macro that others call:
+    /// whatever does is no part of this program, or not modelled.
     pub(crate) fn is_idle_view(&self, f: FnId) -> bool {
-        self.graph.program.view_of(f).is_some_and(|view| {
-            !self.callers.contains_key(&view)
-                && !self.world.escapes.contains_key(&view)
-                && !self.from_outside.contains(&view)
-        })
+        let idle = |f: FnId| {
+            !self.callers.contains_key(&f)
+                && !self.world.escapes.contains_key(&f)
+                && !self.from_outside.contains(&f)
+        };
+        let view = self.graph.program.view_of(f);
+        view.is_some_and(|view| idle(view) && idle(self.owner(f)))
     }
 
     /// The function whose call runs this one: a comprehension belongs to the function around it.

@@ -2,7 +2,7 @@
 
 use solvent_base::Name;
 use solvent_ir as ir;
-use solvent_models::Member;
+use solvent_models::{EntryShape, Member};
 
 use crate::call::Args;
 use crate::link::{ClassId, FnId, Site};
@@ -84,8 +84,27 @@ impl Machine<'_> {
             return;
         }
         for v in args.all() {
-            self.escape(v, site, &member.path, 0);
+            // Which of its methods answer, rows of its base say.
+            if !self.is_class_of_handlers(v) {
+                self.escape(v, site, &member.path, 0);
+            }
         }
+    }
+
+    fn is_class_of_handlers(&mut self, v: V) -> bool {
+        let Some(Atom::Class { class, .. }) = self.w.store.only(v) else {
+            return false;
+        };
+        let bases = self.lib_bases(*class);
+        let models = self.m;
+        models
+            .entry_rows(EntryShape::BaseClass)
+            .any(|(member, row)| {
+                row.bound_by.is_none()
+                    && bases
+                        .iter()
+                        .any(|base| models.derives(&self.text(*base), &member.path))
+            })
     }
 
     /// Remembers that an object of a library goes where it cannot be followed.

@@ -4,7 +4,7 @@ use solvent_ir::Language;
 
 use super::LOCALS;
 use super::draft::Draft;
-use super::expression::{Ex, Printer, has_safe, parse, parse_front, quoted, variable};
+use super::expression::{Ex, Imported, Printer, has_safe, parse, parse_front, quoted, variable};
 
 /// Tags that stand for nothing that an input passes.
 const SILENT: [&str; 22] = [
@@ -151,8 +151,8 @@ struct Writer<'a> {
     language: Language,
     /// Names that the template binds, by the blocks around.
     scopes: Vec<Vec<String>>,
-    /// Names under which other templates were imported.
-    foreign: Vec<String>,
+    /// Other templates, and macros of theirs.
+    foreign: Vec<Imported>,
     /// Tags that are open.
     open: Vec<&'static str>,
     escaping: Vec<Escaping>,
@@ -167,7 +167,7 @@ impl Writer<'_> {
 
     fn print(&self, ex: &Ex) -> String {
         let bound = |name: &str| self.scopes.iter().flatten().any(|n| n == name);
-        let foreign = |name: &str| self.foreign.iter().any(|n| n == name);
+        let foreign = |name: &str| self.foreign.iter().rev().find(|i| i.name == name);
         Printer {
             language: self.language,
             engine: self.engine,
@@ -515,7 +515,7 @@ impl Writer<'_> {
                 .scopes
                 .iter()
                 .flatten()
-                .filter(|name| !self.foreign.contains(name))
+                .filter(|name| self.foreign.iter().all(|i| i.name != **name))
                 .map(|name| format!("{}: {}", quoted(name), variable(name)))
                 .collect();
             if !bound.is_empty() {
@@ -529,18 +529,32 @@ impl Writer<'_> {
         }
     }
 
-    /// Functions that another template defines.
+    /// Macros that another template defines.
     fn import(&mut self, name: &str, rest: &str) {
-        let names = match name {
-            "import" => rest.rsplit_once(" as ").map_or("", |(_, names)| names),
-            _ => rest.split_once(" import ").map_or("", |(_, names)| names),
+        let Some((ex, rest)) = parse_front(rest) else {
+            // What is called under such a name is not known.
+            self.lost = true;
+            return;
         };
-        for one in names.split(',') {
-            let one = one.rsplit_once(" as ").map_or(one, |(_, name)| name);
-            let name = one.split_whitespace().next().unwrap_or_default();
-            if !name.is_empty() {
-                self.foreign.push(name.to_owned());
-            }
+        let template = self.print(&ex);
+        let rest = rest.trim_start();
+        let names = match name {
+            "import" => rest.strip_prefix("as "),
+            _ => rest.strip_prefix("import "),
+        };
+        for one in names.unwrap_or_default().split(',') {
+            let mut words = one.split_whitespace();
+            let Some(first) = words.next() else { continue };
+            let other = match words.next() {
+                Some("as") => words.next(),
+                _ => None,
+            };
+            let of = if name == "import" { "" } else { first };
+            self.foreign.push(Imported {
+                name: other.unwrap_or(first).to_owned(),
+                template: template.clone(),
+                of: of.to_owned(),
+            });
         }
     }
 }

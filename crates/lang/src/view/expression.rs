@@ -381,16 +381,46 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// A template, or a macro of one, under a name of its own.
+pub(super) struct Imported {
+    pub name: String,
+    /// The template's name, as it is printed.
+    pub template: String,
+    /// Empty for the template itself.
+    pub of: String,
+}
+
 /// How names are written: those that the template binds, and all others.
 pub(super) struct Printer<'a> {
     pub language: Language,
     pub engine: &'a str,
     pub bound: &'a dyn Fn(&str) -> bool,
-    /// Functions that other templates define.
-    pub foreign: &'a dyn Fn(&str) -> bool,
+    /// What stands for a name under which another template, or a macro of one, was imported.
+    pub foreign: &'a dyn Fn(&str) -> Option<&'a Imported>,
 }
 
 impl Printer<'_> {
+    fn imported(&self, base: &Ex) -> Option<&Imported> {
+        match base {
+            Ex::Name(name) => (self.foreign)(name).filter(|imported| imported.of.is_empty()),
+            _ => None,
+        }
+    }
+
+    /// A call of a macro that stands in another template.
+    fn macro_call(&self, imported: &Imported, name: &str, arguments: &str) -> String {
+        if name.is_empty() {
+            return format!("{}.unread({arguments})", self.engine);
+        }
+        let comma = if arguments.is_empty() { "" } else { ", " };
+        format!(
+            "{}.macro({}, {}{comma}{arguments})",
+            self.engine,
+            imported.template,
+            quoted(&variable(name))
+        )
+    }
+
     fn python(&self) -> bool {
         self.language == Language::Python
     }
@@ -418,13 +448,15 @@ impl Printer<'_> {
                     });
                 }
                 let all = all.join(", ");
-                match &**callee {
-                    Ex::Name(name) if (self.foreign)(name) => format!("{engine}.unread({all})"),
-                    Ex::Member(base, _) if matches!(&**base, Ex::Name(n) if (self.foreign)(n)) => {
-                        format!("{engine}.unread({all})")
-                    }
-                    Ex::Member(base, name) => format!("{}.{name}({all})", self.print(base)),
-                    other => format!("{}({all})", self.print(other)),
+                let imported = match &**callee {
+                    Ex::Name(name) => (self.foreign)(name).map(|i| (i, i.of.as_str())),
+                    Ex::Member(base, name) => self.imported(base).map(|i| (i, name.as_str())),
+                    _ => None,
+                };
+                match (imported, &**callee) {
+                    (Some((imported, name)), _) => self.macro_call(imported, name, &all),
+                    (None, Ex::Member(base, name)) => format!("{}.{name}({all})", self.print(base)),
+                    (None, other) => format!("{}({all})", self.print(other)),
                 }
             }
             Ex::Filter(base, name, _) if is_safe(name) => self.print(base),

@@ -158,7 +158,7 @@ pub(super) fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<
         ),
         (
             "view",
-            &["name", "locals", "autoescape", "output", "unread"],
+            &["name", "locals", "autoescape", "output", "unread", "macro"],
             read_view,
         ),
         ("neutral", &["whole"], read_neutral),
@@ -352,6 +352,9 @@ fn read_view(library: &mut Library<'_>, row: &Row<'_>) {
         })
     } else if row.has("unread") {
         required_port(row, "unread").map(|at| View::Unread { at })
+    } else if row.has("macro") {
+        let (name, of) = (required_port(row, "macro"), required_port(row, "name"));
+        name.zip(of).map(|(name, of)| View::Calls { name, of })
     } else {
         let locals = ports(row, "locals");
         required_port(row, "name").map(|name| View::Renders { name, locals })
