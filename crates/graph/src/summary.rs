@@ -30,6 +30,8 @@ impl Machine<'_> {
         let inputs: BTreeSet<InputId> = sets
             .into_iter()
             .flat_map(|set| self.w.store.labels(set))
+            // What another request had stored is no input of this one.
+            .filter(|label| !self.w.store.was_stored(label.notes))
             .filter_map(|label| match label.origin {
                 Origin::Input(id) => Some(id),
                 _ => None,

@@ -186,7 +186,8 @@ impl<'a> View<'a> {
                 for label in self.world.store.labels(deep) {
                     if let Origin::Input(id) = label.origin {
                         let input = self.tracer.input(self.world.store.input(id));
-                        if input.carrier == Carrier::Predictable {
+                        let stored = self.world.store.was_stored(label.notes);
+                        if stored || input.carrier == Carrier::Predictable {
                             continue;
                         }
                         // The path has conditions of its own; other inputs without a name need what the

@@ -71,6 +71,12 @@ impl Store {
         short
     }
 
+    /// Whether a label with these notes came out of what another request had stored.
+    pub fn was_stored(&self, notes: NoteSet) -> bool {
+        let mut notes = self.notes(notes).iter();
+        notes.any(|note| matches!(note, Note::Stored { .. }))
+    }
+
     /// How much a label with these notes takes for granted.
     pub(crate) fn assumptions(&self, notes: NoteSet) -> usize {
         self.notes(notes)

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::harness::{Repo, solvent};
+use crate::harness::{Ran, Repo, solvent};
 
 const APP: &str = r#"import sqlite3
 from flask import Flask, request
@@ -47,11 +47,14 @@ fn shop() -> Repo {
     repo
 }
 
+/// With a memory of this repository alone: what other runs asked is not remembered.
 fn impact(repo: &Repo, code: i32) -> Value {
-    let report = repo
-        .run(&["impact", "main..HEAD", "--json"])
-        .expect(code)
-        .json();
+    let ran: Ran = solvent(&["impact", "main..HEAD", "--json"], &repo.path())
+        .env("SOLVENT_CACHE", repo.path().join(".git/cache"))
+        .output()
+        .expect("the binary runs")
+        .into();
+    let report = ran.expect(code).json();
     assert_eq!(report["schema"], "solvent.impact/v1");
     report
 }

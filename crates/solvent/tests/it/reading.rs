@@ -161,7 +161,7 @@ fn what_was_shown_then_is_shown_again_as_of_then() {
     let found = |shown: &Shown| shown.answers[0].1["found"].as_u64();
     assert_eq!(
         moments.iter().map(found).collect::<Vec<_>>(),
-        [Some(0), Some(1), Some(2), Some(1)]
+        [Some(0), Some(2), Some(4), Some(2)]
     );
 
     for moment in &moments {

@@ -102,12 +102,6 @@ impl View<'_> {
             })
     }
 
-    /// Whether the label came out of what another request had stored.
-    fn was_stored(&self, label: Label) -> bool {
-        let notes = self.world.store.notes(label.notes);
-        notes.iter().any(|note| matches!(note, Note::Stored { .. }))
-    }
-
     /// Why an input does no harm at a sink that asks what it is, and not what is in it.
     pub(super) fn of_no_use_there(
         &self,
@@ -130,7 +124,7 @@ impl View<'_> {
             "served-file" if self.speaks_of_endings(hit, label) => {
                 Some("a name whose ending is spoken of on the way")
             }
-            "session-value" if self.was_stored(label) => {
+            "session-value" if self.world.store.was_stored(label.notes) => {
                 Some("what the program had stored and takes from there")
             }
             "mail-text" if !self.is_of_host(label) => Some("a header that names no host"),
