@@ -5,6 +5,9 @@ use crate::value::{Atom, CollKind, EnvId, Ls, MAX_ATOMS, MAX_CONSTS, MAX_TEXTS, 
 use solvent_base::Name;
 use solvent_ir::{Const, Language};
 
+/// Most objects of one class of a library that differ in which attributes were set.
+const MAX_VERSIONS: usize = 3;
+
 impl Store {
     /// Either of two values.
     pub fn join(&mut self, a: V, b: V) -> V {
@@ -31,16 +34,48 @@ impl Store {
     }
 
     pub(crate) fn add(&mut self, all: &mut Vec<Atom>, atom: Atom) {
+        if all.contains(&atom) {
+            return;
+        }
+        if self.is_version(all, &atom) {
+            all.push(atom);
+            return;
+        }
         for have in all.iter_mut() {
-            if *have == atom {
-                return;
-            }
             if let Some(merged) = self.merge(have, &atom) {
                 *have = merged;
                 return;
             }
         }
         all.push(atom);
+    }
+
+    /// Whether an object of a library has attributes set that none of the others of its class has, or lacks some
+    /// that they have: what was not set is what the library says, so they are not one. There are few of them.
+    fn is_version(&self, all: &[Atom], atom: &Atom) -> bool {
+        let Atom::LibObject { class, attrs, .. } = atom else {
+            return false;
+        };
+        let mut others = 0;
+        for have in all {
+            if let Atom::LibObject {
+                class: class2,
+                attrs: attrs2,
+                ..
+            } = have
+                && class == class2
+            {
+                let names = |attrs: &[(Name, V)]| attrs.iter().map(|(n, _)| *n).collect::<Vec<_>>();
+                let (mut a, mut b) = (names(attrs), names(attrs2));
+                a.sort_unstable();
+                b.sort_unstable();
+                if a == b {
+                    return false;
+                }
+                others += 1;
+            }
+        }
+        others > 0 && others < MAX_VERSIONS
     }
 
     /// Two alternatives as one, where keeping both would only multiply.

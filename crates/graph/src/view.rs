@@ -123,23 +123,27 @@ impl Machine<'_> {
 
     /// Of an object of the library (`res.locals`) what the program has written to it, as a mapping.
     fn written_attributes(&mut self, v: V) -> V {
-        let Some(Atom::LibObject { attrs, .. }) = self.w.store.only(v).cloned() else {
-            return v;
-        };
         let mut all: Vec<(Name, V)> = Vec::new();
-        if let Some(path) = self.path_of(&attrs) {
-            let names = self.w.attributes_of(path);
-            for name in names {
-                if let Some(v) = self.w.read(Place::LibAttr(path, name)) {
-                    all.push((name, v));
+        for atom in self.w.store.atoms_of(v) {
+            let Atom::LibObject { attrs, .. } = atom else {
+                return v;
+            };
+            let mut one: Vec<(Name, V)> = Vec::new();
+            if let Some(path) = self.path_of(&attrs) {
+                let names = self.w.attributes_of(path);
+                for name in names {
+                    if let Some(v) = self.w.read(Place::LibAttr(path, name)) {
+                        one.push((name, v));
+                    }
                 }
             }
-        }
-        for (name, v) in &*attrs {
-            if *name != self.n.path && *name != self.n.site {
-                all.retain(|(have, _)| have != name);
-                all.push((*name, *v));
+            for (name, v) in &*attrs {
+                if *name != self.n.path && *name != self.n.site {
+                    one.retain(|(have, _)| have != name);
+                    one.push((*name, *v));
+                }
             }
+            all = self.w.store.merge_attrs(&all, &one);
         }
         all.sort_by_key(|(name, _)| self.text(*name));
         let kids = all
