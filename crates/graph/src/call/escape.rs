@@ -80,7 +80,12 @@ impl Machine<'_> {
     /// Functions, and objects that have some, that a library's call gets and of which no row says when they are called.
     /// What the language itself brings calls nothing but what rows say.
     pub(crate) fn hand_over(&mut self, member: &Member, args: &Args, site: Site) {
-        if member.tests || !member.callbacks.is_empty() || member.path.starts_with("builtins.") {
+        // A check of who is there calls what it stands in front of, as the route does.
+        let calls_nothing_else = member.tests || member.requires_login;
+        if calls_nothing_else
+            || !member.callbacks.is_empty()
+            || member.path.starts_with("builtins.")
+        {
             return;
         }
         for v in args.all() {
