@@ -31,7 +31,7 @@ pub(crate) struct Merges {
 
 impl Machine<'_> {
     /// A value comes to a place that the language has and no library names.
-    fn arrives(&mut self, frame: &mut Frame, index: u32, place: &str, v: V) {
+    pub(crate) fn arrives(&mut self, frame: &mut Frame, index: u32, place: &str, v: V) {
         if self.w.store.deep(v) == Ls::NONE {
             return;
         }

@@ -226,17 +226,7 @@ impl Machine<'_> {
         if self.w.store.deep(v) == Ls::NONE || !self.is_secret(name) {
             return;
         }
-        let path = self.name(NAMED_SECRET);
-        let Some(id) = self.path_member(path) else {
-            return;
-        };
-        let args = Args::of(&[v]);
-        let ports = Ports {
-            receiver: None,
-            args: &args,
-        };
-        let models = self.m;
-        self.sinks(frame, index, id, models.get(id), &ports, false);
+        self.arrives(frame, index, NAMED_SECRET, v);
     }
 
     fn is_secret(&mut self, name: Name) -> bool {
