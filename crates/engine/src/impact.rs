@@ -8,6 +8,9 @@ mod compare;
 mod inputs;
 mod known;
 mod outline;
+mod watch;
+
+pub use watch::Watch;
 
 use std::collections::BTreeSet;
 use std::time::Instant;

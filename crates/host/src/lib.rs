@@ -1,7 +1,11 @@
 //! The operating system behind System.
 //!
 //! It does not know about repositories, languages or findings: it walks a folder, reads files below it,
-//! tells the time and draws random bytes. Read [`Host`].
+//! tells the time and draws random bytes. Read [`Host`], [`Watcher`] (waiting until something changes).
+
+mod watch;
+
+pub use watch::Watcher;
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -80,30 +84,35 @@ impl Host {
     }
 }
 
+/// Walks everything that may be source.
+fn builder(root: &Path) -> WalkBuilder {
+    let mut builder = WalkBuilder::new(root);
+    builder
+        // Only what the tree itself says: the same tree gives the same answer on every machine.
+        .standard_filters(false)
+        .git_ignore(true)
+        .require_git(false)
+        .follow_links(false)
+        .max_depth(Some(MAX_DEPTH))
+        .filter_entry(|entry| {
+            let folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+            let skipped = || {
+                entry.depth() > 0
+                    && (entry
+                        .file_name()
+                        .to_str()
+                        .is_some_and(|name| SKIPPED_FOLDERS.contains(&name))
+                        || entry.path().join(SKIPPED_FOLDER_MARKER).is_file())
+            };
+            !(folder && skipped())
+        });
+    builder
+}
+
 impl System for Host {
     fn walk(&self) -> Walk {
         let mut walk = Walk::default();
-        let mut builder = WalkBuilder::new(&self.root);
-        builder
-            // Only what the tree itself says: the same tree gives the same answer on every machine.
-            .standard_filters(false)
-            .git_ignore(true)
-            .require_git(false)
-            .follow_links(false)
-            .max_depth(Some(MAX_DEPTH))
-            .filter_entry(|entry| {
-                let folder = entry.file_type().is_some_and(|kind| kind.is_dir());
-                let skipped = || {
-                    entry.depth() > 0
-                        && (entry
-                            .file_name()
-                            .to_str()
-                            .is_some_and(|name| SKIPPED_FOLDERS.contains(&name))
-                            || entry.path().join(SKIPPED_FOLDER_MARKER).is_file())
-                };
-                !(folder && skipped())
-            });
-        for entry in builder.build() {
+        for entry in builder(&self.root).build() {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(error) => {

@@ -19,3 +19,4 @@ pub mod impact;
 pub mod record;
 pub mod remediation;
 pub mod view;
+pub mod watch;

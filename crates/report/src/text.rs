@@ -11,6 +11,7 @@ mod prove;
 mod scan;
 mod show;
 mod status;
+mod watch;
 
 pub use change::{change, changes, merge, repaired, review};
 pub use debt::debt;
@@ -22,6 +23,7 @@ pub use prove::{prove, replay};
 pub use scan::scan;
 pub use show::show;
 pub use status::status;
+pub use watch::{watched, watching};
 
 use crate::visible::{columns, columns_of, visible};
 use solvent_protocol::view::Unmeasured;

@@ -78,6 +78,8 @@ pub enum Cmd {
     Graph(crate::graph::GraphArgs),
     /// What a change touches: entry points, flows, and proofs that want to be tried again
     Impact(crate::impact::ImpactArgs),
+    /// Stay warm, and say after each edit what became of entry points and flows
+    Watch(Where),
     /// The debt of this repository on one page: findings of all tools, what is shown, how it grew
     Debt(crate::debt::DebtArgs),
     /// Attack the running application in a sandbox, and keep what is proven

@@ -41,6 +41,7 @@ pub fn run(cli: Cli, progress: &Terminal) -> Result<Done, EngineError> {
         },
         Cmd::Impact(args) => crate::impact::impact(&args, progress),
         Cmd::Graph(args) => crate::graph::graph(&args, progress),
+        Cmd::Watch(place) => crate::watch::watch(&place, &common, progress),
         Cmd::Debt(args) => crate::debt::debt(&args, &common, progress),
         Cmd::Prove(args) => prove(&args, &common, progress),
         Cmd::Replay(args) => replay(args, &common, progress),

@@ -14,6 +14,7 @@ mod impact;
 mod out;
 mod progress;
 mod remedy;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -15,6 +15,7 @@ pub struct Done {
     pub exit: Exit,
     /// For a person; may carry ANSI styles, which are dropped where the output is not a terminal.
     pub human: String,
+    /// Null: everything was said already.
     pub json: serde_json::Value,
 }
 
@@ -38,7 +39,9 @@ impl Done {
     }
 
     pub fn text(&self, json: bool) -> String {
-        if json {
+        if json && self.json.is_null() {
+            String::new()
+        } else if json {
             let mut text = serde_json::to_string_pretty(&self.json).unwrap_or_default();
             text.push('\n');
             text
@@ -51,14 +54,20 @@ impl Done {
 /// Writes to standard output. A reader that went away is not an error; an answer that could not be
 /// written is, or a full disk would look clean.
 pub fn print(text: &str) -> Exit {
+    say(text).err().unwrap_or(Exit::Clean)
+}
+
+/// Writes to standard output, and says whether somebody still reads.
+pub fn say(text: &str) -> Result<bool, Exit> {
     let mut out = anstream::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => {
             let mut err = anstream::stderr().lock();
             let _ = writeln!(err, "error: cannot write the answer: {error}");
-            Exit::Unfinished
+            Err(Exit::Unfinished)
         }
-        _ => Exit::Clean,
     }
 }
 

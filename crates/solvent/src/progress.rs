@@ -38,7 +38,12 @@ impl Terminal {
         }
     }
 
-    /// Takes the moving line away; what was said stays.
+    /// Whether there is a moving line.
+    pub fn moves(&self) -> bool {
+        self.bar.is_some()
+    }
+
+    /// Takes the moving line away; what was said stays. The next stage brings it back.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -63,6 +68,9 @@ impl Terminal {
 impl Progress for Terminal {
     fn stage(&self, text: &str) {
         if let Some(bar) = &self.bar {
+            if bar.is_finished() {
+                bar.reset();
+            }
             bar.set_message(text.to_owned());
             return;
         }

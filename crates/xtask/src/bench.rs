@@ -43,7 +43,7 @@ pub const ALL: &[Measurement] = &[
     },
     Measurement {
         name: "edit",
-        about: "one function edited, and what that changes (`django/django`)",
+        about: "one function edited in a tree that is watched, until it is said what that changes (`django/django`)",
         run: changed::edit,
     },
     Measurement {

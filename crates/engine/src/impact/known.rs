@@ -38,6 +38,26 @@ pub struct Known {
     pub calls: Calls,
 }
 
+impl Known {
+    /// Analyses the tree. `files` are those of its [`inputs::Inputs`].
+    pub fn made(
+        repo: &Repo,
+        system: &dyn System,
+        files: BTreeMap<String, String>,
+        lowered: &mut Lowered,
+        progress: &dyn Progress,
+    ) -> Self {
+        let mut drawn = Drawn::of(system);
+        let look = &mut CallsOnly(&mut drawn);
+        let scan = scan::scan_looking(repo, system, progress, lowered, Some(look));
+        Self {
+            report: scan.report,
+            files,
+            calls: Calls::of(&drawn),
+        }
+    }
+}
+
 /// A look at calls alone: what becomes of each function is not asked.
 struct CallsOnly<'d, 's>(&'d mut Drawn<'s>);
 
@@ -221,19 +241,7 @@ impl Memory {
                 (known, By::Remembered)
             }
             None => {
-                let mut drawn = Drawn::of(system);
-                let scan = scan::scan_looking(
-                    repo,
-                    system,
-                    progress,
-                    lowered,
-                    Some(&mut CallsOnly(&mut drawn)),
-                );
-                let known = Known {
-                    report: scan.report,
-                    files: inputs.files,
-                    calls: Calls::of(&drawn),
-                };
+                let known = Known::made(repo, system, inputs.files, lowered, progress);
                 self.keep(&inputs.key, &known);
                 (known, By::Analysed)
             }

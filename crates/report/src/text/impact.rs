@@ -81,7 +81,7 @@ fn labelled(page: &mut Page, how: &str, pieces: [(Style, &str); 3]) {
     page.line(INDENT, [(style_of(how), &label), a, b, c]);
 }
 
-fn entry_points(page: &mut Page, entries: &[EntryImpact]) {
+pub(super) fn entry_points(page: &mut Page, entries: &[EntryImpact]) {
     head(
         page,
         "entry points",
@@ -126,7 +126,7 @@ fn more(page: &mut Page, of: usize) {
     }
 }
 
-fn flows(page: &mut Page, flows: &[FlowImpact]) {
+pub(super) fn flows(page: &mut Page, flows: &[FlowImpact]) {
     let loud: Vec<&FlowImpact> = flows.iter().filter(|f| !f.is_quiet()).collect();
     head(page, "flows", &counts(loud.iter().map(|f| f.how.as_str())));
     let mut touched = 0;

@@ -17,3 +17,4 @@ mod office;
 mod proposal;
 mod reading;
 mod remedy;
+mod watch;

@@ -1,12 +1,14 @@
 //! How long an answer takes that was given before, for all of a tree or for all but one function of it.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Lines};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Instant;
 
 use crate::cost::measured;
 use crate::figures::{Figures, Place, rounded};
-use crate::program::released;
+use crate::program::{number, released};
 
 /// Functions that are edited, one after the other.
 const EDITS: usize = 20;
@@ -25,10 +27,11 @@ pub fn warm(place: &Place) -> Result<Figures, String> {
     ]))
 }
 
-/// A statement more in one function, and the question what that changes.
+/// A statement more in one function of a tree that is watched, until it is said what that made another.
 pub fn edit(place: &Place) -> Result<Figures, String> {
     let tree = Checkout::of(place, "django/django")?;
-    tree.answer()?;
+    let mut watched = Watched::begin(&tree)?;
+    let (_, first) = watched.answer()?;
     let mut files = Vec::new();
     python_files(&tree.folder, &mut files);
     files.sort();
@@ -39,18 +42,68 @@ pub fn edit(place: &Place) -> Result<Figures, String> {
         let Some(edited) = with_a_statement(&before) else {
             continue;
         };
+        let began = Instant::now();
         fs::write(path, edited).map_err(|error| error.to_string())?;
-        took.push(tree.answer()?);
+        let (answer, _) = watched.answer()?;
+        took.push(rounded(began.elapsed().as_secs_f64() * 1000.0));
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if answer["by"] != "analysed" || !answer["files"].to_string().contains(&*name) {
+            return Err(format!("the answer is not about {name}"));
+        }
+        // What is undone was analysed before: not counted.
         fs::write(path, before).map_err(|error| error.to_string())?;
+        watched.answer()?;
     }
     if took.is_empty() {
         return Err("no function to edit was found".to_owned());
     }
     Ok(Figures::from([
+        ("first_ms".to_owned(), rounded(first * 1000.0)),
         ("edits".to_owned(), took.len() as f64),
         ("p50_ms".to_owned(), quantile(&mut took, 0.5)),
         ("p95_ms".to_owned(), quantile(&mut took, 0.95)),
     ]))
+}
+
+/// `solvent watch` on a tree.
+struct Watched {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Watched {
+    fn begin(tree: &Checkout) -> Result<Self, String> {
+        let mut command = Command::new(&tree.program);
+        command
+            .args(["watch", "--json"])
+            .arg(&tree.folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut child = command.spawn().map_err(|error| error.to_string())?;
+        let out = child.stdout.take().ok_or("no output")?;
+        Ok(Self {
+            child,
+            lines: BufReader::new(out).lines(),
+        })
+    }
+
+    /// The next answer, and the seconds that it says it took.
+    fn answer(&mut self) -> Result<(serde_json::Value, f64), String> {
+        let line = self.lines.next().ok_or("`solvent watch` ended")?;
+        let line = line.map_err(|error| error.to_string())?;
+        let answer: serde_json::Value =
+            serde_json::from_str(&line).map_err(|error| error.to_string())?;
+        let seconds = number(&answer, "/seconds");
+        Ok((answer, seconds))
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 /// A corpus under git, with a memory of its own.
