@@ -57,7 +57,7 @@ pub fn watched(answer: &WatchAnswer, width: usize) -> Page {
     if named.is_empty() {
         named.push_str("what is deployed");
     }
-    let time = format!("{}  ", words::time(answer.at_ms));
+    let time = format!("{}  ", of_day(answer.at_ms));
     let took = format!("  {}", duration(answer.seconds));
     page.line(
         2,
@@ -108,6 +108,13 @@ fn standing(page: &mut Page, now: &Standing) {
         INDENT,
         [(Style::Dim, "now "), (style, &reachable), (Style::Plain, &rest)],
     );
+}
+
+/// `14:03:59`, UTC: who watches knows what day it is.
+fn of_day(ms: i64) -> String {
+    let time = words::timestamp(ms);
+    let (_, time) = time.split_once('T').unwrap_or_default();
+    time.chars().take(8).collect()
 }
 
 fn duration(seconds: f64) -> String {
