@@ -50,8 +50,24 @@ pub enum Place {
 pub struct Slot {
     pub writes: Vec<(Site, V)>,
     pub joined: Option<V>,
+    /// Of a place that is written at more than [`MAX_WRITES`] sites: where each of them stands in `writes`. What is
+    /// there is all that ever was, without what objects in it hold, so that it settles.
+    many: Option<IdMap<Site, u32>>,
     /// Of the slot that stands for all names of a library's object: how many there are.
     names: u32,
+}
+
+/// Sites that write a place of which each is kept apart: a tree of a million lines has places that thousands write,
+/// and as many read.
+const MAX_WRITES: usize = 64;
+
+impl Slot {
+    fn at(&self, site: Site) -> Option<usize> {
+        match &self.many {
+            Some(many) => many.get(&site).map(|at| *at as usize),
+            None => self.writes.iter().position(|(have, _)| *have == site),
+        }
+    }
 }
 
 /// Something about a labelled value that held on the way.
@@ -276,6 +292,8 @@ pub struct World {
     pub(crate) contexts: Vec<u32>,
     places: IdMap<Place, u32>,
     slots: Vec<Slot>,
+    /// Names of what is written to a library's object, by its path.
+    named: IdMap<Name, BTreeSet<Name>>,
     /// Slots read since the innermost running summary was begun, and what was found there.
     pub(crate) read_log: Vec<(u32, V)>,
     pub(crate) classes: Vec<ClassInfo>,
@@ -340,6 +358,7 @@ impl World {
             contexts: vec![0; functions],
             places: IdMap::default(),
             slots: Vec::new(),
+            named: IdMap::default(),
             read_log: Vec::new(),
             classes: vec![ClassInfo::default(); classes],
             modules: vec![ModuleState::New; units],
@@ -404,21 +423,49 @@ impl World {
     pub(crate) fn write(&mut self, place: Place, site: Site, value: V) {
         let id = self.slot(place);
         let slot = &mut self.slots[id as usize];
-        match slot.writes.iter_mut().find(|(s, _)| *s == site) {
-            Some((_, have)) if *have == value => return,
-            Some((_, have)) => *have = value,
-            None => slot.writes.push((site, value)),
+        match slot.at(site) {
+            Some(at) if slot.writes[at].1 == value => return,
+            Some(at) => slot.writes[at].1 = value,
+            None => {
+                if let Some(many) = &mut slot.many {
+                    many.insert(site, slot.writes.len() as u32);
+                }
+                slot.writes.push((site, value));
+            }
         }
         let new = slot.joined.is_none() && slot.writes.len() == 1;
-        slot.joined = None;
+        match slot.writes.len() > MAX_WRITES {
+            true => self.write_one_of_many(id, value),
+            false => slot.joined = None,
+        }
         // Whoever asks for all names of an object waits for this one.
         if let Place::LibAttr(path, name) = place
             && new
             && name != self.store.empty
         {
+            self.named.entry(path).or_default().insert(name);
             let any = self.slot(Place::LibAttr(path, self.store.empty));
             self.slots[any as usize].names += 1;
         }
+    }
+
+    fn write_one_of_many(&mut self, id: u32, value: V) {
+        let slot = &mut self.slots[id as usize];
+        let (before, more) = match (&slot.many, slot.joined) {
+            (Some(_), Some(joined)) => (joined, vec![value]),
+            _ => {
+                let sites = slot.writes.iter().map(|(site, _)| *site);
+                slot.many = Some(sites.zip(0..).collect());
+                let all = slot.writes.iter().map(|(_, v)| *v);
+                (V::NEVER, all.collect())
+            }
+        };
+        let mut joined = before;
+        for v in more {
+            let thin = self.store.thinned(v, 1);
+            joined = self.store.join(joined, thin);
+        }
+        self.slots[id as usize].joined = Some(joined);
     }
 
     /// Where a place is written, so far.
@@ -435,16 +482,14 @@ impl World {
         let slot = &mut self.slots[id as usize];
         slot.writes.retain(|(have, _)| *have != site);
         slot.joined = None;
+        slot.many = None;
     }
 
     /// Joins with what the same write gave before: for writes that happen in many contexts.
     pub(crate) fn write_weak(&mut self, place: Place, site: Site, value: V) {
         let id = self.slot(place);
-        let before = self.slots[id as usize]
-            .writes
-            .iter()
-            .find(|(s, _)| *s == site)
-            .map(|(_, v)| *v);
+        let slot = &self.slots[id as usize];
+        let before = slot.at(site).map(|at| slot.writes[at].1);
         let value = match before {
             Some(before) => self.store.join(before, value),
             None => value,
@@ -457,11 +502,8 @@ impl World {
     pub(crate) fn attributes_of(&mut self, path: Name) -> Vec<Name> {
         let any = self.store.empty;
         self.read(Place::LibAttr(path, any));
-        let of_path = |place: &Place| match place {
-            Place::LibAttr(at, name) if *at == path && *name != any => Some(*name),
-            _ => None,
-        };
-        self.places.keys().filter_map(of_path).collect()
+        let named = self.named.get(&path);
+        named.map_or_else(Vec::new, |names| names.iter().copied().collect())
     }
 
     /// The value of a place, and a note that the running summary depends on it.

@@ -90,7 +90,8 @@ impl Watcher {
         self.kernel = None;
         self.why = Some(match error.raw_os_error() {
             Some(code) if code == rustix::io::Errno::NOSPC.raw_os_error() => {
-                "this machine watches as many folders as it may (fs.inotify.max_user_watches)".into()
+                "this machine watches as many folders as it may (fs.inotify.max_user_watches)"
+                    .into()
             }
             _ => format!("the kernel gives no notices: {}", crate::words(error)),
         });

@@ -13,9 +13,9 @@ use solvent_protocol::view::{ScanReport, Unmeasured};
 use solvent_protocol::watch::{Standing, WATCH_SCHEMA, WatchAnswer};
 
 use super::compare::{self, Compared, Outlines};
+use super::differing;
 use super::inputs::{self, Inputs};
 use super::known::{By, Known};
-use super::differing;
 use crate::door::{Options, host_of};
 use crate::error::EngineError;
 use crate::progress::Progress;

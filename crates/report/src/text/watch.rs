@@ -67,7 +67,12 @@ pub fn watched(answer: &WatchAnswer, width: usize) -> Page {
             (Style::Dim, &took),
         ],
     );
-    gaps(&mut page, Style::Warn, "no longer known", &answer.unmeasured);
+    gaps(
+        &mut page,
+        Style::Warn,
+        "no longer known",
+        &answer.unmeasured,
+    );
     gaps(&mut page, Style::Dim, "known again", &answer.measured);
     let before = page.height();
     if !answer.entry_points.is_empty() {
@@ -106,7 +111,11 @@ fn standing(page: &mut Page, now: &Standing) {
     }
     page.line(
         INDENT,
-        [(Style::Dim, "now "), (style, &reachable), (Style::Plain, &rest)],
+        [
+            (Style::Dim, "now "),
+            (style, &reachable),
+            (Style::Plain, &rest),
+        ],
     );
 }
 

@@ -93,7 +93,11 @@ fn routes(answer: &Value) -> Vec<String> {
 
 #[test]
 fn each_edit_is_answered_with_what_it_made_another() {
-    let repo = Repo::plain(&[("app.py", APP), ("words.py", WORDS), ("README.md", "Words\n")]);
+    let repo = Repo::plain(&[
+        ("app.py", APP),
+        ("words.py", WORDS),
+        ("README.md", "Words\n"),
+    ]);
     let watched = Watched::begin(&repo);
     let first = watched.answer();
     assert_eq!(first["number"], 0);

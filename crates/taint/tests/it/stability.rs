@@ -91,3 +91,35 @@ fn hostile_programs_end() {
     ]);
     let _ = scan(&imports);
 }
+
+/// Of a place that many functions write only the sum is kept: no writer may be lost in it, whichever comes last.
+#[test]
+fn who_writes_among_many_is_not_lost() {
+    let writers = |one: &str, at: usize| {
+        let mut text = String::from(
+            "import os\nfrom flask import Flask, request\n\napp = Flask(__name__)\n\n\nclass Shop:\n    name = 'shop'\n\n\nshop = Shop()\n",
+        );
+        for n in 0..100 {
+            let value = if n == at { one } else { "'plain'" };
+            text.push_str(&format!(
+                "\n\n@app.route('/w{n}')\ndef w{n}():\n    shop.word = {value}\n    return 'ok'\n"
+            ));
+        }
+        text.push_str(
+            "\n\n@app.route('/run')\ndef run():\n    os.system('echo ' + shop.word)\n    return 'ok'\n",
+        );
+        BTreeMap::from([("app.py".to_owned(), text)])
+    };
+    for at in [0, 50, 99] {
+        let found = scan(&writers("request.args['word']", at)).findings;
+        assert_eq!(found.len(), 1, "written at {at}: {found:?}");
+        assert!(
+            !matches!(found[0].verdict, Verdict::NoPath { .. }),
+            "written at {at}: {:?}",
+            found[0].verdict
+        );
+    }
+    let harmless = scan(&writers("'other'", 0)).findings;
+    let open = |f: &solvent_finding::Finding| matches!(f.verdict, Verdict::Reachable { .. });
+    assert!(!harmless.iter().any(open), "{harmless:?}");
+}
