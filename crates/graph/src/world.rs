@@ -45,6 +45,9 @@ pub enum Place {
     Cell(FnId, Name),
 }
 
+/// Writes of one place that are told apart.
+const MAX_WRITES: usize = 400;
+
 /// What is known about one shared place: the last value of each write.
 #[derive(Clone, Default, Debug)]
 pub struct Slot {
@@ -404,13 +407,24 @@ impl World {
     pub(crate) fn write(&mut self, place: Place, site: Site, value: V) {
         let id = self.slot(place);
         let slot = &mut self.slots[id as usize];
-        match slot.writes.iter_mut().find(|(s, _)| *s == site) {
-            Some((_, have)) if *have == value => return,
-            Some((_, have)) => *have = value,
-            None => slot.writes.push((site, value)),
+        let full = slot.writes.len() == MAX_WRITES;
+        let at = slot.writes.iter().position(|(s, _)| *s == site);
+        let joined = slot.joined.take();
+        let new = joined.is_none() && slot.writes.is_empty();
+        match at {
+            Some(at) if slot.writes[at].1 == value => slot.joined = joined,
+            Some(at) if !(full && at + 1 == MAX_WRITES) => slot.writes[at].1 = value,
+            None if !full => {
+                slot.writes.push((site, value));
+                slot.joined = joined.map(|joined| self.store.join(joined, value));
+            }
+            // The last one stands for many: which of them it was is given up, not what it wrote.
+            _ => {
+                let last = &mut slot.writes[MAX_WRITES - 1].1;
+                *last = self.store.join(*last, value);
+                slot.joined = joined.map(|joined| self.store.join(joined, value));
+            }
         }
-        let new = slot.joined.is_none() && slot.writes.len() == 1;
-        slot.joined = None;
         // Whoever asks for all names of an object waits for this one.
         if let Place::LibAttr(path, name) = place
             && new
@@ -429,10 +443,18 @@ impl World {
         })
     }
 
+    pub(crate) fn is_written_at(&self, place: Place, site: Site) -> bool {
+        let slot = self.places.get(&place).map(|id| &self.slots[*id as usize]);
+        slot.is_some_and(|slot| slot.writes.iter().any(|(at, _)| *at == site))
+    }
+
     /// Takes back what was written there.
     pub(crate) fn take_back(&mut self, place: Place, site: Site) {
         let id = self.slot(place);
         let slot = &mut self.slots[id as usize];
+        if slot.writes.len() == MAX_WRITES {
+            return;
+        }
         slot.writes.retain(|(have, _)| *have != site);
         slot.joined = None;
     }
@@ -510,6 +532,16 @@ impl World {
             true => seen != V::NEVER && seen != PASSED_OVER,
             false => seen != now[slot as usize],
         })
+    }
+
+    /// What the variables of these functions hold now that are kept by their names, by slot.
+    pub(crate) fn cells_of(&mut self, of: &dyn Fn(FnId) -> bool) -> IdMap<u32, V> {
+        let cell = |(place, id): (&Place, &u32)| match place {
+            Place::Cell(f, _) if of(*f) => Some(*id),
+            _ => None,
+        };
+        let slots: Vec<u32> = self.places.iter().filter_map(cell).collect();
+        slots.into_iter().map(|id| (id, self.held_in(id))).collect()
     }
 
     /// Whether anything that the last handler of a request left is known.
