@@ -8,9 +8,11 @@ use solvent_models::ModelSet;
 
 use crate::call::Args;
 use crate::entry::{Bound, Entry};
+use crate::hash::IdMap;
 use crate::label::{Label, Origin};
 use crate::link::{FnId, Program, Site, UnitId};
 use crate::machine::{Frame, Limits, Machine};
+use crate::shape::MAX_CELLS;
 use crate::value::{Atom, EnvId, V};
 use crate::world::{CallTier, Hit, Place, SinkRef, SummaryId, Touch, World};
 
@@ -72,6 +74,9 @@ const STACK: usize = 512 << 20;
 
 /// Evaluations of one instruction, on average over the program, before the search is cut.
 const STEPS_EACH: u64 = 20;
+
+/// Rounds of requests, one after the other: two, and as many more where crowded functions hand on what they hold.
+const MAX_REQUESTS: u32 = 5;
 
 /// Units by language: each is a program of its own. Without any there is one empty program.
 pub fn by_language(units: Vec<Unit>) -> Vec<(Language, Vec<Unit>)> {
@@ -238,10 +243,7 @@ impl Machine<'_> {
             let live = self.w.summary(id).live.clone();
             let stopped = self.w.summary(id).stopped.clone();
             for (site, _, callee) in frame.calls {
-                let block = function
-                    .blocks
-                    .iter()
-                    .position(|b| (b.start..b.end).contains(&site.inst));
+                let block = crate::shape::block_of(function, site.inst);
                 let behind = |b: usize| {
                     let stops = |(at, inst): &(u32, u32)| *at as usize == b && *inst < site.inst;
                     stopped.iter().any(stops)
@@ -398,13 +400,13 @@ impl Machine<'_> {
             args: Vec::new(),
             vals: Vec::new(),
             live: vec![true],
-            edges: Vec::new(),
+            taken: vec![0],
             facts: vec![Some(Vec::new())],
             fact_table: Vec::new(),
             known: vec![Vec::new()],
             block: 0,
             afters: BTreeMap::new(),
-            cells: Vec::new(),
+            cells: IdMap::default(),
             cells_changed: false,
             ret: V::NEVER,
             yields: V::NEVER,
@@ -446,7 +448,12 @@ impl Machine<'_> {
         let (passing, last): (Vec<usize>, Vec<usize>) =
             (0..entries.len()).partition(|i| self.hands_on(&entries[*i]));
         let mut raised = None;
-        for round in 0..2 {
+        for round in 0..MAX_REQUESTS {
+            // What one request leaves, the next one finds. Variables of crowded functions are handed on like that
+            // too, within a request, and more than once.
+            if round >= 2 && !self.is_behind(&out) {
+                break;
+            }
             self.afterwards = false;
             // What catches it is called anew.
             let caught = std::mem::replace(&mut raised, self.raised_by_handlers());
@@ -467,6 +474,10 @@ impl Machine<'_> {
             again.extend(passing.iter().map(|i| self.entry_root(*i, &entries[*i])));
             out.splice(..around, again);
         }
+        if self.is_behind(&out) {
+            let what = format!("what functions share that share more than {MAX_CELLS} variables");
+            self.w.limits_hit.insert(what);
+        }
         self.afterwards = false;
         for start in self.starts() {
             let args = self.standing_args(start);
@@ -482,6 +493,20 @@ impl Machine<'_> {
             });
         }
         out
+    }
+
+    /// Whether a variable of a crowded function holds something else by now than these found there.
+    fn is_behind(&mut self, roots: &[Root]) -> bool {
+        let p = self.p;
+        let cells = self.w.cells_of(&|f| p.shape(f).crowded);
+        if cells.is_empty() {
+            return false;
+        }
+        let seen: BTreeSet<SummaryId> = roots.iter().flat_map(|r| &r.summaries).copied().collect();
+        seen.into_iter().any(|id| {
+            let mut reads = self.w.summary(id).reads.iter();
+            reads.any(|(slot, found)| cells.get(slot).is_some_and(|now| now != found))
+        })
     }
 
     /// What runs when the program is started: bodies of modules, and `main` where the language has one.

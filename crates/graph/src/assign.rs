@@ -267,20 +267,23 @@ impl Machine<'_> {
     }
 
     /// `Object.create(null)`, made in this function or as a variable of the file.
-    fn has_no_prototype(&self, frame: &Frame, function: &ir::Function, mut v: ir::Value) -> bool {
+    fn has_no_prototype(
+        &mut self,
+        frame: &Frame,
+        function: &ir::Function,
+        mut v: ir::Value,
+    ) -> bool {
         for _ in 0..MAX_BACK {
             v = match function.op(v) {
                 Op::Refine { value, .. } => *value,
                 Op::After { object, .. } => *object,
                 Op::SetIndex { base, .. } | Op::SetAttr { base, .. } => *base,
                 Op::Global(name) => {
-                    let body = self.p.function(self.p.body(frame.unit));
-                    let mut stored = body.insts.iter().filter_map(|inst| match &inst.op {
-                        Op::StoreName {
-                            name: to, value, ..
-                        } if to == name => Some(*value),
-                        _ => None,
-                    });
+                    let at = self.p.body(frame.unit);
+                    let body = self.p.function(at);
+                    let stores = self.stores_of(at);
+                    let stored = stores.get(name).into_iter().flatten();
+                    let mut stored = stored.map(|(_, value)| *value);
                     return stored.next().is_some_and(|v| self.makes_bare(body, v))
                         && stored.all(|v| self.makes_bare(body, v));
                 }
@@ -353,11 +356,14 @@ impl Machine<'_> {
         if outer.params.len() < 2 {
             return None;
         }
-        let parts: Vec<&ir::Function> = (0..self.p.unit(unit).functions.len() as u32)
-            .map(|i| self.p.fn_id(unit, ir::FnIndex(i)))
-            .filter(|inner| self.is_within(*inner, f))
-            .map(|inner| self.p.function(inner))
-            .collect();
+        let mut within = vec![f];
+        let mut next = 0;
+        while let Some(&one) = within.get(next) {
+            next += 1;
+            let inner = self.p.shape(one).inner.iter();
+            within.extend(inner.map(|inner| self.p.fn_id(unit, *inner)));
+        }
+        let parts: Vec<&ir::Function> = within.iter().map(|f| self.p.function(*f)).collect();
         let insts = || {
             parts
                 .iter()

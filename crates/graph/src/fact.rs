@@ -9,6 +9,9 @@ use solvent_base::Name;
 use solvent_finding::{Comparison, Transform};
 use solvent_ir::{self as ir, CompareOp, Const, Op, UnaryOp};
 
+/// Most blocks of a function whose ways are walked back for each of its returns; beyond, it vouches for less.
+const MAX_BLOCKS: usize = 2_000;
+
 impl Machine<'_> {
     /// What must hold of the request for the condition to be `holds`.
     pub(crate) fn facts_of(
@@ -298,29 +301,17 @@ impl Machine<'_> {
         v: V,
     ) {
         let answer = self.answer_truth(function, value, v);
-        let params: Vec<(u32, ir::Value)> = function
-            .insts
-            .iter()
-            .enumerate()
-            .filter_map(|(i, inst)| match inst.op {
-                Op::Param(p) => Some((p, ir::Value(i as u32))),
-                _ => None,
-            })
-            .collect();
+        let p = self.p;
+        let shape = p.shape(frame.f);
         let mut any: Vec<Vouch> = Vec::new();
         let mut truthy: Vec<Vouch> = Vec::new();
         let mut falsy: Vec<Vouch> = Vec::new();
-        for (p, param) in params {
+        for (p, param) in shape.params.iter().copied() {
             let v = frame.vals[param.0 as usize];
             // What the ways here already established.
-            let shape = self.p.shape(frame.f);
-            let mut current = v;
-            for (q, block, version) in &shape.versions {
-                if *q == p && *block == frame.block {
-                    current = frame.vals[*version as usize];
-                }
-            }
-            if current == v {
+            let version = shape.version(p, frame.block);
+            let mut current = version.map_or(v, |version| frame.vals[version as usize]);
+            if current == v && function.blocks.len() <= MAX_BLOCKS {
                 current = self.version_at(frame, p, v);
             }
             let established = self.cleared(v, current);
@@ -394,7 +385,8 @@ impl Machine<'_> {
     }
 
     pub(crate) fn version_at(&mut self, frame: &Frame, param: u32, v: V) -> V {
-        let shape = self.p.shape(frame.f);
+        let p = self.p;
+        let (shape, function) = (p.shape(frame.f), p.function(frame.f));
         let mut seen = vec![false; frame.live.len()];
         let mut open = vec![frame.block];
         let mut out = V::NEVER;
@@ -402,25 +394,16 @@ impl Machine<'_> {
             if std::mem::replace(&mut seen[block as usize], true) {
                 continue;
             }
-            let found = shape
-                .versions
-                .iter()
-                .find(|(q, b, _)| *q == param && *b == block);
-            if let Some((_, _, version)) = found {
-                let one = frame.vals[*version as usize];
+            if let Some(version) = shape.version(param, block) {
+                let one = frame.vals[version as usize];
                 out = self.w.store.join(out, one);
                 continue;
             }
             if block == 0 {
                 out = self.w.store.join(out, v);
             }
-            open.extend(
-                frame
-                    .edges
-                    .iter()
-                    .filter(|(_, to)| *to == block)
-                    .map(|(from, _)| *from),
-            );
+            let from = shape.before(block);
+            open.extend(from.filter(|from| frame.went(function, *from, block)));
         }
         out
     }

@@ -1,7 +1,9 @@
 //! Values joined, widened and kept within their limits.
 
 use crate::label::ChainId;
-use crate::value::{Atom, CollKind, EnvId, Ls, MAX_ATOMS, MAX_CONSTS, MAX_TEXTS, Open, Store, V};
+use crate::value::{
+    Atom, CollKind, EnvId, Ls, MAX_ATOMS, MAX_ATTRS, MAX_CONSTS, MAX_TEXTS, Open, Store, V,
+};
 use solvent_base::Name;
 use solvent_ir::{Const, Language};
 
@@ -121,11 +123,14 @@ impl Store {
                 } else {
                     *open
                 };
-                let attrs = self.merge_attrs(attrs, attrs2);
+                let mut attrs = self.merge_attrs(attrs, attrs2);
+                // What is not listed any more is looked for among what is set on objects of the class.
+                let over = attrs.len() > MAX_ATTRS;
+                attrs.truncate(MAX_ATTRS);
                 Some(Atom::Object {
                     class: *class,
                     attrs: attrs.into(),
-                    open,
+                    open: if over { Open::Yes } else { open },
                 })
             }
             (
@@ -136,8 +141,16 @@ impl Store {
                     data: data2,
                 },
             ) if class == class2 => {
-                let data = self.join(*data, *data2);
-                let attrs = self.merge_attrs(attrs, attrs2);
+                let mut data = self.join(*data, *data2);
+                let mut attrs = self.merge_attrs(attrs, attrs2);
+                // What is not listed any more is among what the object was made from.
+                for (_, v) in attrs.drain(MAX_ATTRS.min(attrs.len())..) {
+                    let deep = self.deep(v);
+                    if deep != Ls::NONE {
+                        let more = self.data(deep);
+                        data = self.join(data, more);
+                    }
+                }
                 Some(Atom::LibObject {
                     class: *class,
                     attrs: attrs.into(),

@@ -8,6 +8,7 @@
 mod frame;
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use solvent_base::{Interner, Name};
 use solvent_ir::{self as ir, Const, Entry, FormatPart, Item, Language, Op, Terminator};
@@ -46,7 +47,7 @@ impl Limits {
 }
 
 pub(crate) use frame::Frame;
-use frame::Kept;
+use frame::{Kept, Way};
 pub use frame::{Vouch, Vouched};
 
 /// The interpreter over one program.
@@ -68,6 +69,12 @@ pub struct Machine<'a> {
     pub(crate) merging: IdMap<FnId, Option<Merges>>,
     /// Regular expressions that were looked at.
     pub(crate) growth: IdMap<(Name, Anchoring), Option<Slowness>>,
+    /// What bodies of files store, by name, once somebody asked: `(instruction, value)`.
+    pub(crate) stores: IdMap<FnId, Stores>,
+    /// Values of a body that hold what it stores under a name, once somebody asked.
+    pub(crate) holders: IdMap<FnId, Rc<IdMap<Name, Vec<u32>>>>,
+    /// Blocks that were walked to see which writes nobody finds any more.
+    pub(crate) walked: u64,
     pub(crate) n: Known,
     /// Whether hits are handed on; discovery of calls and routes has no use for them.
     pub(crate) follow: Follow,
@@ -93,6 +100,9 @@ pub struct Machine<'a> {
     /// Members that bind a class to a route: `django.views.View.as_view`.
     pub(crate) binders: std::collections::BTreeSet<String>,
 }
+
+/// What a body stores, by name: `(instruction, value)`.
+pub(crate) type Stores = Rc<IdMap<Name, Vec<(u32, ir::Value)>>>;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Follow {
@@ -197,6 +207,9 @@ impl<'a> Machine<'a> {
             growth: IdMap::default(),
             merging: IdMap::default(),
             lookups: IdMap::default(),
+            stores: IdMap::default(),
+            holders: IdMap::default(),
+            walked: 0,
             n: Known::new(names, p.language),
             follow: Follow::Flows,
             look_everywhere: None,
@@ -257,13 +270,13 @@ impl<'a> Machine<'a> {
             args,
             vals: vec![V::NEVER; function.insts.len()],
             live: vec![false; blocks],
-            edges: Vec::new(),
+            taken: vec![0; blocks],
             facts: vec![None; blocks],
             fact_table: Vec::new(),
             known: vec![Vec::new(); blocks],
             block: 0,
             afters: BTreeMap::new(),
-            cells: Vec::new(),
+            cells: IdMap::default(),
             cells_changed: false,
             ret: V::NEVER,
             yields: V::NEVER,
@@ -346,7 +359,7 @@ impl<'a> Machine<'a> {
         frame.diverged = false;
         let mut changed = false;
         for to in &data.handlers {
-            changed |= self.enter(frame, function, block, to.0, None);
+            changed |= self.enter(frame, function, (block, Way::Handlers, to.0), None);
         }
         for index in data.start..data.end {
             self.w.steps += 1;
@@ -378,7 +391,9 @@ impl<'a> Machine<'a> {
             }
         }
         match &data.terminator {
-            Terminator::Jump(to) => changed |= self.enter(frame, function, block, to.0, None),
+            Terminator::Jump(to) => {
+                changed |= self.enter(frame, function, (block, Way::Then, to.0), None);
+            }
             Terminator::Branch {
                 condition,
                 then,
@@ -395,16 +410,12 @@ impl<'a> Machine<'a> {
                     None => {}
                 }
                 if decided != Some(false) {
-                    changed |= self.enter(frame, function, block, then.0, Some((*condition, true)));
+                    let way = (block, Way::Then, then.0);
+                    changed |= self.enter(frame, function, way, Some((*condition, true)));
                 }
                 if decided != Some(true) {
-                    changed |= self.enter(
-                        frame,
-                        function,
-                        block,
-                        otherwise.0,
-                        Some((*condition, false)),
-                    );
+                    let way = (block, Way::Otherwise, otherwise.0);
+                    changed |= self.enter(frame, function, way, Some((*condition, false)));
                 }
             }
             Terminator::Return(value) => {
@@ -626,7 +637,7 @@ impl<'a> Machine<'a> {
             Op::Phi(inputs) => {
                 let mut out = V::NEVER;
                 for (from, v) in inputs {
-                    if frame.edges.contains(&(from.0, frame.block)) {
+                    if frame.went(function, from.0, frame.block) {
                         let v = get(frame, *v);
                         out = self.w.store.join(out, v);
                     }

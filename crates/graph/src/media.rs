@@ -3,6 +3,7 @@
 use solvent_ir::{self as ir, Arg, Op};
 
 use crate::machine::{Frame, Machine};
+use crate::shape::block_of;
 
 /// How deep a chain of calls is followed to what it begins with.
 const MAX_CHAIN: u32 = 8;
@@ -90,13 +91,8 @@ impl Machine<'_> {
 
 /// Whether every way to the second place leads through the first.
 pub(crate) fn precedes(function: &ir::Function, first: u32, second: u32) -> bool {
-    let block_of = |inst: u32| {
-        function
-            .blocks
-            .iter()
-            .position(|b| (b.start..b.end).contains(&inst))
-    };
-    let (Some(before), Some(after)) = (block_of(first), block_of(second)) else {
+    let (Some(before), Some(after)) = (block_of(function, first), block_of(function, second))
+    else {
         return false;
     };
     if before == after {

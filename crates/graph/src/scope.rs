@@ -2,22 +2,27 @@
 
 use crate::label::Origin;
 use crate::link::{FnId, Site, Target, UnitId};
-use crate::machine::{Frame, Machine, is_builtin};
-use crate::shape::successors;
+use crate::machine::{Follow, Frame, Machine, is_builtin};
+use crate::shape::{block_of, successors};
 use crate::value::{Atom, CollKind, EnvId, Ls, V};
 use crate::world::{Base, CallTier, ModuleState, Place};
 use solvent_base::Name;
 use solvent_ir::{self as ir, Const, FunctionKind, Scope};
 
+/// Blocks that are walked in all to see which writes nobody finds any more; beyond, all are found.
+const MAX_WALKED: u64 = 20_000_000;
+
 impl Machine<'_> {
     pub(crate) fn captured(&mut self, frame: &Frame, owner: ir::FnIndex, name: Name) -> V {
         let cell = (self.p.fn_id(frame.unit, owner), name);
         if cell.0 == frame.f {
-            let found = frame
-                .cells
-                .iter()
-                .find(|(n, _)| *n == name)
-                .map(|(_, v)| *v);
+            let found = frame.cells.get(&name).copied();
+            if self.p.shape(frame.f).crowded {
+                let shared = self.w.read(Place::Cell(cell.0, name));
+                let own = found.unwrap_or(V::NEVER);
+                let v = shared.map(|v| self.w.store.join(own, v)).or(found);
+                return v.unwrap_or_else(|| self.w.store.unknown());
+            }
             return found.unwrap_or_else(|| self.w.store.unknown());
         }
         let found = self.outer_cell(frame, cell);
@@ -94,11 +99,7 @@ impl Machine<'_> {
             next += 1;
             let cell = (self.p.fn_id(frame.unit, owner), name);
             let v = if cell.0 == frame.f {
-                frame
-                    .cells
-                    .iter()
-                    .find(|(n, _)| *n == name)
-                    .map(|(_, v)| *v)
+                frame.cells.get(&name).copied()
             } else {
                 self.outer_cell(frame, cell)
             };
@@ -194,26 +195,68 @@ impl Machine<'_> {
                 }
             }
             Scope::Own => {
-                let have = frame.cells.iter().position(|(n, _)| *n == name);
-                match have {
-                    Some(at) => {
-                        let joined = self.w.store.join(frame.cells[at].1, v);
-                        if joined != frame.cells[at].1 {
-                            frame.cells[at].1 = joined;
-                            frame.cells_changed = true;
-                        }
-                    }
-                    None => {
-                        frame.cells.push((name, v));
-                        frame.cells_changed = true;
-                    }
+                let v = match self.p.shape(frame.f).crowded {
+                    true => self.keep_by_name(frame, frame.f, name, site, v),
+                    false => Some(v),
+                };
+                if let Some(v) = v {
+                    self.keep_in_frame(frame, name, v);
                 }
             }
             Scope::Enclosing(owner) => {
                 let owner = self.p.fn_id(frame.unit, owner);
-                frame.effects.push((Place::Cell(owner, name), site, v));
+                if self.p.shape(owner).crowded {
+                    self.keep_by_name(frame, owner, name, site, v);
+                } else {
+                    frame.effects.push((Place::Cell(owner, name), site, v));
+                }
             }
         }
+    }
+
+    /// A variable of this activation, as the functions inside it find it.
+    pub(crate) fn keep_in_frame(&mut self, frame: &mut Frame, name: Name, v: V) {
+        let before = frame.cells.get(&name).copied();
+        let joined = before.map_or(v, |before| self.w.store.join(before, v));
+        if before != Some(joined) {
+            frame.cells.insert(name, joined);
+            frame.cells_changed = true;
+        }
+    }
+
+    /// A variable of a crowded function, which no closure brings: everybody finds it under its name. Labels are
+    /// this activation's own; what of the value has them is an effect, as is what is given to a variable of the
+    /// module, and comes back.
+    fn keep_by_name(
+        &mut self,
+        frame: &mut Frame,
+        owner: FnId,
+        name: Name,
+        site: Site,
+        v: V,
+    ) -> Option<V> {
+        let place = Place::Cell(owner, name);
+        let bare = self.w.store.map_labels(v, &mut |_, _| Ls::NONE);
+        // What follows dead branches is not kept. Where real callers were seen, a parameter of nobody's is
+        // nothing new.
+        let looks = self.look_everywhere == Some(frame.f);
+        let standing = self.follow == Follow::Calls
+            && bare != v
+            && bare == self.w.store.unknown()
+            && self.w.is_written_at(place, site);
+        if !looks && !standing {
+            self.w.write_weak(place, site, bare);
+        }
+        let labelled = match self.follow {
+            Follow::Flows => v,
+            // Without their callers, parameters say nothing.
+            Follow::Calls => self.of_requests(v),
+        };
+        if self.w.store.deep(labelled) == Ls::NONE {
+            return None;
+        }
+        frame.effects.push((place, site, labelled));
+        Some(labelled)
     }
 
     /// What the module wrote under the same name before, on every way to its end, nobody finds there later.
@@ -224,8 +267,14 @@ impl Machine<'_> {
         let before = self.w.written_at(place);
         let function = self.p.function(body);
         for at in before {
-            if at.function == body && at != site && overwrites(function, at.inst, site.inst) {
-                self.w.take_back(place, at);
+            if self.walked >= MAX_WALKED {
+                return;
+            }
+            if at.function == body && at != site {
+                self.walked += function.blocks.len() as u64;
+                if overwrites(function, at.inst, site.inst) {
+                    self.w.take_back(place, at);
+                }
             }
         }
     }
@@ -662,13 +711,7 @@ impl Machine<'_> {
 /// Whether the later of two writes of a function comes after the earlier one on every way to its end, and
 /// never before it.
 fn overwrites(function: &ir::Function, earlier: u32, later: u32) -> bool {
-    let block_of = |inst: u32| {
-        function
-            .blocks
-            .iter()
-            .position(|b| (b.start..b.end).contains(&inst))
-    };
-    let (Some(from), Some(to)) = (block_of(earlier), block_of(later)) else {
+    let (Some(from), Some(to)) = (block_of(function, earlier), block_of(function, later)) else {
         return false;
     };
     let walk = |start: Vec<u32>, around: Option<usize>| {

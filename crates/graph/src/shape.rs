@@ -1,7 +1,9 @@
 //! The shape of each function: what of its control flow does not depend on values.
 
 use solvent_base::Name;
-use solvent_ir::{FnIndex, Function, Op, Terminator, Unit};
+
+use crate::hash::IdSet;
+use solvent_ir::{FnIndex, Function, Op, Terminator, Unit, Value};
 
 /// Facts of a function's control flow that do not depend on values.
 #[derive(Clone, Default, Debug)]
@@ -9,12 +11,54 @@ pub struct Shape {
     /// Blocks that control can enter from the entry, each before those it leads to; what leads back to
     /// itself stands together, as one part.
     pub parts: Vec<Part>,
-    /// Last version of each parameter in each block that makes one: `(parameter, block, value)`.
+    /// Functions that stand straight inside.
+    pub inner: Vec<FnIndex>,
+    /// Where the parameters are read: `(parameter, value)`.
+    pub params: Vec<(u32, Value)>,
+    /// Last version of each parameter in each block that makes one: `(parameter, block, value)`, in order.
     pub versions: Vec<(u32, u32, u32)>,
-    /// Cells of enclosing functions that this function, or one inside it, reads.
+    /// Which blocks lead to which where parameters have versions: `(to, from)`, in order.
+    edges: Vec<(u32, u32)>,
+    /// Cells of enclosing functions that this function, or one inside it, reads; without those of functions
+    /// that are crowded.
     pub captures: Vec<(FnIndex, Name)>,
     /// Whether an inner function reads a cell of this one.
     pub has_cells: bool,
+    /// Whether more cells of this one are read inside it than closures bring along ([`MAX_CELLS`]): they are
+    /// kept by their names, as variables of a module are.
+    pub crowded: bool,
+}
+
+/// Most variables of one function that functions inside it bring along. Beyond, each of thousands of functions of
+/// a bundle would bring thousands of variables, which is quadratic; functions written by hand share a few dozen.
+pub const MAX_CELLS: usize = 96;
+
+impl Shape {
+    /// Whether the function makes new versions of a parameter.
+    pub fn changes(&self, param: u32) -> bool {
+        let first = self.versions.partition_point(|(p, _, _)| *p < param);
+        self.versions
+            .get(first)
+            .is_some_and(|(p, _, _)| *p == param)
+    }
+
+    /// The last version of a parameter that a block makes.
+    pub fn version(&self, param: u32, block: u32) -> Option<u32> {
+        let key = (param, block);
+        let at = self
+            .versions
+            .binary_search_by_key(&key, |(p, b, _)| (*p, *b));
+        at.ok().map(|at| self.versions[at].2)
+    }
+
+    /// Blocks that may lead straight to a block.
+    pub fn before(&self, block: u32) -> impl Iterator<Item = u32> {
+        let first = self.edges.partition_point(|(to, _)| *to < block);
+        let to_it = self.edges[first..]
+            .iter()
+            .take_while(move |(to, _)| *to == block);
+        to_it.map(|(_, from)| *from)
+    }
 }
 
 /// One block, or blocks that lead to each other.
@@ -28,37 +72,72 @@ pub struct Part {
 
 pub(crate) fn unit_shapes(unit: &Unit) -> Vec<Shape> {
     let mut shapes: Vec<Shape> = unit.functions.iter().map(shape).collect();
+    let mut held: Vec<IdSet<(FnIndex, Name)>> = shapes
+        .iter()
+        .map(|shape| shape.captures.iter().copied().collect())
+        .collect();
+    let mut read: Vec<IdSet<Name>> = vec![IdSet::default(); shapes.len()];
+    for (owner, name) in shapes.iter().flat_map(|shape| &shape.captures) {
+        read[owner.0 as usize].insert(*name);
+    }
+    for (shape, read) in shapes.iter_mut().zip(&read) {
+        shape.has_cells = !read.is_empty();
+        shape.crowded = read.len() > MAX_CELLS;
+    }
+    let crowded: Vec<bool> = shapes.iter().map(|shape| shape.crowded).collect();
     // Inner functions come after the function that contains them, so one backward pass closes the
     // sets of captured cells.
-    let mut order: Vec<usize> = (0..shapes.len()).collect();
-    order.sort_by_key(|i| std::cmp::Reverse(depth(unit, *i)));
-    for index in order {
+    for index in inner_first(unit) {
+        // Its own cells, where an inner function assigns them, nobody brings to it.
+        let own = |owner: FnIndex| owner.0 as usize == index;
+        shapes[index]
+            .captures
+            .retain(|(owner, _)| !own(*owner) && !crowded[owner.0 as usize]);
         let Some(parent) = unit.functions[index].parent else {
             continue;
         };
-        let passed: Vec<_> = shapes[index].captures.clone();
+        let passed = shapes[index].captures.clone();
+        let parent = parent.0 as usize;
+        shapes[parent].inner.push(FnIndex(index as u32));
         for cell in passed {
-            if cell.0 == parent {
-                shapes[parent.0 as usize].has_cells = true;
-            } else if !shapes[parent.0 as usize].captures.contains(&cell) {
-                shapes[parent.0 as usize].captures.push(cell);
+            if cell.0.0 as usize != parent && held[parent].insert(cell) {
+                shapes[parent].captures.push(cell);
             }
         }
+    }
+    for shape in &mut shapes {
+        shape.inner.sort_unstable();
     }
     shapes
 }
 
-fn depth(unit: &Unit, index: usize) -> usize {
-    let mut depth = 0;
-    let mut at = unit.functions[index].parent;
-    while let Some(parent) = at {
-        depth += 1;
-        if depth > unit.functions.len() {
-            break;
-        }
-        at = unit.functions[parent.0 as usize].parent;
+/// The functions of a file, each after those that it contains.
+fn inner_first(unit: &Unit) -> Vec<usize> {
+    let count = unit.functions.len();
+    let mut waits = vec![0_u32; count];
+    let parent_of = |index: usize| unit.functions[index].parent.map(|p| p.0 as usize);
+    for parent in (0..count).filter_map(parent_of) {
+        waits[parent] += 1;
     }
-    depth
+    let mut out: Vec<usize> = (0..count).filter(|index| waits[*index] == 0).collect();
+    let mut next = 0;
+    while let Some(index) = out.get(next) {
+        next += 1;
+        if let Some(parent) = parent_of(*index) {
+            waits[parent] -= 1;
+            if waits[parent] == 0 {
+                out.push(parent);
+            }
+        }
+    }
+    out
+}
+
+/// The block that an instruction stands in: blocks follow each other as their instructions do.
+pub fn block_of(function: &Function, inst: u32) -> Option<usize> {
+    let at = function.blocks.partition_point(|block| block.end <= inst);
+    let found = function.blocks.get(at)?;
+    (found.start..found.end).contains(&inst).then_some(at)
 }
 
 /// Blocks that control may enter from `block`.
@@ -81,12 +160,22 @@ fn shape(function: &Function) -> Shape {
         ..Shape::default()
     };
     shape.versions = versions(function);
-    for inst in &function.insts {
-        if let Op::Captured { function, name } = &inst.op {
-            let cell = (*function, *name);
-            if !shape.captures.contains(&cell) {
-                shape.captures.push(cell);
-            }
+    if !shape.versions.is_empty() {
+        let blocks = 0..function.blocks.len() as u32;
+        let edges = blocks.flat_map(|b| successors(function, b).into_iter().map(move |to| (to, b)));
+        shape.edges = edges.collect();
+        shape.edges.sort_unstable();
+        shape.edges.dedup();
+    }
+    let mut held: IdSet<(FnIndex, Name)> = IdSet::default();
+    for (index, inst) in function.insts.iter().enumerate() {
+        if let Op::Param(param) = &inst.op {
+            shape.params.push((*param, Value(index as u32)));
+        }
+        if let Op::Captured { function, name } = &inst.op
+            && held.insert((*function, *name))
+        {
+            shape.captures.push((*function, *name));
         }
     }
     shape
@@ -195,14 +284,14 @@ fn versions(function: &Function) -> Vec<(u32, u32, u32)> {
             if p == NONE || matches!(function.insts[index as usize].op, Op::Param(_)) {
                 continue;
             }
-            match out
-                .iter_mut()
-                .find(|(q, b, _)| *q == p && *b == block as u32)
-            {
+            let here = out.iter_mut().rev();
+            let mut here = here.take_while(|(_, b, _)| *b == block as u32);
+            match here.find(|(q, _, _)| *q == p) {
                 Some(entry) => entry.2 = index,
                 None => out.push((p, block as u32, index)),
             }
         }
     }
+    out.sort_unstable();
     out
 }

@@ -1,18 +1,23 @@
 //! Summaries: computed once per shape of arguments, and taken over by callers.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use solvent_base::Name;
 use solvent_finding::Carrier;
 use solvent_ir::{self as ir, Op, Scope};
 
 use crate::call::{MAX_HITS, MAX_RECURSION, SMALL};
+use crate::hash::IdMap;
 use crate::label::{InputId, InputShape, Origin};
 use crate::link::{FnId, Site};
-use crate::machine::{Frame, Machine};
+use crate::machine::{Frame, Machine, Stores};
 use crate::rebuild::Filling;
 use crate::value::{Atom, EnvId, Ls, V};
 use crate::world::{CallTier, Fact, Freshness, Hit, Key, Place, Summary, SummaryId};
+
+/// Effects of what it calls that a function hands on.
+const MAX_EFFECTS: usize = 400;
 
 /// Calls that are followed from one to the next to see whether an answer is still right; beyond, it is computed.
 const MAX_ASKED: u32 = 1000;
@@ -274,7 +279,13 @@ impl Machine<'_> {
         tier: CallTier,
     ) {
         let edge = (site, tier, id);
-        if !frame.calls.contains(&edge) {
+        // Those of one place stand together.
+        let mut here = frame
+            .calls
+            .iter()
+            .rev()
+            .take_while(|(at, _, _)| *at == site);
+        if !here.any(|known| *known == edge) {
             frame.calls.push(edge);
         }
         let (hits, effects) = {
@@ -321,17 +332,10 @@ impl Machine<'_> {
             if let Place::Cell(owner, name) = place
                 && owner == frame.f
             {
-                match frame.cells.iter().position(|(n, _)| *n == name) {
-                    Some(at) => {
-                        let joined = self.w.store.join(frame.cells[at].1, v);
-                        if joined != frame.cells[at].1 {
-                            frame.cells[at].1 = joined;
-                            frame.cells_changed = true;
-                        }
-                    }
-                    None => frame.cells.push((name, v)),
+                self.keep_in_frame(frame, name, v);
+                if !self.p.shape(owner).crowded {
+                    continue;
                 }
-                continue;
             }
             if let Place::Global(unit, name) = place
                 && unit == frame.unit
@@ -339,8 +343,17 @@ impl Machine<'_> {
             {
                 self.changed_by_call(frame, name, v);
             }
-            if frame.effects.len() < 400 && !frame.effects.contains(&effect) {
+            if frame.effects.contains(&effect) {
+                continue;
+            }
+            if frame.effects.len() < MAX_EFFECTS {
                 frame.effects.push(effect);
+            } else if self.follow == crate::machine::Follow::Flows {
+                let what = format!("more than {MAX_EFFECTS} effects of one function");
+                match self.w.store.deep(v) {
+                    Ls::NONE => self.w.notices.insert(what),
+                    _ => self.w.limits_hit.insert(what),
+                };
             }
         }
     }
@@ -348,29 +361,74 @@ impl Machine<'_> {
     /// What a function of the module leaves in a variable, where the module's body goes on with it: a table that
     /// decorators fill is not empty below.
     fn changed_by_call(&mut self, frame: &mut Frame, name: Name, v: V) {
-        let function = self.p.function(frame.f);
-        let mut holders: BTreeSet<ir::Value> = BTreeSet::new();
-        for (i, inst) in function.insts.iter().enumerate() {
+        let holders = self.holders_of(frame.f);
+        for at in holders.get(&name).into_iter().flatten() {
+            let held = frame.vals[*at as usize];
+            if held != V::NEVER {
+                frame.vals[*at as usize] = self.w.store.join(held, v);
+            }
+        }
+    }
+
+    /// What a body stores, by name.
+    pub(crate) fn stores_of(&mut self, body: FnId) -> Stores {
+        if let Some(known) = self.stores.get(&body) {
+            return Rc::clone(known);
+        }
+        let mut out: IdMap<Name, Vec<(u32, ir::Value)>> = IdMap::default();
+        for (i, inst) in self.p.function(body).insts.iter().enumerate() {
             if let Op::StoreName {
                 scope: Scope::Module,
-                name: stored,
+                name,
                 value,
             } = &inst.op
-                && *stored == name
             {
-                holders.extend([ir::Value(i as u32), *value, Self::base(function, *value)]);
+                out.entry(*name).or_default().push((i as u32, *value));
             }
         }
-        if holders.is_empty() {
-            return;
+        let out = Rc::new(out);
+        self.stores.insert(body, Rc::clone(&out));
+        out
+    }
+
+    /// The values of a body that are versions of what it stores, by name.
+    fn holders_of(&mut self, body: FnId) -> Rc<IdMap<Name, Vec<u32>>> {
+        if let Some(known) = self.holders.get(&body) {
+            return Rc::clone(known);
         }
-        for (i, held) in frame.vals.iter_mut().enumerate() {
-            let value = ir::Value(i as u32);
-            let holds = holders.contains(&value) || holders.contains(&Self::base(function, value));
-            if holds && *held != V::NEVER {
-                *held = self.w.store.join(*held, v);
+        let function = self.p.function(body);
+        // The first version of each value.
+        let mut first: Vec<u32> = Vec::with_capacity(function.insts.len());
+        for (i, inst) in function.insts.iter().enumerate() {
+            let of = match &inst.op {
+                Op::Refine { value, .. } | Op::After { object: value, .. } => value.0,
+                _ => i as u32,
+            };
+            // What comes from behind is a version of nothing here.
+            first.push(first.get(of as usize).copied().unwrap_or(i as u32));
+        }
+        let mut named: IdMap<u32, BTreeSet<Name>> = IdMap::default();
+        for (name, stored) in self.stores_of(body).iter() {
+            for (inst, value) in stored {
+                for at in [*inst, value.0, first[value.0 as usize]] {
+                    named.entry(at).or_default().insert(*name);
+                }
             }
         }
+        let mut out: IdMap<Name, Vec<u32>> = IdMap::default();
+        for (i, of) in first.iter().enumerate() {
+            let own = named.get(&(i as u32)).into_iter().flatten();
+            let names: BTreeSet<Name> = own
+                .chain(named.get(of).into_iter().flatten())
+                .copied()
+                .collect();
+            for name in names {
+                out.entry(name).or_default().push(i as u32);
+            }
+        }
+        let out = Rc::new(out);
+        self.holders.insert(body, Rc::clone(&out));
+        out
     }
 
     pub(crate) fn push_hit(&mut self, frame: &mut Frame, hit: Hit) {
@@ -400,40 +458,35 @@ impl Machine<'_> {
     pub fn apply_effects_at_root(&mut self, id: SummaryId) {
         let effects = self.w.summary(id).effects.clone();
         for (place, site, v) in effects {
-            let v = self.w.store.map_labels(v, &mut |store, set| {
-                let kept: Vec<_> = store
-                    .labels(set)
-                    .iter()
-                    .copied()
-                    .filter(|l| {
-                        matches!(
-                            l.origin,
-                            crate::label::Origin::Input(_) | crate::label::Origin::Local
-                        )
-                    })
-                    .collect();
-                store.set(kept)
-            });
+            let v = self.of_requests(v);
             self.w.write_weak(place, site, v);
         }
+    }
+
+    /// The value with those labels only that mean the same to everybody.
+    pub(crate) fn of_requests(&mut self, v: V) -> V {
+        self.w.store.map_labels(v, &mut |store, set| {
+            let kept: Vec<_> = store
+                .labels(set)
+                .iter()
+                .copied()
+                .filter(|l| matches!(l.origin, Origin::Input(_) | Origin::Local))
+                .collect();
+            store.set(kept)
+        })
     }
 
     /// The last version of each parameter on the ways out.
     pub(crate) fn final_versions(&mut self, frame: &Frame, args: &[V]) -> Box<[Option<V>]> {
         let p = self.p;
-        let shape = p.shape(frame.f);
+        let (shape, function) = (p.shape(frame.f), p.function(frame.f));
         if shape.versions.is_empty() {
             return Box::default();
         }
         let mut out = Vec::with_capacity(args.len());
         for (param, arg) in args.iter().enumerate() {
-            let defs: Vec<(u32, u32)> = shape
-                .versions
-                .iter()
-                .filter(|(p, _, _)| *p as usize == param)
-                .map(|(_, b, v)| (*b, *v))
-                .collect();
-            if defs.is_empty() {
+            let param = param as u32;
+            if !shape.changes(param) {
                 out.push(None);
                 continue;
             }
@@ -444,21 +497,16 @@ impl Machine<'_> {
                 if std::mem::replace(&mut seen[block as usize], true) {
                     continue;
                 }
-                if let Some((_, value)) = defs.iter().find(|(b, _)| *b == block) {
-                    let one = frame.vals[*value as usize];
+                if let Some(value) = shape.version(param, block) {
+                    let one = frame.vals[value as usize];
                     v = self.w.store.join(v, one);
                     continue;
                 }
                 if block == 0 {
                     v = self.w.store.join(v, *arg);
                 }
-                open.extend(
-                    frame
-                        .edges
-                        .iter()
-                        .filter(|(_, to)| *to == block)
-                        .map(|(from, _)| *from),
-                );
+                let from = shape.before(block);
+                open.extend(from.filter(|from| frame.went(function, *from, block)));
             }
             out.push((v != *arg && v != V::NEVER).then_some(v));
         }

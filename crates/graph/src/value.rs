@@ -163,6 +163,8 @@ pub(crate) const MAX_TEXTS: usize = 4;
 const MAX_PIECES: usize = 24;
 /// Most keyed children of one container.
 pub const MAX_KIDS: usize = 16;
+/// Most attributes of one object, of those that different places set: modules of a bundle set thousands, one by one.
+pub(crate) const MAX_ATTRS: usize = 128;
 /// Functions that a mapping keeps by their keys.
 const MAX_FUNCTIONS: usize = 128;
 /// Most elements of a list that is a table of functions or classes for the most part, each of which counts.

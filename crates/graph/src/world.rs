@@ -476,6 +476,11 @@ impl World {
         })
     }
 
+    pub(crate) fn is_written_at(&self, place: Place, site: Site) -> bool {
+        let slot = self.places.get(&place).map(|id| &self.slots[*id as usize]);
+        slot.is_some_and(|slot| slot.writes.iter().any(|(at, _)| *at == site))
+    }
+
     /// Takes back what was written there.
     pub(crate) fn take_back(&mut self, place: Place, site: Site) {
         let id = self.slot(place);
@@ -552,6 +557,16 @@ impl World {
             true => seen != V::NEVER && seen != PASSED_OVER,
             false => seen != now[slot as usize],
         })
+    }
+
+    /// What the variables of these functions hold now that are kept by their names, by slot.
+    pub(crate) fn cells_of(&mut self, of: &dyn Fn(FnId) -> bool) -> IdMap<u32, V> {
+        let cell = |(place, id): (&Place, &u32)| match place {
+            Place::Cell(f, _) if of(*f) => Some(*id),
+            _ => None,
+        };
+        let slots: Vec<u32> = self.places.iter().filter_map(cell).collect();
+        slots.into_iter().map(|id| (id, self.held_in(id))).collect()
     }
 
     /// Whether anything that the last handler of a request left is known.

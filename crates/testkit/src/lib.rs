@@ -2,10 +2,12 @@
 //!
 //! It does not know about what is under test: a fixture is a page of cases, and the test says how a
 //! case is answered. Read [`page`] for the form of a fixture, [`memory`] for the in-memory
-//! [`solvent_base::System`], [`conformance`] for what every `System` must do.
+//! [`solvent_base::System`], [`conformance`] for what every `System` must do, [`hostile`] for trees that want to break
+//! a reader.
 
 pub mod conformance;
 pub mod deploy;
+pub mod hostile;
 pub mod memory;
 pub mod page;
 

@@ -12,6 +12,7 @@ mod contradictions;
 mod deploy_pairs;
 mod fixes;
 mod histories;
+mod hostile;
 mod impact;
 mod ledger;
 mod open;
@@ -115,6 +116,11 @@ pub const ALL: &[Measurement] = &[
         name: "runtime-contradictions",
         about: "functions that ran while applications were crawled, against what is called unreachable",
         run: contradictions::run,
+    },
+    Measurement {
+        name: "hostile",
+        about: "mutated programs, deep nesting, circles and bundles in four languages: panics, hangs, memory, silent cuts",
+        run: hostile::run,
     },
     Measurement {
         name: "pycg",

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use solvent_base::Name;
 use solvent_ir as ir;
 
+use crate::hash::IdMap;
 use crate::link::Site;
 use crate::link::{FnId, UnitId};
 use crate::machine::Machine;
@@ -22,14 +23,16 @@ pub(crate) struct Frame {
     pub args: Vec<V>,
     pub vals: Vec<V>,
     pub live: Vec<bool>,
-    pub edges: Vec<(u32, u32)>,
+    /// Which ways out of each block control may take, see [`Way`].
+    pub taken: Vec<u8>,
     pub facts: Vec<Option<Vec<u32>>>,
     pub fact_table: Vec<Fact>,
     /// Conditions that were decided on every way to a block, and how.
     pub known: Vec<Vec<(ir::Value, bool)>>,
     pub block: u32,
     pub afters: BTreeMap<(u32, u32), V>,
-    pub cells: Vec<(Name, V)>,
+    /// Variables that functions inside read; of a crowded function, those with labels.
+    pub cells: IdMap<Name, V>,
     pub cells_changed: bool,
     pub ret: V,
     pub yields: V,
@@ -54,6 +57,16 @@ pub(crate) struct Frame {
     pub diverged: bool,
 }
 
+/// A way out of a block, as a bit: blocks may be hundreds of thousands, and each has three at most.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Way {
+    /// Its jump, or its branch where the condition holds.
+    Then = 1,
+    Otherwise = 2,
+    /// What it does raises: to all of its handlers.
+    Handlers = 4,
+}
+
 /// What a frame had collected when a loop was entered: another round collects the rest anew.
 #[derive(Default)]
 pub(super) struct Kept {
@@ -73,6 +86,20 @@ pub(super) struct Kept {
 }
 
 impl Frame {
+    /// Whether control may go straight from one block to the other.
+    pub fn went(&self, function: &ir::Function, from: u32, to: u32) -> bool {
+        let taken = |way: Way| self.taken[from as usize] & way as u8 != 0;
+        let data = &function.blocks[from as usize];
+        let ends = match &data.terminator {
+            ir::Terminator::Jump(next) => next.0 == to && taken(Way::Then),
+            ir::Terminator::Branch {
+                then, otherwise, ..
+            } => (then.0 == to && taken(Way::Then)) || (otherwise.0 == to && taken(Way::Otherwise)),
+            _ => false,
+        };
+        ends || (taken(Way::Handlers) && data.handlers.iter().any(|block| block.0 == to))
+    }
+
     pub(super) fn kept(&self) -> Kept {
         Kept {
             hits: self.hits.len(),
@@ -122,6 +149,8 @@ pub struct Vouched {
 /// A parameter, the kinds for which it is harmless, and its marks.
 pub type Vouch = (u32, u64, u16);
 
+/// Different facts that are told apart in one function.
+const MAX_FACTS: usize = 1_000;
 /// Conditions remembered on the way to a block.
 const MAX_KNOWN: usize = 16;
 
@@ -131,8 +160,7 @@ impl Machine<'_> {
         &mut self,
         frame: &mut Frame,
         function: &ir::Function,
-        from: u32,
-        to: u32,
+        (from, way, to): (u32, Way, u32),
         condition: Option<(ir::Value, bool)>,
     ) -> bool {
         let mut facts = frame.facts[from as usize].clone().unwrap_or_default();
@@ -140,6 +168,7 @@ impl Machine<'_> {
             for fact in self.facts_of(frame, function, value, holds) {
                 let id = match frame.fact_table.iter().position(|f| *f == fact) {
                     Some(id) => id as u32,
+                    None if frame.fact_table.len() >= MAX_FACTS => continue,
                     None => {
                         frame.fact_table.push(fact);
                         frame.fact_table.len() as u32 - 1
@@ -162,11 +191,9 @@ impl Machine<'_> {
         } else {
             frame.known[to as usize].retain(|decided| known.contains(decided));
         }
-        let mut changed = false;
-        if !frame.edges.contains(&(from, to)) {
-            frame.edges.push((from, to));
-            changed = true;
-        }
+        let taken = &mut frame.taken[from as usize];
+        let changed = *taken & way as u8 == 0;
+        *taken |= way as u8;
         frame.live[to as usize] = true;
         let slot = &mut frame.facts[to as usize];
         match slot {

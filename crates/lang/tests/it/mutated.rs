@@ -4,85 +4,15 @@
 use std::path::Path;
 
 use solvent_base::{FilePath, Interner};
+use solvent_testkit::hostile::{Numbers, Tongue, mutated, programs};
 
 /// Programs of each language that are tried; `SOLVENT_MUTATIONS` asks for more.
 const TRIED: u64 = 1_500;
 
-/// Numbers that are the same in every run: Steele, Lea and Flood, "Fast Splittable Pseudorandom Number
-/// Generators" (OOPSLA 2014).
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % end.max(1) as u64) as usize
-    }
-}
-
-/// The programs on the pages of a language.
-fn programs(language: &str) -> Vec<Vec<u8>> {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../fixtures")
-        .join(language);
-    let mut out = Vec::new();
-    for folder in ["lowering", "flows"] {
-        let Ok(read) = std::fs::read_dir(fixtures.join(folder)) else {
-            continue;
-        };
-        let mut pages: Vec<_> = read.filter_map(|e| Some(e.ok()?.path())).collect();
-        pages.sort();
-        for page in pages {
-            let name = page.to_string_lossy().into_owned();
-            let text = std::fs::read_to_string(&page).expect("a page");
-            let page = solvent_testkit::parse(&name, &text).expect("a page that parses");
-            for case in &page.cases {
-                out.extend(case.files(language).map(|b| b.text.clone().into_bytes()));
-            }
-        }
-    }
-    out
-}
-
-fn mutated(numbers: &mut Numbers, programs: &[Vec<u8>]) -> Vec<u8> {
-    let mut text = programs[numbers.below(programs.len())].clone();
-    for _ in 0..=numbers.below(6) {
-        let (a, b) = (numbers.below(text.len() + 1), numbers.below(text.len() + 1));
-        let (from, to) = (a.min(b), a.max(b).min(a.min(b) + 60));
-        let piece = text[from..to].to_vec();
-        match numbers.below(5) {
-            0 => {
-                text.drain(from..to);
-            }
-            1 => {
-                let at = numbers.below(text.len() + 1);
-                text.splice(at..at, piece);
-            }
-            2 => {
-                let other = &programs[numbers.below(programs.len())];
-                let start = numbers.below(other.len() + 1);
-                let end = (start + numbers.below(80)).min(other.len());
-                text.splice(from..to, other[start..end].iter().copied());
-            }
-            3 => {
-                const SIGNS: [&str; 16] = [
-                    "(", ")", "{", "}", "[", "]", ";", ",", "=>", "...", "`", "\"", "\\", "\u{0}",
-                    "\u{ff}", "\n",
-                ];
-                let sign = SIGNS[numbers.below(SIGNS.len())];
-                text.splice(from..from, sign.bytes());
-            }
-            _ => text.truncate(to),
-        }
-    }
-    text
-}
-
-fn survives(language: &str, file: &str) {
-    let programs = programs(language);
-    assert!(programs.len() > 5, "few programs of {language}");
+fn survives(tongue: Tongue, file: &str) {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
+    let programs = programs(&fixtures, tongue);
+    assert!(programs.len() > 5, "few programs of {tongue:?}");
     let tried = std::env::var("SOLVENT_MUTATIONS")
         .ok()
         .and_then(|n| n.parse().ok())
@@ -106,17 +36,17 @@ fn survives(language: &str, file: &str) {
 
 #[test]
 fn broken_python_becomes_well_formed_ir() {
-    survives("python", "app/module.py");
+    survives(Tongue::Python, "app/module.py");
 }
 
 #[test]
 fn broken_javascript_becomes_well_formed_ir() {
-    survives("javascript", "app/module.tsx");
+    survives(Tongue::JavaScript, "app/module.tsx");
 }
 
 #[test]
 fn broken_go_becomes_well_formed_ir() {
-    survives("go", "app/module.go");
+    survives(Tongue::Go, "app/module.go");
 }
 
 #[test]
@@ -146,7 +76,7 @@ fn deeply_nested_go_is_survived() {
 
 #[test]
 fn broken_java_becomes_well_formed_ir() {
-    survives("java", "app/Module.java");
+    survives(Tongue::Java, "app/Module.java");
 }
 
 #[test]

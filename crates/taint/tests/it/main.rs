@@ -1,5 +1,6 @@
 //! Pages of small programs and what is said about them, and the models' own pages.
 
+mod bundle;
 mod definition;
 mod stability;
 mod standing;
