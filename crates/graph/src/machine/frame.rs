@@ -52,6 +52,8 @@ pub(crate) struct Frame {
     pub stopped: Vec<(u32, u32)>,
     pub vouched: Vouched,
     pub diverged: bool,
+    /// Of the loop that is taken turn by turn.
+    pub turn: super::unroll::Turn,
 }
 
 /// What a frame had collected when a loop was entered: another round collects the rest anew.
