@@ -425,6 +425,7 @@ impl Machine<'_> {
             cut: Vec::new(),
             vouched: crate::machine::Vouched::default(),
             diverged: false,
+            turn: crate::machine::Turn::default(),
         }
     }
 

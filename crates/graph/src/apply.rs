@@ -514,9 +514,17 @@ impl Machine<'_> {
                         rest,
                         keys: labels,
                     },
-                    Effect::Scramble,
+                    Effect::Scramble | Effect::Discard,
                 ) => {
-                    if kind == CollKind::List {
+                    let left = match value {
+                        Some(gone) if effect == Effect::Discard && rest == V::NEVER => {
+                            self.without_value(&kids, gone)
+                        }
+                        _ => None,
+                    };
+                    if let Some(kids) = left {
+                        self.w.store.coll(kind, kids, rest, labels)
+                    } else if kind == CollKind::List {
                         self.scrambled(kind, &kids, rest, labels)
                     } else {
                         self.w.store.coll(kind, kids.to_vec(), rest, labels)

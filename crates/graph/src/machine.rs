@@ -6,6 +6,7 @@
 //! say in `library`, checks in `refine`.
 
 mod frame;
+mod unroll;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -49,6 +50,7 @@ impl Limits {
 pub(crate) use frame::Frame;
 use frame::{Kept, Way};
 pub use frame::{Vouch, Vouched};
+pub(crate) use unroll::Turn;
 
 /// The interpreter over one program.
 pub struct Machine<'a> {
@@ -295,6 +297,7 @@ impl<'a> Machine<'a> {
             stopped: Vec::new(),
             vouched: Vouched::default(),
             diverged: false,
+            turn: Turn::default(),
         };
         if blocks == 0 {
             frame.ret = self.w.store.none();
@@ -328,6 +331,9 @@ impl<'a> Machine<'a> {
 
     /// Evaluates blocks that lead to each other until nothing new comes round.
     fn run_loop(&mut self, frame: &mut Frame, function: &ir::Function, blocks: &[u32], first: u32) {
+        if self.unrolled(frame, function, blocks, first) {
+            return;
+        }
         let kept = frame.kept();
         for round in first..first + MAX_ROUNDS {
             if round > first {
@@ -402,7 +408,10 @@ impl<'a> Machine<'a> {
                 let value = frame.vals[condition.0 as usize];
                 let decided = match self.look_everywhere {
                     Some(f) if f == frame.f && self.w.depth <= 1 => None,
-                    _ => self.w.store.truth(value),
+                    _ => frame
+                        .turn
+                        .decided(block)
+                        .or_else(|| self.w.store.truth(value)),
                 };
                 match decided {
                     Some(true) => frame.cut.push((block, otherwise.0)),
@@ -573,7 +582,8 @@ impl<'a> Machine<'a> {
             }
             Op::Unary { op, operand } => {
                 let v = get(frame, *operand);
-                self.unary(*op, v)
+                let site = self.site(frame, index);
+                self.unary(*op, v, site)
             }
             Op::Compare { op, left, right } => {
                 let (left, right) = (get(frame, *left), get(frame, *right));
@@ -653,6 +663,9 @@ impl<'a> Machine<'a> {
                 self.refine(frame, function, *value, v, *condition, *holds)
             }
             Op::Element(v) => {
+                if let Some(v) = frame.turn.element(index) {
+                    return v;
+                }
                 let v = get(frame, *v);
                 // `for _ in range(0)`
                 frame.diverged |= self.is_empty_for_good(v);

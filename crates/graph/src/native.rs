@@ -9,8 +9,11 @@ use crate::link::Target;
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, CollKind, EnvId, Ls, V};
 
+mod collection;
 mod named;
 mod text;
+
+pub(crate) use collection::every;
 
 impl Machine<'_> {
     /// Functions that the interpreter knows without a model.
@@ -171,6 +174,12 @@ impl Machine<'_> {
                     .coll(CollKind::Tuple, Vec::new(), V::NEVER, Ls::NONE)
             }
             "builtins.range" => {
+                let numbers: Vec<V> = args.pos.iter().map(|(v, _)| *v).collect();
+                if args.spread.is_none()
+                    && let Some(v) = self.short_range(&numbers)
+                {
+                    return Some(Out::ret(v));
+                }
                 let unknown = self.w.store.unknown();
                 self.w.store.many(CollKind::Iter, unknown)
             }
@@ -246,6 +255,43 @@ impl Machine<'_> {
                     args: rest.into(),
                     named: named.into(),
                 })
+            }
+            "operator.itemgetter" | "operator.attrgetter" if args.spread.is_none() => {
+                let got = match path {
+                    "operator.itemgetter" => "<items>",
+                    _ => "<attributes>",
+                };
+                let got = self.name(got);
+                let function = self.w.store.lib(got);
+                let wanted: Vec<V> = args.pos.iter().map(|(v, _)| *v).collect();
+                self.w.store.one(Atom::Partial {
+                    function,
+                    args: wanted.into(),
+                    named: Box::default(),
+                })
+            }
+            "<items>" | "<attributes>" => {
+                let ((of, _), wanted) = args.pos.split_last()?;
+                let site = self.site(frame, index);
+                let mut kids = Vec::new();
+                for (key, _) in wanted {
+                    let v = if path == "<items>" {
+                        self.index(frame, index, *of, *key)
+                    } else {
+                        let dotted = self.w.store.constant_str(*key)?;
+                        let mut v = *of;
+                        for part in self.text(dotted).split('.') {
+                            let part = self.name(part);
+                            v = self.attr(frame, v, part, site);
+                        }
+                        v
+                    };
+                    kids.push((Const::Int(kids.len() as i64), v));
+                }
+                match &*kids {
+                    [(_, v)] => *v,
+                    _ => self.w.store.coll(CollKind::Tuple, kids, V::NEVER, Ls::NONE),
+                }
             }
             "functools.wraps" => {
                 let identity = self.n.identity;
@@ -392,6 +438,14 @@ impl Machine<'_> {
                 let v = self.w.store.one(receiver.clone());
                 self.parts_method(frame, index, v, &method, args)
                     .map(Out::ret)
+            }
+            Atom::Coll {
+                kind: CollKind::List | CollKind::Tuple,
+                kids,
+                rest: V::NEVER,
+                ..
+            } if &*method == "index" && args.pos.len() == 1 => {
+                self.position(kids, args.pos[0].0).map(Out::ret)
             }
             _ => None,
         }

@@ -5,9 +5,10 @@ use solvent_finding::Transform;
 use solvent_ir::{BinaryOp, CompareOp, Const, UnaryOp};
 
 use crate::call::Args;
-use crate::label::{Link, TraceKind};
+use crate::label::{Link, Note, TraceKind};
 use crate::link::Site;
 use crate::machine::{Frame, Machine};
+use crate::native::every;
 use crate::value::{Atom, CollKind, Ls, MAX_TEXT, Piece, V};
 
 /// Most alternatives of one text that are followed apart.
@@ -223,6 +224,9 @@ impl Machine<'_> {
         // All of these make numbers, which harm nobody.
         if self.adds_as_text() && op != BinaryOp::Add {
             return self.w.store.unknown();
+        }
+        if let Some(v) = self.of_sets(op, left, right) {
+            return v;
         }
         match op {
             BinaryOp::Add if self.adds_as_text() => {
@@ -534,7 +538,7 @@ impl Machine<'_> {
         self.texts(out, site)
     }
 
-    pub(crate) fn unary(&mut self, op: UnaryOp, v: V) -> V {
+    pub(crate) fn unary(&mut self, op: UnaryOp, v: V, site: Site) -> V {
         match op {
             UnaryOp::Not => {
                 let truth = self.w.store.truth(v).map(|t| !t);
@@ -553,15 +557,32 @@ impl Machine<'_> {
                     let bits = (-f64::from_bits(*bits)).to_bits();
                     self.w.store.konst(Const::Float(bits))
                 }
-                _ => self.w.store.unknown(),
+                _ => self.operated_number(v, "-", site),
             },
             UnaryOp::Plus if self.is_javascript() => match self.w.store.constant(v) {
                 Some(Const::Int(_) | Const::Float(_)) => v,
                 _ => self.w.store.unknown(),
             },
             UnaryOp::Plus => v,
-            UnaryOp::Invert => self.w.store.unknown(),
+            UnaryOp::Invert => self.operated_number(v, "~", site),
         }
+    }
+
+    /// A number that an operator made of a value: it harms nothing, and is made of the input all the same. Only Python
+    /// has its labels: elsewhere operators on numbers are written everywhere, and would say so everywhere.
+    fn operated_number(&mut self, v: V, by: &str, site: Site) -> V {
+        let deep = self.w.store.deep(v);
+        if deep == Ls::NONE || self.adds_as_text() || self.is_go() {
+            return self.w.store.unknown();
+        }
+        let by = self.name(by);
+        let number = self.w.store.data(deep);
+        let note = Note::Sanitized {
+            site,
+            by,
+            kinds: u64::MAX,
+        };
+        self.w.store.clear(number, u64::MAX, note)
     }
 
     pub(crate) fn compare(&mut self, op: CompareOp, left: V, right: V) -> V {
@@ -739,6 +760,17 @@ impl Machine<'_> {
                             .collect();
                         self.w.store.coll(kind, kids, rest, keys)
                     }
+                    (Some(lower), Some(upper), false) if rest == V::NEVER => match step {
+                        Some(Some(step)) if step != 0 => {
+                            let kids = every(kids.len(), lower, upper, step)
+                                .into_iter()
+                                .enumerate()
+                                .map(|(i, at)| (Const::Int(i as i64), kids[at].1))
+                                .collect();
+                            self.w.store.coll(kind, kids, rest, keys)
+                        }
+                        _ => self.scrambled(kind, &kids, rest, keys),
+                    },
                     _ => self.scrambled(kind, &kids, rest, keys),
                 },
                 other => {

@@ -200,11 +200,23 @@ impl Words<'_> {
         }
     }
 
-    /// `["*"]` is every kind.
+    /// `["*"]` is every kind, `["*by-characters"]` every one that does harm with characters: letters and digits alone do
+    /// none there, but they are a password, a role or a number of somebody else's all the same.
     fn kinds(&self, row: &Row<'_>, key: &str) -> KindSet {
         let words = row.texts(key);
         if words.iter().any(|word| *word.get_ref() == "*") {
             return KindSet::ALL;
+        }
+        if words.iter().any(|word| *word.get_ref() == "*by-characters") {
+            let by_characters = |(_, info): &(usize, &KindInfo)| info.harmful != Harmful::Anything;
+            return self
+                .kinds
+                .iter()
+                .enumerate()
+                .filter(by_characters)
+                .filter_map(|(index, _)| u8::try_from(index).ok())
+                .map(Kind)
+                .collect();
         }
         words
             .iter()

@@ -383,12 +383,15 @@ pub enum Effect {
     Merge,
     Clear,
     Reverse,
-    /// Positions are no longer known: `sort`, `random.shuffle`, removal by value.
+    /// Positions are no longer known: `sort`, `random.shuffle`.
     Scramble,
+    /// The first element that is `value` is taken out, where it is seen which one that is; else positions are no
+    /// longer known.
+    Discard,
 }
 
 impl Effect {
-    pub(crate) const WORDS: [(&'static str, Self); 10] = [
+    pub(crate) const WORDS: [(&'static str, Self); 11] = [
         ("append", Self::Append),
         ("insert", Self::Insert),
         ("store", Self::Store),
@@ -399,6 +402,7 @@ impl Effect {
         ("clear", Self::Clear),
         ("reverse", Self::Reverse),
         ("scramble", Self::Scramble),
+        ("discard", Self::Discard),
     ];
 }
 

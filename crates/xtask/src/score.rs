@@ -6,6 +6,7 @@
 
 mod apps;
 mod benchmark;
+mod call_graphs;
 mod categories;
 mod collapse;
 mod contradictions;
@@ -21,6 +22,7 @@ mod reach_pairs;
 mod routes;
 mod sabotage;
 mod secrets;
+mod swarm_cg;
 mod targets;
 mod xast;
 
@@ -126,6 +128,11 @@ pub const ALL: &[Measurement] = &[
         name: "pycg",
         about: "call edges of PyCG's micro-benchmark",
         run: pycg::run,
+    },
+    Measurement {
+        name: "swarm-cg",
+        about: "call edges of SWARM-CG's micro-benchmarks in JavaScript and Java",
+        run: swarm_cg::run,
     },
     Measurement {
         name: "prove-benchmark-python",

@@ -55,6 +55,8 @@ pub(crate) struct Frame {
     pub stopped: Vec<(u32, u32)>,
     pub vouched: Vouched,
     pub diverged: bool,
+    /// Of the loop that is taken turn by turn.
+    pub turn: super::unroll::Turn,
 }
 
 /// A way out of a block, as a bit: blocks may be hundreds of thousands, and each has three at most.

@@ -4,10 +4,21 @@
 //! sink (the shell command inside `taint_sink`). Its cases call that function from their main block with a
 //! text; here the main block becomes a route and the text a query parameter, so that the suite's source is
 //! a source of ours. Nothing else of a case is changed. Each case is scanned alone.
+//!
+//! The suite asks where data goes, not what it does there. Its sink takes any value (`taint_sink(o)` calls
+//! `os.system(str(o))`), its sources are numbers and truths as often as texts, it has cases of its own for what becomes
+//! a number on the way (its items of types and casts), and its evaluation of static tools names a source and a sink
+//! but nothing that makes a value harmless. To us a number is harmless to a shell, and said to be: `no_path`, because a
+//! step made the input harmless. Here such a finding is a flow, since the value arrives; `by_value` counts the cases
+//! that this decides. A check in front of the sink is none: it says that the value does not arrive. What a comparison
+//! gives stays none as well: the suite labels those by how the comparison comes out, `x < y` where it is true and
+//! `x == y` where it is false apart, which no flow of data decides.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use serde_json::Value;
 
 use crate::figures::{Figures, Place, rounded};
 use crate::program::{items, json, released, text};
@@ -69,7 +80,7 @@ pub fn run(place: &Place) -> Result<Figures, String> {
     for language in &LANGUAGES {
         let root = corpus.join(language.folder);
         let mut halves = Halves::default();
-        let (mut undecided, mut disputed) = (0.0, 0.0);
+        let (mut undecided, mut disputed, mut by_value) = (0.0, 0.0, 0.0);
         for (name, files) in cases(&root, language.extension)? {
             let folder = place.scratch.join(language.name);
             let _ = fs::remove_dir_all(&folder);
@@ -87,12 +98,17 @@ pub fn run(place: &Place) -> Result<Figures, String> {
                 ));
             }
             let (report, _) = json(&program, &["scan", "--no-git", &folder.to_string_lossy()])?;
-            let words: Vec<&str> = items(&report, "/findings")
+            let findings: Vec<&Value> = items(&report, "/findings")
                 .iter()
                 .filter(|finding| language.weaknesses.contains(&text(finding, "/weakness")))
+                .collect();
+            let words: Vec<&str> = findings
+                .iter()
                 .map(|finding| text(finding, "/verdict/word"))
                 .collect();
-            let found = words.contains(&"reachable");
+            let reachable = words.contains(&"reachable");
+            let found = reachable || findings.iter().any(|finding| arrives(finding));
+            by_value += f64::from(u8::from(found && !reachable));
             if !found && words.contains(&"undecided") {
                 undecided += 1.0;
             }
@@ -110,8 +126,19 @@ pub fn run(place: &Place) -> Result<Figures, String> {
             rounded(undecided / cases.max(1.0)),
         );
         figures.insert(format!("{}_labels_at_odds", language.name), disputed);
+        figures.insert(format!("{}_by_value", language.name), by_value);
     }
     Ok(figures)
+}
+
+/// Whether the input arrives at the sink, as something that does no harm there.
+fn arrives(finding: &Value) -> bool {
+    let reasons = items(finding, "/verdict/reasons");
+    text(finding, "/verdict/word") == "no_path"
+        && !reasons.is_empty()
+        && reasons
+            .iter()
+            .all(|reason| text(reason, "/code") == "sanitized")
 }
 
 /// The files of each case, relative to `root`. A case of several files is a folder with its name.
@@ -370,7 +397,22 @@ fn java(source: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{go, java, javascript, python, said, suffix};
+    use super::{arrives, go, java, javascript, python, said, suffix};
+
+    #[test]
+    fn a_number_made_of_the_input_arrives_and_what_a_check_stops_does_not() {
+        let finding = |word: &str, codes: &[&str]| {
+            let reasons: Vec<_> = codes
+                .iter()
+                .map(|code| serde_json::json!({ "code": code }))
+                .collect();
+            serde_json::json!({ "verdict": { "word": word, "reasons": reasons } })
+        };
+        assert!(arrives(&finding("no_path", &["sanitized"])));
+        assert!(!arrives(&finding("no_path", &["sanitized", "guarded"])));
+        assert!(!arrives(&finding("no_path", &[])));
+        assert!(!arrives(&finding("undecided", &[])));
+    }
 
     #[test]
     fn what_main_does_becomes_a_handler() {
