@@ -118,6 +118,11 @@ impl Machine<'_> {
                     let path = self.m.canonical(&self.text(*path)).into_owned();
                     !list.contains(&path)
                 }
+                Atom::LibObject { class, .. } => {
+                    let path = self.text(*class);
+                    let path = self.m.canonical(path.trim_end_matches("()")).into_owned();
+                    !list.contains(&path)
+                }
                 _ => true,
             });
         }

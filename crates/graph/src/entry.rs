@@ -184,8 +184,8 @@ impl Machine<'_> {
                 | EntryShape::Signature => {}
             }
         }
-        // What registers in JavaScript gives what it is called on, so that calls chain.
-        let chained = receiver.filter(|_| self.is_javascript());
+        // What registers in JavaScript and Java gives what it is called on, so that calls chain.
+        let chained = receiver.filter(|_| self.is_javascript() || self.is_java());
         registered.then(|| chained.unwrap_or_else(|| self.w.store.none()))
     }
 

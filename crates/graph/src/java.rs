@@ -441,6 +441,10 @@ impl Machine<'_> {
                 }
                 let receiver = self.w.store.one(atom.clone());
                 if let Some(data) = self.data_of_form(receiver) {
+                    // What is no number does not come to be one.
+                    if self.is_number_field(*class, name) {
+                        return Some(self.w.store.unknown());
+                    }
                     return Some(self.derive(data, &crate::label::Link::Key(name)));
                 }
                 let unknown = self.w.store.unknown();

@@ -527,7 +527,8 @@ pub struct EntryRow {
     /// The mounted collection of routes.
     pub mounted: Option<Port>,
     /// For `BaseClass`, and for those that name an object as handler: method of the class to HTTP methods,
-    /// `do_GET` to `GET`. A key that ends in `*` takes its tail, upper case, as the method.
+    /// `do_GET` to `GET`. A key that ends in `*` takes its tail, upper case, as the method, where
+    /// it is given none.
     pub method_functions: BTreeMap<String, Vec<String>>,
     /// For `FilePath`: folders and file name without its extension, `pages/api/**`, `app/**/route`; what the route
     /// ends with instead stands behind `as`.

@@ -156,6 +156,15 @@ impl Machine<'_> {
         }
         let last = path.rsplit('.').next().unwrap_or_default();
         let owner = path.rsplit('.').nth(1).unwrap_or_default();
+        if (owner, last) == ("StringUtils", "replace")
+            && let Some(text) = first
+            && args.pos.len() == 3
+        {
+            let mut rest = args.clone();
+            rest.pos.remove(0);
+            let replaced = self.partly_known_text(frame, index, text, last, &rest);
+            return replaced.map(Out::ret);
+        }
         if is_number(owner) && !matches!(last, "toString" | "toHexString" | "toBinaryString") {
             return Some(Out::ret(self.number_of(first.unwrap_or(unknown))));
         }

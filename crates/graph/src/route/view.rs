@@ -20,6 +20,8 @@ use crate::world::Place;
 pub(crate) struct Wrapping {
     /// The only methods that get through.
     pub methods: Option<Vec<String>>,
+    /// Where the handler is served, when another decorator says that it is.
+    pub route: Option<String>,
     /// Classes of what the handler then gets.
     pub params: Vec<String>,
     pub framework: Option<String>,
@@ -99,6 +101,9 @@ impl Machine<'_> {
             if says {
                 have.methods = Some(methods.clone());
             }
+            if route.is_some() {
+                have.route.clone_from(&route);
+            }
             if !row.params.is_empty() {
                 have.params.clone_from(&row.params);
                 have.framework = Some(row.framework.clone());
@@ -108,7 +113,16 @@ impl Machine<'_> {
                 have.checks_named.clone_from(&row.checks_named);
             }
         }
-        if member.requires_login {
+        if member.requires_login && self.is_java() {
+            if let Some(name) = self.asked_by(id, args) {
+                for atom in self.w.store.atoms_of(handler) {
+                    if let Atom::Fn { function, .. } = atom {
+                        let logins = self.w.logins.entry(function).or_default();
+                        logins.insert(name.clone());
+                    }
+                }
+            }
+        } else if member.requires_login {
             self.note_login(member, handler);
         }
         let asked = at(self, &row.asks).map(|list| self.checks_in(list));

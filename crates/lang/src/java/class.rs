@@ -8,6 +8,7 @@ use solvent_ir::{
 use tree_sitter::Node;
 
 use super::index::{Belongs, Kind, is_class, members, parameter_name};
+use super::statement::statement_over;
 use super::scope::{Unwritten, parameter_type, unwritten};
 use super::tree::{annotations, dotted, field, fields, kids, says};
 use super::{Code, Lower, Pending};
@@ -249,7 +250,10 @@ impl<'a> Lower<'_, 'a, '_> {
         let span = self.at(node);
         let body = field(node, "body");
         // What has no code is found in the classes below.
-        if node.kind() == "method_declaration" && body.is_none() {
+        if node.kind() == "method_declaration"
+            && body.is_none()
+            && statement_over(node, &self.file.source.text).is_none()
+        {
             return;
         }
         let text = match (node.kind(), field(node, "name")) {
