@@ -171,6 +171,8 @@ impl Machine<'_> {
                     .coll(CollKind::Tuple, Vec::new(), V::NEVER, Ls::NONE)
             }
             "builtins.range" => {
+                let end = args.get(1, None).or(first)?;
+                self.arrives(frame, index, path, end);
                 let unknown = self.w.store.unknown();
                 self.w.store.many(CollKind::Iter, unknown)
             }
@@ -392,6 +394,22 @@ impl Machine<'_> {
                 let v = self.w.store.one(receiver.clone());
                 self.parts_method(frame, index, v, &method, args)
                     .map(Out::ret)
+            }
+            // A task that is sent off with a list and a mapping.
+            Atom::Fn { function, env }
+                if &*method == "apply_async" && self.w.tasks.contains(function) =>
+            {
+                let mut sent = Args::default();
+                let (list, named) = (self.name("args"), self.name("kwargs"));
+                if let Some(v) = args.get(0, Some(list)) {
+                    let items = self.exact_items(v).unwrap_or_default();
+                    sent.pos = items.into_iter().map(|v| (v, None)).collect();
+                }
+                if let Some(v) = args.get(1, Some(named)) {
+                    self.spread_keywords(&mut sent, v);
+                }
+                let task = self.task(*function, *env);
+                Some(self.call_value(frame, index, task, &sent))
             }
             _ => None,
         }

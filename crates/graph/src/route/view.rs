@@ -10,7 +10,7 @@ use super::{asks_who, last_segment};
 use crate::call::Args;
 use crate::entry::{Bound, Entry};
 use crate::library::Ports;
-use crate::link::{ClassId, FnId, UnitId};
+use crate::link::{ClassId, FnId, Site, UnitId};
 use crate::machine::Machine;
 use crate::value::{Atom, EnvId, V};
 use crate::world::Place;
@@ -89,6 +89,17 @@ impl Machine<'_> {
             let (Atom::Fn { function, .. } | Atom::Method { function, .. }) = atom else {
                 continue;
             };
+            // Whoever has the queue may send it something.
+            if member.library == "celery" {
+                let site = Site {
+                    function,
+                    inst: u32::MAX,
+                };
+                let task = self.w.store.one(atom);
+                self.escape(task, site, &member.path, 0);
+                self.w.tasks.insert(function);
+                continue;
+            }
             let have = self.wrapped.entry(function).or_default();
             if row.shape == EntryShape::Action {
                 have.action = Some(Action {
