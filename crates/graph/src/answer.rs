@@ -178,7 +178,10 @@ impl Machine<'_> {
                 continue;
             };
             let text = self.text(*first).to_string();
-            let Some(rest) = words.iter().find_map(|word| text.strip_prefix(word.as_str())) else {
+            let Some(rest) = words
+                .iter()
+                .find_map(|word| text.strip_prefix(word.as_str()))
+            else {
                 continue;
             };
             let mut left = pieces.to_vec();

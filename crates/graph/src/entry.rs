@@ -115,6 +115,8 @@ impl Machine<'_> {
                     }
                     return Some(self.plan(id, i as u32, receiver, args, None));
                 }
+                // `route()` begins a builder.
+                EntryShape::Registrar if self.is_java() && args.count() == 0 => {}
                 EntryShape::Registrar => {
                     let in_options = row.handler.as_ref().is_some_and(|p| !p.path.is_empty());
                     // `route([{..}, {..}])` is a call for each.

@@ -442,7 +442,13 @@ impl Machine<'_> {
     }
 
     /// An input, as it comes into a function.
-    pub(crate) fn arriving(&mut self, f: FnId, carrier: Carrier, name: Name, shape: InputShape) -> V {
+    pub(crate) fn arriving(
+        &mut self,
+        f: FnId,
+        carrier: Carrier,
+        name: Name,
+        shape: InputShape,
+    ) -> V {
         let site = Site {
             function: f,
             inst: u32::MAX,
@@ -527,7 +533,7 @@ impl Machine<'_> {
                 inst: u32::MAX,
             };
             let by = self.name("its written type");
-            let kinds = self.m.kinds().0;
+            let kinds = self.m.kinds().0 & !self.m.of_numbers().0;
             return self
                 .w
                 .store

@@ -23,9 +23,9 @@ impl Machine<'_> {
         let says = |names: &[String], wanted: &str| names.iter().any(|name| name == wanted);
         let whole = self.class_notes(class);
         // What a resource of JAX-RS gives always is.
-        let resource = over.iter().any(|name| {
-            ["GET", "POST", "PUT", "DELETE", "PATCH"].contains(&name.as_str())
-        });
+        let resource = over
+            .iter()
+            .any(|name| ["GET", "POST", "PUT", "DELETE", "PATCH"].contains(&name.as_str()));
         (says(&over, "ResponseBody")
             || says(&whole, "RestController")
             || says(&whole, "ResponseBody")
@@ -44,13 +44,19 @@ impl Machine<'_> {
             return false;
         };
         let name = match outer.op(written) {
-            Op::Class(_) => return true,
+            // A class of the same file.
+            Op::Class(_) | Op::Global(_) | Op::Captured { .. } => return true,
             Op::Import { member, module, .. } => member.unwrap_or(*module),
             _ => return false,
         };
         let text = self.text(name).to_string();
         let last = text.rsplit('.').next().unwrap_or_default();
-        self.p.class_file(&text).is_some() || matches!(last, "List" | "Map" | "Set" | "Collection")
+        let own = || {
+            (0..self.p.class_count())
+                .map(ClassId)
+                .any(|class| &*self.text(self.p.class(class).name) == last)
+        };
+        matches!(last, "List" | "Map" | "Set" | "Collection") || (last != "String" && own())
     }
 
     fn class_produces_other(&self, class: ClassId) -> bool {

@@ -298,13 +298,7 @@ impl Machine<'_> {
     }
 
     /// A text in which a text is replaced by another.
-    pub(crate) fn replaced_text(
-        &mut self,
-        frame: &mut Frame,
-        index: u32,
-        v: V,
-        args: &Args,
-    ) -> V {
+    pub(crate) fn replaced_text(&mut self, frame: &mut Frame, index: u32, v: V, args: &Args) -> V {
         let from = args.get(0, None).and_then(|v| self.w.store.constant_str(v));
         let to = args.get(1, None).and_then(|v| self.w.store.constant_str(v));
         let transform = match (from, to) {

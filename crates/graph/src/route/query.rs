@@ -67,7 +67,7 @@ impl Machine<'_> {
             inst: u32::MAX,
         };
         let by = self.name("its declared type");
-        let kinds = self.m.kinds().0;
+        let kinds = self.m.kinds().0 & !self.m.of_numbers().0;
         for (name, v, _) in &mut args.named {
             if declared.contains(&self.text(*name).to_string()) {
                 let note = Note::Sanitized { site, by, kinds };

@@ -8,8 +8,8 @@ use solvent_ir::{
 use tree_sitter::Node;
 
 use super::index::{Belongs, Kind, is_class, members, parameter_name};
-use super::statement::statement_over;
 use super::scope::{Unwritten, parameter_type, unwritten};
+use super::statement::statement_over;
 use super::tree::{annotations, dotted, field, fields, kids, says};
 use super::{Code, Lower, Pending};
 
