@@ -34,6 +34,12 @@ impl Machine<'_> {
             if self.is_java() && self.asks_only_name(frame, index) {
                 continue;
             }
+            if let (PortRoot::Receiver, Some(receiver)) = (&sink.at.root, ports.receiver)
+                && self.is_java()
+                && self.chooses_classes(receiver)
+            {
+                continue;
+            }
             let value = if matches!(sink.at.root, PortRoot::Receiver) {
                 self.object_data(value)
             } else {

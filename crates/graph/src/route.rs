@@ -438,7 +438,11 @@ impl Machine<'_> {
                 let raw = self.w.store.one(atom.clone());
                 let value = self.bind_attr(raw, receiver, class);
                 let methods = bound.registration.methods.clone();
+                let auth = self.method_checks(class, value);
                 out.push(make(*function, Some(class), value, methods));
+                if let Some(last) = out.last_mut() {
+                    last.auth = auth;
+                }
             }
             Atom::Fn { function, env } | Atom::Method { function, env, .. } => {
                 let value = self.w.store.one(atom.clone());

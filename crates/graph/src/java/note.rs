@@ -5,6 +5,7 @@ use solvent_ir::{self as ir, Arg, Op};
 
 use crate::link::{ClassId, FnId};
 use crate::machine::{Frame, Machine};
+use crate::value::{Atom, V};
 use crate::world::Base;
 
 impl Machine<'_> {
@@ -56,7 +57,18 @@ impl Machine<'_> {
                 .map(ClassId)
                 .any(|class| &*self.text(self.p.class(class).name) == last)
         };
-        matches!(last, "List" | "Map" | "Set" | "Collection") || (last != "String" && own())
+        const WRAPPING: [&str; 9] = [
+            "List",
+            "Map",
+            "Set",
+            "Collection",
+            "ResponseEntity",
+            "HttpEntity",
+            "Mono",
+            "Flux",
+            "Optional",
+        ];
+        WRAPPING.contains(&last) || (last != "String" && own())
     }
 
     fn class_produces_other(&self, class: ClassId) -> bool {
@@ -72,6 +84,20 @@ impl Machine<'_> {
             self.note_name(body, note).as_deref() == Some("Produces")
                 && self.produces_other(body, note)
         })
+    }
+
+    /// Whether a reader of objects is of a class of the program's own that says which classes it reads: one that writes
+    /// `resolveClass`, as `java.io.ObjectInputStream` asks of whoever wants to choose.
+    pub(crate) fn chooses_classes(&self, receiver: V) -> bool {
+        let mut atoms = self.w.store.atoms(receiver).peekable();
+        let chooses = |atom: &Atom| match atom {
+            Atom::Object { class, .. } => self
+                .methods_in(*class)
+                .into_iter()
+                .any(|(name, _)| &*self.text(name) == "resolveClass"),
+            _ => false,
+        };
+        atoms.peek().is_some() && atoms.all(chooses)
     }
 
     /// Whether nothing but its name is asked of the file that is made there: nothing is opened.

@@ -295,7 +295,7 @@ impl<'a> Lower<'_, 'a, '_> {
             let types = self.parameter_types(list);
             parameters.extend(types);
         }
-        let returns = field(node, "type").and_then(|t| self.type_value(t));
+        let returns = field(node, "type").and_then(|t| self.given_type(t));
         let span = self.at(node);
         let pending = Pending {
             name: self.name(text),
@@ -315,6 +315,19 @@ impl<'a> Lower<'_, 'a, '_> {
         outside.parameters = parameters;
         outside.returns = returns;
         index
+    }
+
+    /// The class of what a method gives; of `Wrapper<String>` that of the text which is wrapped.
+    fn given_type(&mut self, node: Node<'a>) -> Option<Value> {
+        let inner = kids(node)
+            .into_iter()
+            .find(|kid| kid.kind() == "type_arguments")
+            .filter(|_| node.kind() == "generic_type");
+        let text = inner.map(kids).unwrap_or_default().into_iter().find(|kid| {
+            let name = dotted(*kid, &self.file.source.text);
+            name == "String"
+        });
+        self.type_value(text.unwrap_or(node))
     }
 
     /// The class of each parameter; with annotations, a tuple of the class and of them.
