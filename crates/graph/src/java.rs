@@ -6,6 +6,7 @@
 
 mod collection;
 mod entry;
+mod mapped;
 mod method;
 mod native;
 mod note;
@@ -236,6 +237,14 @@ impl Machine<'_> {
                         found.push((atom, object));
                     }
                 }
+            }
+        }
+        if found.is_empty() {
+            // A statement in a file.
+            let mapped = self.text(name).to_string();
+            let mapped = self.name(&format!("<mapped>{mapped}"));
+            for atom in self.methods_java(class, mapped, count) {
+                found.push((atom, object));
             }
         }
         let mut out = V::NEVER;

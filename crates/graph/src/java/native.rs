@@ -149,6 +149,9 @@ impl Machine<'_> {
     ) -> Option<Out> {
         let first = args.get(0, None);
         let unknown = self.w.store.unknown();
+        if path == "<mapped>" {
+            return Some(self.mapped(frame, index, args));
+        }
         if let Some(kind) = container(path) {
             return Some(Out::ret(
                 self.new_container(frame, index, path, kind, first),

@@ -68,7 +68,7 @@ impl Machine<'_> {
             "Flux",
             "Optional",
         ];
-        WRAPPING.contains(&last) || (last != "String" && own())
+        WRAPPING.contains(&last) || super::native::is_number(last) || (last != "String" && own())
     }
 
     fn class_produces_other(&self, class: ClassId) -> bool {

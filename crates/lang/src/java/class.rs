@@ -250,10 +250,9 @@ impl<'a> Lower<'_, 'a, '_> {
         let span = self.at(node);
         let body = field(node, "body");
         // What has no code is found in the classes below.
-        if node.kind() == "method_declaration"
-            && body.is_none()
-            && statement_over(node, &self.file.source.text).is_none()
-        {
+        let bare = node.kind() == "method_declaration" && body.is_none();
+        let bare = bare && statement_over(node, &self.file.source.text).is_none();
+        if bare && !self.is_mapper(id) {
             return;
         }
         let text = match (node.kind(), field(node, "name")) {
@@ -271,7 +270,27 @@ impl<'a> Lower<'_, 'a, '_> {
             let args = vec![Arg::Positional(value)];
             value = self.b.emit(Op::Call { callee, args }, span);
         }
-        self.store_member(text, value, span);
+        if bare {
+            // Only where no class below writes it.
+            self.store_member(&format!("<mapped>{text}"), value, span);
+        } else {
+            self.store_member(text, value, span);
+        }
+    }
+
+    /// Whether an interface may be one whose methods run statements that stand in a file.
+    fn is_mapper(&self, id: usize) -> bool {
+        let info = &self.file.shared.index.classes[id];
+        let called = ["Mapper", "Dao", "DAO"]
+            .iter()
+            .any(|word| info.name.ends_with(word));
+        info.kind == Kind::Interface
+            && (called
+                || self
+                    .file
+                    .source
+                    .text
+                    .contains("org.apache.ibatis.annotations"))
     }
 
     fn method_function(

@@ -5,7 +5,7 @@
 //! name, or a property of the only one (MyBatis 3, Mapper XML Files, Parameters and String Substitution).
 
 use solvent_base::Span;
-use solvent_ir::{Arg, FormatPart, Op, Terminator, Value};
+use solvent_ir::{Arg, Const, FormatPart, Op, Terminator, Value};
 use tree_sitter::Node;
 
 use super::Lower;
@@ -38,9 +38,15 @@ pub(super) fn statement_over<'a>(method: Node<'a>, source: &str) -> Option<Node<
 
 impl<'a> Lower<'_, 'a, '_> {
     /// Runs the statement that an annotation over the method holds, and gives what comes back.
-    pub(super) fn annotated_statement(&mut self, method: Node<'a>, kept: &[(String, Value)]) {
+    pub(super) fn annotated_statement(
+        &mut self,
+        method: Node<'a>,
+        class: usize,
+        kept: &[(String, Value)],
+    ) {
         let source = self.file.source;
         let Some(note) = statement_over(method, &source.text) else {
+            self.mapped_statement(method, class, kept);
             return;
         };
         let span = self.at(note);
@@ -75,6 +81,22 @@ impl<'a> Lower<'_, 'a, '_> {
         let callee = self.attr(class, "run", span);
         let args = vec![Arg::Positional(statement)];
         let call = self.b.emit(Op::Call { callee, args }, span);
+        self.b.terminate(Terminator::Return(Some(call)));
+    }
+
+    /// Runs the statement that a file of settings may hold under the method's name: `<mapped>("C.m", "x", x, ..)`.
+    fn mapped_statement(&mut self, method: Node<'a>, class: usize, kept: &[(String, Value)]) {
+        let span = self.at(method);
+        let own = field(method, "name").map_or("", |name| self.text(name));
+        let class = &self.file.shared.index.classes[class].name;
+        let own = self.name(&format!("{class}.{own}"));
+        let mut args = vec![self.constant(Const::Str(own), span)];
+        for (name, value) in self.called(method, kept) {
+            let name = self.name(&name);
+            args.push(self.constant(Const::Str(name), span));
+            args.push(value);
+        }
+        let call = self.builtin_call("<mapped>", &args, span);
         self.b.terminate(Terminator::Return(Some(call)));
     }
 
