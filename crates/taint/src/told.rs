@@ -317,12 +317,11 @@ impl View<'_> {
         };
         let mut follow: Vec<ir::Value> = Vec::new();
         match function.op(value) {
-            Op::Caught(class) => {
+            Op::Caught(class)
                 if self.graph.program.language != Language::JavaScript
-                    && class.is_none_or(|class| self.is_broad(function, class, 0))
-                {
-                    search.found.insert((site, What::Error));
-                }
+                    && class.is_none_or(|class| self.is_broad(function, class, 0)) =>
+            {
+                search.found.insert((site, What::Error));
             }
             Op::Call { callee, args } => {
                 let name = self.name_of(function, *callee).unwrap_or_default();
