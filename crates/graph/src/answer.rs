@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use solvent_ir::{Const, Terminator};
-use solvent_models::{MemberId, PortRoot};
+use solvent_models::{MemberId, PortRoot, Test};
 
 use crate::label::{Label, Origin};
 use crate::link::{FnId, Site};
 use crate::machine::{Frame, Machine};
-use crate::value::{Atom, CollKind, Ls, V};
+use crate::value::{Atom, CollKind, Ls, Piece, V};
 use crate::world::{Hit, SinkRef, SummaryId, Touch};
 
 impl Machine<'_> {
@@ -59,8 +59,18 @@ impl Machine<'_> {
             }
             return;
         }
-        let sinks = self.answer_sinks(framework);
-        if sinks.is_empty() || (self.is_java() && !self.answers_itself(f)) {
+        let mut sinks = self.answer_sinks(framework);
+        // What only says where to go on to, and what is the answer itself.
+        let named = self.is_java() && !self.answers_itself(f);
+        sinks.retain(|(id, row)| {
+            let row = &self.m.get(*id).sinks[*row as usize];
+            row.when.is_empty() != named
+        });
+        if named {
+            self.sent_on(frame, f, &sinks, answer);
+            return;
+        }
+        if sinks.is_empty() {
             return;
         }
         let page = self.page_of(answer, 0);
@@ -92,12 +102,7 @@ impl Machine<'_> {
             let mut hits: Vec<(SinkRef, V)> = Vec::new();
             for (inst, v) in filled {
                 let labels = self.w.store.deep(v);
-                let whole = self
-                    .w
-                    .store
-                    .labels(labels)
-                    .iter()
-                    .all(|label| matches!(label.origin, Origin::Input(_) | Origin::Local));
+                let whole = self.is_whole_answer(labels);
                 hits.push((at(inst), if whole { v } else { page }));
             }
             if hits.is_empty() {
@@ -116,6 +121,79 @@ impl Machine<'_> {
                 );
             }
         }
+    }
+
+    fn is_whole_answer(&self, labels: Ls) -> bool {
+        let whole = |label: &Label| matches!(label.origin, Origin::Input(_) | Origin::Local);
+        self.w.store.labels(labels).iter().all(whole)
+    }
+
+    /// Sinks that stand at the names which a handler returns, behind a word that says what kind of name it is.
+    fn sent_on(&mut self, frame: &mut Frame, f: FnId, sinks: &[(MemberId, u32)], answer: V) {
+        let returns = self.page_returns(frame, f);
+        for (member, row) in sinks {
+            let models = self.m;
+            let when = models.get(*member).sinks[*row as usize].when.first();
+            let Some(Test::BeginsWith(words)) = when.map(|when| &when.test) else {
+                continue;
+            };
+            for (inst, v) in &returns {
+                let mut value = self.behind(*v, words);
+                let labels = self.w.store.deep(value);
+                if labels == Ls::NONE {
+                    continue;
+                }
+                // What is said of the function alone is put in by the one that called it.
+                if !self.is_whole_answer(labels) {
+                    value = self.behind(answer, words);
+                }
+                let sink = SinkRef {
+                    site: Site {
+                        function: f,
+                        inst: *inst,
+                    },
+                    member: *member,
+                    row: *row,
+                };
+                self.w.sinks.entry(sink).or_insert(false);
+                self.push_hit(
+                    frame,
+                    Hit {
+                        sink,
+                        value,
+                        facts: Box::default(),
+                        by_name: false,
+                    },
+                );
+            }
+        }
+    }
+
+    /// Of the texts that begin with one of the words, what stands behind it.
+    fn behind(&mut self, v: V, words: &[String]) -> V {
+        let mut out = V::NEVER;
+        for atom in self.w.store.atoms_of(v) {
+            let Atom::Text(pieces) = &atom else { continue };
+            let Some(Piece::Lit(first)) = pieces.first() else {
+                continue;
+            };
+            let text = self.text(*first).to_string();
+            let Some(rest) = words
+                .iter()
+                .find_map(|word| text.strip_prefix(word.as_str()))
+            else {
+                continue;
+            };
+            let mut left = pieces.to_vec();
+            left[0] = Piece::Lit(self.name(rest));
+            left.retain(|piece| !matches!(piece, Piece::Lit(text) if *text == self.w.store.empty));
+            let one = match &left[..] {
+                [Piece::Data(set)] => self.w.store.data(*set),
+                _ => self.w.store.one(Atom::Text(left.into())),
+            };
+            out = self.w.store.join(out, one);
+        }
+        out
     }
 
     /// Whether nothing in a page harms it any more: templates escape, redirects are read by no browser. Of such a

@@ -34,6 +34,12 @@ impl Machine<'_> {
             if self.is_java() && self.asks_only_name(frame, index) {
                 continue;
             }
+            if let (PortRoot::Receiver, Some(receiver)) = (&sink.at.root, ports.receiver)
+                && self.is_java()
+                && self.chooses_classes(receiver)
+            {
+                continue;
+            }
             let value = if matches!(sink.at.root, PortRoot::Receiver) {
                 self.object_data(value)
             } else {
@@ -116,6 +122,11 @@ impl Machine<'_> {
             return self.w.store.atoms(v).any(|a| match a {
                 Atom::Lib(path) => {
                     let path = self.m.canonical(&self.text(*path)).into_owned();
+                    !list.contains(&path)
+                }
+                Atom::LibObject { class, .. } => {
+                    let path = self.text(*class);
+                    let path = self.m.canonical(path.trim_end_matches("()")).into_owned();
                     !list.contains(&path)
                 }
                 _ => true,

@@ -408,11 +408,32 @@ impl Machine<'_> {
                 let text = self.p.function(function).name;
                 self.w.store.konst(Const::Str(text))
             }
+            Atom::Fn { function, env }
+                if self.w.tasks.contains(&function) && &*self.text(name) == "delay" =>
+            {
+                self.task(function, env)
+            }
             other => {
                 let receiver = self.w.store.one(other);
                 self.w.store.one(Atom::Member { receiver, name })
             }
         }
+    }
+
+    /// A function that a queue runs, as it is called then: one that is bound gets itself first.
+    pub(crate) fn task(&mut self, function: FnId, env: EnvId) -> V {
+        let first = self.p.function(function).params.first();
+        let bound = first.is_some_and(|param| &*self.text(param.name) == "self");
+        let raw = Atom::Fn { function, env };
+        if bound {
+            let receiver = self.w.store.unknown();
+            return self.w.store.one(Atom::Method {
+                function,
+                env,
+                receiver,
+            });
+        }
+        self.w.store.one(raw)
     }
 
     /// What `__getattr__` of a class gives for an attribute that is not found.

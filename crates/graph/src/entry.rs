@@ -115,6 +115,8 @@ impl Machine<'_> {
                     }
                     return Some(self.plan(id, i as u32, receiver, args, None));
                 }
+                // `route()` begins a builder.
+                EntryShape::Registrar if self.is_java() && args.count() == 0 => {}
                 EntryShape::Registrar => {
                     let in_options = row.handler.as_ref().is_some_and(|p| !p.path.is_empty());
                     // `route([{..}, {..}])` is a call for each.
@@ -184,8 +186,8 @@ impl Machine<'_> {
                 | EntryShape::Signature => {}
             }
         }
-        // What registers in JavaScript gives what it is called on, so that calls chain.
-        let chained = receiver.filter(|_| self.is_javascript());
+        // What registers in JavaScript and Java gives what it is called on, so that calls chain.
+        let chained = receiver.filter(|_| self.is_javascript() || self.is_java());
         registered.then(|| chained.unwrap_or_else(|| self.w.store.none()))
     }
 

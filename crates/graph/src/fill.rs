@@ -228,11 +228,29 @@ impl Machine<'_> {
         entry: &Entry,
         filling: &Filling,
     ) -> Args {
-        let given = self.handler_args(entry).named;
-        let given: Vec<(Name, V)> = given.into_iter().map(|(n, v, _)| (n, v)).collect();
+        let handed = self.handler_args(entry);
+        let given: Vec<(Name, V)> = handed.named.into_iter().map(|(n, v, _)| (n, v)).collect();
         let is_method = |a: &Atom| matches!(a, Atom::Method { .. });
         let bound = self.w.store.atoms(entry.value).any(is_method);
-        self.filled_args(frame, entry.function, bound, &given, filling, 0)
+        // What a resolver is about stands first, whether or not it is bound.
+        let resolves = self.is_behind_queries(entry);
+        let first = bound || (resolves && entry.class.is_some());
+        let mut args = self.filled_args(frame, entry.function, first, &given, filling, 0);
+        for ((_, v, _), (handed, _)) in args.named.iter_mut().zip(handed.pos) {
+            *v = handed;
+        }
+        if resolves {
+            self.checked_by_schema(entry, &mut args);
+            // `**kwargs` gets what is not named.
+            let rest = |p: &solvent_ir::Param| p.kind == ParamKind::KeywordRest;
+            if self.p.function(entry.function).params.iter().any(rest) {
+                let all = self.name("");
+                let f = entry.function;
+                let v = self.arriving(f, filling.body.carrier(), all, InputShape::Tree);
+                self.spread_keywords(&mut args, v);
+            }
+        }
+        args
     }
 
     /// Parameters of a function with the types and the notes that are written for each.
@@ -414,12 +432,23 @@ impl Machine<'_> {
             let class = *class;
             return self.open_object(class);
         }
-        let v = self.arriving(f, filling.plain.carrier(), name, InputShape::Whole);
+        // Of a body, what nothing is written for may be an object.
+        let shape = match filling.plain.carrier() {
+            Carrier::Json if type_ == V::NEVER => InputShape::Tree,
+            _ => InputShape::Whole,
+        };
+        let v = self.arriving(f, filling.plain.carrier(), name, shape);
         self.shaped(v, type_, f, filling, 0)
     }
 
     /// An input, as it comes into a function.
-    fn arriving(&mut self, f: FnId, carrier: Carrier, name: Name, shape: InputShape) -> V {
+    pub(crate) fn arriving(
+        &mut self,
+        f: FnId,
+        carrier: Carrier,
+        name: Name,
+        shape: InputShape,
+    ) -> V {
         let site = Site {
             function: f,
             inst: u32::MAX,
@@ -504,7 +533,7 @@ impl Machine<'_> {
                 inst: u32::MAX,
             };
             let by = self.name("its written type");
-            let kinds = self.m.kinds().0;
+            let kinds = self.m.kinds().0 & !self.m.of_numbers().0;
             return self
                 .w
                 .store

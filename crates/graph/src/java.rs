@@ -6,6 +6,7 @@
 
 mod collection;
 mod entry;
+mod mapped;
 mod method;
 mod native;
 mod note;
@@ -238,6 +239,14 @@ impl Machine<'_> {
                 }
             }
         }
+        if found.is_empty() {
+            // A statement in a file.
+            let mapped = self.text(name).to_string();
+            let mapped = self.name(&format!("<mapped>{mapped}"));
+            for atom in self.methods_java(class, mapped, count) {
+                found.push((atom, object));
+            }
+        }
         let mut out = V::NEVER;
         for (atom, object) in found {
             let one = self.bind_attr_of(atom, object, class);
@@ -441,6 +450,10 @@ impl Machine<'_> {
                 }
                 let receiver = self.w.store.one(atom.clone());
                 if let Some(data) = self.data_of_form(receiver) {
+                    // What is no number does not come to be one.
+                    if self.is_number_field(*class, name) {
+                        return Some(self.w.store.unknown());
+                    }
                     return Some(self.derive(data, &crate::label::Link::Key(name)));
                 }
                 let unknown = self.w.store.unknown();

@@ -82,6 +82,12 @@ impl Program {
         self
     }
 
+    /// What any file of settings holds under a key.
+    pub fn setting(&self, key: &str) -> Option<&str> {
+        let mut files = self.settings.iter();
+        files.find_map(|file| file.values.get(key).map(String::as_str))
+    }
+
     /// Files of settings that a program may mean by this name: the whole path, or its end.
     pub fn settings_named(&self, name: &str) -> impl Iterator<Item = &Settings> {
         let name = name

@@ -174,6 +174,8 @@ impl Machine<'_> {
                     .coll(CollKind::Tuple, Vec::new(), V::NEVER, Ls::NONE)
             }
             "builtins.range" => {
+                let end = args.get(1, None).or(first)?;
+                self.arrives(frame, index, path, end);
                 let numbers: Vec<V> = args.pos.iter().map(|(v, _)| *v).collect();
                 if args.spread.is_none()
                     && let Some(v) = self.short_range(&numbers)
@@ -446,6 +448,22 @@ impl Machine<'_> {
                 ..
             } if &*method == "index" && args.pos.len() == 1 => {
                 self.position(kids, args.pos[0].0).map(Out::ret)
+            }
+            // A task that is sent off with a list and a mapping.
+            Atom::Fn { function, env }
+                if &*method == "apply_async" && self.w.tasks.contains(function) =>
+            {
+                let mut sent = Args::default();
+                let (list, named) = (self.name("args"), self.name("kwargs"));
+                if let Some(v) = args.get(0, Some(list)) {
+                    let items = self.exact_items(v).unwrap_or_default();
+                    sent.pos = items.into_iter().map(|v| (v, None)).collect();
+                }
+                if let Some(v) = args.get(1, Some(named)) {
+                    self.spread_keywords(&mut sent, v);
+                }
+                let task = self.task(*function, *env);
+                Some(self.call_value(frame, index, task, &sent))
             }
             _ => None,
         }

@@ -430,6 +430,26 @@ impl Machine<'_> {
                     }
                 }
             }
+            CompareOp::Lt | CompareOp::LtEq | CompareOp::Gt | CompareOp::GtEq => {
+                // What is less than something has an end.
+                let less = match op {
+                    CompareOp::Lt | CompareOp::LtEq => left,
+                    _ => right,
+                };
+                let less = match positive {
+                    true => less,
+                    false if less == left => right,
+                    false => left,
+                };
+                if self.derives(frame, function, less, value, 0).is_some() {
+                    let by = self.name("comparison with a limit");
+                    out.push(Says::Harmless {
+                        kinds: self.m.of_numbers().0,
+                        by,
+                        normal: None,
+                    });
+                }
+            }
             CompareOp::In => {
                 let container = frame.vals[right.0 as usize];
                 if positive && self.w.store.deep(container) == Ls::NONE {

@@ -8,6 +8,7 @@ mod live;
 mod login;
 mod mount;
 mod pieces;
+mod query;
 mod table;
 mod text;
 mod view;
@@ -116,6 +117,7 @@ impl Machine<'_> {
         }));
         self.add_files(&mut out);
         self.add_signatures(&mut out);
+        self.put_behind_queries(&mut out);
         out.sort_by(|a, b| {
             (&a.route, a.function, &a.methods).cmp(&(&b.route, b.function, &b.methods))
         });
@@ -384,7 +386,8 @@ impl Machine<'_> {
         match atom {
             // A method that its class's decorators serve is called on an instance.
             Atom::Fn { function, env }
-                if self.is_javascript() && self.p.function(*function).class.is_some() =>
+                if (self.is_javascript() || (row.filling.is_some() && !self.has_receivers()))
+                    && self.p.function(*function).class.is_some() =>
             {
                 let (_, auth) = self.unwrapped(*function, *env);
                 let own = self.p.function(*function);
@@ -435,7 +438,11 @@ impl Machine<'_> {
                 let raw = self.w.store.one(atom.clone());
                 let value = self.bind_attr(raw, receiver, class);
                 let methods = bound.registration.methods.clone();
+                let auth = self.method_checks(class, value);
                 out.push(make(*function, Some(class), value, methods));
+                if let Some(last) = out.last_mut() {
+                    last.auth = auth;
+                }
             }
             Atom::Fn { function, env } | Atom::Method { function, env, .. } => {
                 let value = self.w.store.one(atom.clone());
@@ -619,7 +626,13 @@ impl Machine<'_> {
                             if let Some(tail) = name.strip_prefix(head)
                                 && !tail.is_empty()
                             {
-                                out.push((function, vec![tail.to_uppercase()]));
+                                out.push((
+                                    function,
+                                    match methods.is_empty() {
+                                        true => vec![tail.to_uppercase()],
+                                        false => methods.clone(),
+                                    },
+                                ));
                             }
                         } else if *pattern == name {
                             out.push((function, methods.clone()));
@@ -632,14 +645,15 @@ impl Machine<'_> {
     }
 
     pub(crate) fn add_base_classes(&mut self, seen: &Seen, out: &mut Vec<Entry>) {
-        let mut served: Vec<(ClassId, String, Vec<String>)> = Vec::new();
+        let mut served: Vec<(ClassId, String, &EntryRow)> = Vec::new();
+        let models = self.m;
         for class in (0..self.p.class_count()).map(ClassId) {
             if self.w.classes[class.0 as usize].bases.is_empty() {
                 continue;
             }
             let framework = {
                 let bases = self.lib_bases(class);
-                self.m
+                models
                     .entry_rows(EntryShape::BaseClass)
                     .find(|(member, row)| {
                         row.bound_by.is_none()
@@ -647,22 +661,25 @@ impl Machine<'_> {
                                 .iter()
                                 .any(|b| self.m.derives(&self.text(*b), &member.path))
                     })
-                    .map(|(_, row)| (row.framework.clone(), row.params.clone()))
+                    .map(|(_, row)| (row.framework.clone(), row))
             };
-            let Some((framework, params)) = framework else {
+            let Some((framework, row)) = framework else {
                 continue;
             };
-            served.push((class, framework, params));
+            served.push((class, framework, row));
         }
         // A tree that serves none of them is a library of handlers.
         let used = |class: ClassId| !self.never_used(seen, class);
         if served.iter().any(|(class, _, _)| used(*class)) {
-            let unused = served.iter().filter(|(class, _, _)| !used(*class));
+            // A schema is made of values.
+            let unused = served
+                .iter()
+                .filter(|(class, _, row)| !used(*class) && row.filling.is_none());
             let unused: Vec<ClassId> = unused.map(|(class, _, _)| *class).collect();
             served.retain(|(class, _, _)| !unused.contains(class));
             self.w.unused.extend(unused);
         }
-        for (class, framework, params) in served {
+        for (class, framework, row) in served {
             let route = self.class_routes(class).into_iter().next();
             for (function, methods) in self.class_handlers(class, false) {
                 let receiver = self.open_object(class);
@@ -682,12 +699,12 @@ impl Machine<'_> {
                     auth,
                     assumed: None,
                     converters: Vec::new(),
-                    params: params.clone(),
+                    params: row.params.clone(),
                     extra: Vec::new(),
                     gives: Vec::new(),
                     within: false,
                     library: None,
-                    filling: None,
+                    filling: row.filling.clone(),
                     answers: None,
                 });
             }

@@ -11,6 +11,7 @@ mod go;
 mod java;
 mod javascript;
 mod lower;
+mod mapper;
 mod python;
 mod scope;
 pub mod settings;

@@ -1,4 +1,5 @@
-//! Files of settings: `key = value` lines, whose values are constants of the program that loads them.
+//! Files of settings: `key = value` lines, whose values are constants of the program that loads them; and statements of
+//! mappers, which a library runs.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,20 @@ const MAX_ENTRIES: usize = 10_000;
 
 /// Whether the file is one of settings, by its name.
 pub fn is_settings(path: &FilePath) -> bool {
-    path.extension() == Some("properties")
+    path.extension() == Some("properties") || is_mapper(path)
+}
+
+/// Whether the file may hold statements of mappers: an XML file that is called so, or lies in a folder that is.
+fn is_mapper(path: &FilePath) -> bool {
+    let lower = path.as_str().to_lowercase();
+    let (folders, name) = lower.rsplit_once('/').unwrap_or(("", &lower));
+    let called = |name: &str| {
+        ["mapper", "mappers", "mybatis", "sqlmap", "dao"]
+            .iter()
+            .any(|word| name.ends_with(word))
+    };
+    name.strip_suffix(".xml")
+        .is_some_and(|stem| called(stem) || folders.split('/').any(called))
 }
 
 /// Reads a file as `java.util.Properties.load` does: the first unescaped `=`, `:` or blank ends a key, `#` and `!`
@@ -23,6 +37,13 @@ pub fn settings(path: &FilePath, bytes: &[u8]) -> Option<Settings> {
         return None;
     }
     let text = std::str::from_utf8(bytes).ok()?;
+    if path.extension() == Some("xml") {
+        let values = crate::mapper::statements(text);
+        return (!values.is_empty()).then(|| Settings {
+            path: path.clone(),
+            values,
+        });
+    }
     let mut values = BTreeMap::new();
     let mut lines = text.lines();
     while let Some(first) = lines.next() {

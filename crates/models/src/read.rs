@@ -126,6 +126,7 @@ fn read_kinds(set: &mut ModelSet, table: &DeTable<'_>, file: &File<'_>) {
             words: (*words.get_ref()).to_owned(),
             harmful: Harmful::Only(Vec::new()),
             shown,
+            numbers: row.flag("numbers") == Some(true),
             reached_only: row.flag("reached_only") == Some(true),
             severity: choice(&row, "severity", &SEVERITIES),
         };
@@ -143,6 +144,7 @@ fn read_kinds(set: &mut ModelSet, table: &DeTable<'_>, file: &File<'_>) {
                 "harmful",
                 "harmless",
                 "anything",
+                "numbers",
                 "reached_only",
                 "severity",
             ],
@@ -171,6 +173,7 @@ fn read_kinds(set: &mut ModelSet, table: &DeTable<'_>, file: &File<'_>) {
             words: (*words.get_ref()).to_owned(),
             harmful,
             shown: Shown::AsWritten,
+            numbers: row.flag("numbers") == Some(true),
             reached_only: row.flag("reached_only") == Some(true),
             severity: choice(&row, "severity", &SEVERITIES),
         };
@@ -200,15 +203,21 @@ impl Words<'_> {
         }
     }
 
-    /// `["*"]` is every kind, `["*by-characters"]` every one that does harm with characters: letters and digits alone do
-    /// none there, but they are a password, a role or a number of somebody else's all the same.
+    /// `["*"]` is every kind but those in which a number does harm; `["*by-characters"]` those of them that do harm with
+    /// characters: letters and digits alone do none there, but they are a password, a role or a number of somebody
+    /// else's all the same.
     fn kinds(&self, row: &Row<'_>, key: &str) -> KindSet {
         let words = row.texts(key);
         if words.iter().any(|word| *word.get_ref() == "*") {
-            return KindSet::ALL;
+            let numbers = self.kinds.iter().enumerate();
+            let numbers = numbers
+                .filter(|(_, info)| info.numbers)
+                .fold(0, |set, (at, _)| set | (1 << at));
+            return KindSet(KindSet::ALL.0 & !numbers);
         }
         if words.iter().any(|word| *word.get_ref() == "*by-characters") {
-            let by_characters = |(_, info): &(usize, &KindInfo)| info.harmful != Harmful::Anything;
+            let by_characters =
+                |(_, info): &(usize, &KindInfo)| info.harmful != Harmful::Anything && !info.numbers;
             return self
                 .kinds
                 .iter()

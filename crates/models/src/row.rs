@@ -531,7 +531,8 @@ pub struct EntryRow {
     /// The mounted collection of routes.
     pub mounted: Option<Port>,
     /// For `BaseClass`, and for those that name an object as handler: method of the class to HTTP methods,
-    /// `do_GET` to `GET`. A key that ends in `*` takes its tail, upper case, as the method.
+    /// `do_GET` to `GET`. A key that ends in `*` takes its tail, upper case, as the method, where
+    /// it is given none.
     pub method_functions: BTreeMap<String, Vec<String>>,
     /// For `FilePath`: folders and file name without its extension, `pages/api/**`, `app/**/route`; what the route
     /// ends with instead stands behind `as`.
@@ -672,6 +673,10 @@ pub enum Judge {
     Role,
     /// Whether requests that change something say more than that a browser sent them.
     Session,
+    /// Whether answers tell what is the program's own business.
+    Answer,
+    /// Whether what a request says of itself decides what it may.
+    Claim,
 }
 
 /// `sh -c TEXT`: the argument after `flag` is a sink of `kind`.
@@ -693,6 +698,8 @@ pub struct KindInfo {
     /// Characters without which a value does no harm there.
     pub harmful: Harmful,
     pub shown: Shown,
+    /// Whether a number does harm there: what is made a number, or checked to be one, is harmless for all others.
+    pub numbers: bool,
     /// Whether only what input is seen to reach is said, see [`Weakness::reached_only`].
     pub reached_only: bool,
     /// What a weakness is at most where it is of this kind.

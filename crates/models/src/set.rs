@@ -357,6 +357,14 @@ impl ModelSet {
     }
 
     /// Every kind of the closed list.
+    /// Kinds in which a number does harm.
+    pub fn of_numbers(&self) -> KindSet {
+        let all = self.kinds();
+        all.iter()
+            .filter(|kind| self.kind_info(*kind).numbers)
+            .collect()
+    }
+
     pub fn kinds(&self) -> KindSet {
         (0..self.kinds.len())
             .filter_map(|i| u8::try_from(i).ok())

@@ -5,6 +5,7 @@
 //! [`place`] (positions in source text).
 
 mod access;
+mod claimed;
 mod closed;
 mod forged;
 pub mod judge;
@@ -13,6 +14,7 @@ mod print;
 mod sent;
 mod spelled;
 mod standing;
+mod told;
 mod trace;
 mod uses;
 
@@ -148,6 +150,8 @@ fn reach_here<T>(
     findings.extend(view.access(&entry_points));
     findings.extend(view.roles(&entry_points));
     findings.extend(view.forged(&entry_points));
+    findings.extend(view.told(&entry_points));
+    findings.extend(view.claims(&entry_points));
     let sent = view.sent(&entry_points);
     fixed_sinks.sort_by(|a, b| (&a.location, &a.weakness).cmp(&(&b.location, &b.weakness)));
     print::number(&mut findings, &world, graph);

@@ -81,7 +81,9 @@ impl Machine<'_> {
     /// What the language itself brings calls nothing but what rows say.
     pub(crate) fn hand_over(&mut self, member: &Member, args: &Args, site: Site) {
         // A check of who is there calls what it stands in front of, as the route does.
-        let calls_nothing_else = member.tests || member.requires_login;
+        // One that makes a log by the name of a class calls nothing of the class.
+        let names_log = member.library == "java" && member.path.ends_with(".getLogger");
+        let calls_nothing_else = member.tests || member.requires_login || names_log;
         if calls_nothing_else
             || !member.callbacks.is_empty()
             || member.path.starts_with("builtins.")

@@ -1,6 +1,7 @@
 //! Annotations: which methods a framework calls, with what, and under which paths.
 
 use solvent_base::Name;
+use solvent_finding::Carrier;
 use solvent_ir::ParamKind;
 use solvent_models::{EntryShape, MemberId, SourceShape};
 
@@ -14,6 +15,16 @@ use crate::value::{Atom, EnvId, Open, V};
 
 /// Where a framework looks for an object that no annotation speaks of.
 const UNSAID: &str = "org.springframework.web.bind.annotation.ModelAttribute";
+/// The same of JAX-RS, which makes it from the body.
+const UNSAID_OF_RESOURCES: &str = "javax.ws.rs.Consumes";
+
+/// Whether a parameter of this class gets a file that is sent.
+fn is_file(path: &str) -> bool {
+    matches!(
+        path.rsplit('.').next(),
+        Some("MultipartFile" | "FilePart" | "Part")
+    )
+}
 
 impl Machine<'_> {
     /// An annotation over a method: one that the models know registers it, others do nothing.
@@ -78,14 +89,18 @@ impl Machine<'_> {
         Some((MemberId(u32::try_from(id).ok()?), args))
     }
 
+    /// The annotations of a class, as they were evaluated.
+    pub(crate) fn class_annotations(&mut self, class: ClassId) -> Vec<V> {
+        let name = self.name("<annotations>");
+        let list = self.class_attr(class, EnvId::EMPTY, name);
+        list.and_then(|list| self.exact_items(list))
+            .unwrap_or_default()
+    }
+
     /// Paths that the annotations of a class put in front of its methods' own.
     pub(crate) fn class_routes(&mut self, class: ClassId) -> Vec<String> {
-        let name = self.name("<annotations>");
-        let Some(list) = self.class_attr(class, EnvId::EMPTY, name) else {
-            return Vec::new();
-        };
         let mut out = Vec::new();
-        for note in self.exact_items(list).unwrap_or_default() {
+        for note in self.class_annotations(class) {
             let Some((id, args)) = self.note_parts(note) else {
                 continue;
             };
@@ -109,10 +124,17 @@ impl Machine<'_> {
         if !self.is_java() {
             return route;
         }
-        let class = self.w.store.atoms(handler).find_map(|a| match a {
-            Atom::Fn { function, .. } => self.class_of(*function),
+        let function = self.w.store.atoms(handler).find_map(|a| match a {
+            Atom::Fn { function, .. } => Some(*function),
             _ => None,
         });
+        // `@GET @Path("/x")`: another annotation says where.
+        let own = function.and_then(|f| self.wrapped.get(&f)?.route.clone());
+        let route = match own {
+            Some(own) => crate::route::joined(&own, &route),
+            None => route,
+        };
+        let class = function.and_then(|f| self.class_of(f));
         let prefix = class.and_then(|class| self.class_routes(class).into_iter().next());
         let path = match prefix {
             Some(prefix) => crate::route::joined(&prefix, &route),
@@ -160,12 +182,12 @@ impl Machine<'_> {
             let mut got = None;
             for note in notes {
                 if let Some((id, said)) = self.note_parts(note) {
-                    got = got.or(self.by_annotation(f, id, &said, param.name, type_));
+                    got = got.or(self.by_annotation(f, id, &said, param.name, type_, entry));
                 }
             }
             let v = match got {
                 Some(v) => v,
-                None => self.unannotated(f, param.name, type_),
+                None => self.unannotated(f, param.name, type_, entry),
             };
             args.pos.push((v, None));
         }
@@ -179,12 +201,25 @@ impl Machine<'_> {
         said: &Args,
         own_name: Name,
         type_: V,
+        entry: &Entry,
     ) -> Option<V> {
         let models = self.m;
         let member = models.get(id);
         let source = member.sources.first()?;
         let (mut name, mut shape) = (own_name, InputShape::Whole);
+        let mut carrier = source.kind.carrier();
+        if carrier == Carrier::Form {
+            // What a form sends comes in the query where no body does.
+            if entry.methods.iter().any(|method| method == "GET") {
+                carrier = Carrier::Query;
+            }
+            // Each field of an object is an input of its own name.
+            if matches!(self.w.store.only(type_), Some(Atom::Class { .. })) {
+                (name, shape) = (self.w.store.empty, InputShape::Map);
+            }
+        }
         match &source.shape {
+            SourceShape::Named { .. } if shape == InputShape::Map => {}
             SourceShape::Named { name: port } => {
                 let ports = Ports {
                     receiver: None,
@@ -210,7 +245,7 @@ impl Machine<'_> {
             inst: u32::MAX,
         };
         let input = self.w.store.input_id(InputKey {
-            carrier: source.kind.carrier(),
+            carrier,
             name,
             inner: Vec::new(),
             shape,
@@ -244,6 +279,12 @@ impl Machine<'_> {
                 let last = text.rsplit('.').next().unwrap_or_default();
                 if super::native::is_number(last) {
                     self.w.store.unknown()
+                } else if is_file(&text) {
+                    let kind = solvent_models::TypeRef::Named {
+                        path: text.to_string(),
+                        element: None,
+                    };
+                    self.typed(data, &kind)
                 } else if matches!(last, "List" | "Set" | "Collection" | "ArrayList") {
                     self.w.store.many(crate::value::CollKind::List, data)
                 } else {
@@ -254,12 +295,12 @@ impl Machine<'_> {
         }
     }
 
-    fn unannotated(&mut self, f: FnId, name: Name, type_: V) -> V {
+    fn unannotated(&mut self, f: FnId, name: Name, type_: V, entry: &Entry) -> V {
         if let Some(Atom::Lib(path)) = self.w.store.only(type_) {
             let text = self.text(*path);
             let canonical = self.m.canonical(&text).into_owned();
             let plain = canonical.starts_with("java.lang.") || canonical.starts_with("java.util.");
-            if !plain {
+            if !plain && !is_file(&canonical) {
                 let kind = solvent_models::TypeRef::Named {
                     path: canonical,
                     element: None,
@@ -267,10 +308,13 @@ impl Machine<'_> {
                 return self.typed(V::NEVER, &kind);
             }
         }
-        let path = self.name(UNSAID);
+        let path = self.name(match entry.framework.as_str() {
+            "jax-rs" => UNSAID_OF_RESOURCES,
+            _ => UNSAID,
+        });
         let got = self
             .path_member(path)
-            .and_then(|id| self.by_annotation(f, id, &Args::default(), name, type_));
+            .and_then(|id| self.by_annotation(f, id, &Args::default(), name, type_, entry));
         got.unwrap_or_else(|| self.w.store.unknown())
     }
 }

@@ -149,6 +149,9 @@ impl Machine<'_> {
     ) -> Option<Out> {
         let first = args.get(0, None);
         let unknown = self.w.store.unknown();
+        if path == "<mapped>" {
+            return Some(self.mapped(frame, index, args));
+        }
         if let Some(kind) = container(path) {
             return Some(Out::ret(
                 self.new_container(frame, index, path, kind, first),
@@ -156,6 +159,15 @@ impl Machine<'_> {
         }
         let last = path.rsplit('.').next().unwrap_or_default();
         let owner = path.rsplit('.').nth(1).unwrap_or_default();
+        if (owner, last) == ("StringUtils", "replace")
+            && let Some(text) = first
+            && args.pos.len() == 3
+        {
+            let mut rest = args.clone();
+            rest.pos.remove(0);
+            let replaced = self.partly_known_text(frame, index, text, last, &rest);
+            return replaced.map(Out::ret);
+        }
         if is_number(owner) && !matches!(last, "toString" | "toHexString" | "toBinaryString") {
             return Some(Out::ret(self.number_of(first.unwrap_or(unknown))));
         }

@@ -1,9 +1,11 @@
 //! Which annotations stand over a class or a method, by their names.
 
+use solvent_base::Name;
 use solvent_ir::{self as ir, Arg, Op};
 
 use crate::link::{ClassId, FnId};
 use crate::machine::{Frame, Machine};
+use crate::value::{Atom, V};
 use crate::world::Base;
 
 impl Machine<'_> {
@@ -21,13 +23,81 @@ impl Machine<'_> {
             .collect();
         let says = |names: &[String], wanted: &str| names.iter().any(|name| name == wanted);
         let whole = self.class_notes(class);
+        // What a resource of JAX-RS gives always is.
+        let resource = over
+            .iter()
+            .any(|name| ["GET", "POST", "PUT", "DELETE", "PATCH"].contains(&name.as_str()));
         (says(&over, "ResponseBody")
             || says(&whole, "RestController")
-            || says(&whole, "ResponseBody"))
+            || says(&whole, "ResponseBody")
+            || resource)
             && !function
                 .decorators
                 .iter()
                 .any(|note| self.produces_other(outer, *note))
+            && !self.class_produces_other(class)
+            && !self.gives_object(outer, function)
+    }
+
+    /// Whether the type that is written for what a function gives is one of the program or a container: it becomes JSON.
+    fn gives_object(&self, outer: &ir::Function, function: &ir::Function) -> bool {
+        let Some(written) = function.returns else {
+            return false;
+        };
+        let name = match outer.op(written) {
+            // A class of the same file.
+            Op::Class(_) | Op::Global(_) | Op::Captured { .. } => return true,
+            Op::Import { member, module, .. } => member.unwrap_or(*module),
+            _ => return false,
+        };
+        let text = self.text(name).to_string();
+        let last = text.rsplit('.').next().unwrap_or_default();
+        let own = || {
+            (0..self.p.class_count())
+                .map(ClassId)
+                .any(|class| &*self.text(self.p.class(class).name) == last)
+        };
+        const WRAPPING: [&str; 9] = [
+            "List",
+            "Map",
+            "Set",
+            "Collection",
+            "ResponseEntity",
+            "HttpEntity",
+            "Mono",
+            "Flux",
+            "Optional",
+        ];
+        WRAPPING.contains(&last) || super::native::is_number(last) || (last != "String" && own())
+    }
+
+    fn class_produces_other(&self, class: ClassId) -> bool {
+        let unit = self.p.class_unit(class);
+        let body = self
+            .p
+            .function(self.p.fn_id(unit, self.p.class(class).body));
+        let mut notes = body.insts.iter().enumerate().filter_map(|(at, inst)| {
+            let value = ir::Value(at as u32);
+            matches!(inst.op, Op::Call { .. }).then_some(value)
+        });
+        notes.any(|note| {
+            self.note_name(body, note).as_deref() == Some("Produces")
+                && self.produces_other(body, note)
+        })
+    }
+
+    /// Whether a reader of objects is of a class of the program's own that says which classes it reads: one that writes
+    /// `resolveClass`, as `java.io.ObjectInputStream` asks of whoever wants to choose.
+    pub(crate) fn chooses_classes(&self, receiver: V) -> bool {
+        let mut atoms = self.w.store.atoms(receiver).peekable();
+        let chooses = |atom: &Atom| match atom {
+            Atom::Object { class, .. } => self
+                .methods_in(*class)
+                .into_iter()
+                .any(|(name, _)| &*self.text(name) == "resolveClass"),
+            _ => false,
+        };
+        atoms.peek().is_some() && atoms.all(chooses)
     }
 
     /// Whether nothing but its name is asked of the file that is made there: nothing is opened.
@@ -59,18 +129,55 @@ impl Machine<'_> {
         let Op::Call { args, .. } = outer.op(note) else {
             return false;
         };
-        args.iter().any(|arg| {
-            let Arg::Named(name, value) = arg else {
-                return false;
+        let alone = self.note_name(outer, note).as_deref() == Some("Produces");
+        let is_other = |value: ir::Value| match outer.op(value) {
+            Op::Const(ir::Const::Str(text)) => !self.text(*text).contains("html"),
+            Op::Attr { name, .. } => !self.text(*name).contains("HTML"),
+            _ => false,
+        };
+        args.iter().enumerate().any(|(at, arg)| {
+            let value = match arg {
+                Arg::Named(name, value) if &*self.text(*name) == "produces" => *value,
+                // `@Produces(..)`, whose class comes first.
+                Arg::Positional(value) if alone && at == 1 => *value,
+                _ => return false,
             };
-            if &*self.text(*name) != "produces" {
-                return false;
+            match outer.op(value) {
+                Op::Sequence { items, .. } => items.iter().all(|item| match item {
+                    ir::Item::One(one) => is_other(*one),
+                    ir::Item::Spread(_) => false,
+                }),
+                _ => is_other(value),
             }
-            match outer.op(*value) {
-                Op::Const(ir::Const::Str(text)) => !self.text(*text).contains("html"),
-                Op::Attr { name, .. } => !self.text(*name).contains("HTML"),
-                _ => false,
-            }
+        })
+    }
+
+    /// Whether a field is written as a number or what is parsed like one.
+    pub(crate) fn is_number_field(&self, class: ClassId, name: Name) -> bool {
+        self.order_of(class).into_iter().any(|base| {
+            let Base::Own(c) = base else { return false };
+            let unit = self.p.class_unit(c);
+            let body = self.p.function(self.p.fn_id(unit, self.p.class(c).body));
+            body.insts.iter().any(|inst| {
+                let Op::StoreName {
+                    name: stored,
+                    value,
+                    ..
+                } = &inst.op
+                else {
+                    return false;
+                };
+                let Op::Call { args, .. } = body.op(*value) else {
+                    return false;
+                };
+                let written = match args.first().map(|arg| body.op(arg.value())) {
+                    Some(Op::Import { module, member, .. }) => member.unwrap_or(*module),
+                    _ => return false,
+                };
+                let text = self.text(written);
+                let last = text.rsplit('.').next().unwrap_or_default();
+                *stored == name && super::native::is_number(last)
+            })
         })
     }
 

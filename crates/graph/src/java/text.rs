@@ -271,6 +271,9 @@ impl Machine<'_> {
                     self.w.store.many(CollKind::List, one)
                 }
             }
+            ("replace", 2) if self.w.store.deep(v) != crate::value::Ls::NONE => {
+                self.replaced_text(frame, index, v, args)
+            }
             ("split" | "lines", _) => {
                 let one = self.with_opaque(v, "split");
                 self.w.store.many(CollKind::List, one)

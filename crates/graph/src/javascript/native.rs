@@ -709,7 +709,7 @@ impl Machine<'_> {
             let opaque = Transform::Opaque(path.to_owned());
             let labels = self.w.store.link_set(labels, &Link::Transform(opaque));
             let number = self.w.store.data(labels);
-            let kinds = u64::MAX;
+            let kinds = !self.m.of_numbers().0;
             return Some(
                 self.w
                     .store

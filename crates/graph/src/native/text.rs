@@ -229,35 +229,7 @@ impl Machine<'_> {
                 let pieces = self.pieces(v).into_iter().next()?;
                 self.join_text(frame, index, &pieces, args)
             }
-            "replace" if labelled => {
-                let from = args.get(0, None).and_then(|v| self.w.store.constant_str(v));
-                let to = args.get(1, None).and_then(|v| self.w.store.constant_str(v));
-                let transform = match (from, to) {
-                    (Some(from), Some(to)) => Transform::Replace {
-                        from: self.text(from).to_string(),
-                        to: self.text(to).to_string(),
-                    },
-                    _ => Transform::Opaque("replace".to_owned()),
-                };
-                let mut out = self.with_context(v, &transform);
-                // A number says how many of them are replaced.
-                if let (Transform::Replace { from, to }, None) = (&transform, args.get(2, None)) {
-                    let kinds = self.kinds_after_replacing(from, to);
-                    if kinds != 0 {
-                        let site = self.site(frame, index);
-                        let by = self.name("replace");
-                        let note = Note::Sanitized { site, by, kinds };
-                        out = self.w.store.clear(out, kinds, note);
-                    }
-                }
-                if let Some(to) = args.get(1, None)
-                    && self.w.store.deep(to) != Ls::NONE
-                {
-                    let more = self.derive(to, &Link::Value);
-                    out = self.w.store.join(out, more);
-                }
-                Some(out)
-            }
+            "replace" if labelled => Some(self.replaced_text(frame, index, v, args)),
             "split" | "rsplit" | "partition" if labelled => {
                 let separator = separator(self)?;
                 let most = match method {
@@ -323,6 +295,37 @@ impl Machine<'_> {
             }
             _ => None,
         }
+    }
+
+    /// A text in which a text is replaced by another.
+    pub(crate) fn replaced_text(&mut self, frame: &mut Frame, index: u32, v: V, args: &Args) -> V {
+        let from = args.get(0, None).and_then(|v| self.w.store.constant_str(v));
+        let to = args.get(1, None).and_then(|v| self.w.store.constant_str(v));
+        let transform = match (from, to) {
+            (Some(from), Some(to)) => Transform::Replace {
+                from: self.text(from).to_string(),
+                to: self.text(to).to_string(),
+            },
+            _ => Transform::Opaque("replace".to_owned()),
+        };
+        let mut out = self.with_context(v, &transform);
+        // A number says how many of them are replaced.
+        if let (Transform::Replace { from, to }, None) = (&transform, args.get(2, None)) {
+            let kinds = self.kinds_after_replacing(from, to);
+            if kinds != 0 {
+                let site = self.site(frame, index);
+                let by = self.name("replace");
+                let note = Note::Sanitized { site, by, kinds };
+                out = self.w.store.clear(out, kinds, note);
+            }
+        }
+        if let Some(to) = args.get(1, None)
+            && self.w.store.deep(to) != Ls::NONE
+        {
+            let more = self.derive(to, &Link::Value);
+            out = self.w.store.join(out, more);
+        }
+        out
     }
 
     /// The target of a request taken apart at its question mark.

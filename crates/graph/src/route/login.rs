@@ -1,6 +1,6 @@
 //! Checks of who is there, in front of handlers.
 
-use solvent_models::{EntryRow, EntryShape};
+use solvent_models::{EntryRow, EntryShape, MemberId};
 
 use super::{asks_who, last_segment};
 use crate::call::{Args, Out};
@@ -27,10 +27,43 @@ impl Machine<'_> {
         Out::ret(self.w.store.one(Atom::Lib(path)))
     }
 
-    /// Checks in front of every handler of a class: what its `decorators` list names.
+    /// What a login check in front of something is called: an annotation by what it asks for, `hasRole('ADMIN')`. `None`
+    /// for what is none, and for one that lets everybody pass.
+    pub(crate) fn asked_by(&mut self, id: MemberId, args: &Args) -> Option<String> {
+        let models = self.m;
+        let member = models.get(id);
+        if !member.requires_login {
+            return None;
+        }
+        let said = args.get(0, None).map(|v| self.texts_of(v));
+        let said = said.unwrap_or_default().join(", ");
+        if ["permitall", "isanonymous"]
+            .iter()
+            .any(|word| said.to_lowercase().starts_with(word))
+        {
+            return None;
+        }
+        Some(if said.is_empty() {
+            last_segment(&member.path).to_owned()
+        } else {
+            said
+        })
+    }
+
+    /// Checks in front of every handler of a class: what its `decorators` list names; in Java, its annotations.
     pub(super) fn class_checks(&mut self, class: ClassId) -> Vec<String> {
-        let name = self.name("decorators");
         let mut out: Vec<String> = Vec::new();
+        if self.is_java() {
+            for note in self.class_annotations(class) {
+                if let Some((id, args)) = self.note_parts(note)
+                    && let Some(name) = self.asked_by(id, &args)
+                {
+                    out.push(name);
+                }
+            }
+            return out;
+        }
+        let name = self.name("decorators");
         let Some(list) = self.class_attr(class, crate::value::EnvId::EMPTY, name) else {
             return out;
         };

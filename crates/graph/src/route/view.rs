@@ -10,7 +10,7 @@ use super::{asks_who, last_segment};
 use crate::call::Args;
 use crate::entry::{Bound, Entry};
 use crate::library::Ports;
-use crate::link::{ClassId, FnId, UnitId};
+use crate::link::{ClassId, FnId, Site, UnitId};
 use crate::machine::Machine;
 use crate::value::{Atom, EnvId, V};
 use crate::world::Place;
@@ -20,6 +20,8 @@ use crate::world::Place;
 pub(crate) struct Wrapping {
     /// The only methods that get through.
     pub methods: Option<Vec<String>>,
+    /// Where the handler is served, when another decorator says that it is.
+    pub route: Option<String>,
     /// Classes of what the handler then gets.
     pub params: Vec<String>,
     pub framework: Option<String>,
@@ -87,6 +89,17 @@ impl Machine<'_> {
             let (Atom::Fn { function, .. } | Atom::Method { function, .. }) = atom else {
                 continue;
             };
+            // Whoever has the queue may send it something.
+            if member.library == "celery" {
+                let site = Site {
+                    function,
+                    inst: u32::MAX,
+                };
+                let task = self.w.store.one(atom);
+                self.escape(task, site, &member.path, 0);
+                self.w.tasks.insert(function);
+                continue;
+            }
             let have = self.wrapped.entry(function).or_default();
             if row.shape == EntryShape::Action {
                 have.action = Some(Action {
@@ -99,6 +112,9 @@ impl Machine<'_> {
             if says {
                 have.methods = Some(methods.clone());
             }
+            if route.is_some() {
+                have.route.clone_from(&route);
+            }
             if !row.params.is_empty() {
                 have.params.clone_from(&row.params);
                 have.framework = Some(row.framework.clone());
@@ -108,7 +124,16 @@ impl Machine<'_> {
                 have.checks_named.clone_from(&row.checks_named);
             }
         }
-        if member.requires_login {
+        if member.requires_login && self.is_java() {
+            if let Some(name) = self.asked_by(id, args) {
+                for atom in self.w.store.atoms_of(handler) {
+                    if let Atom::Fn { function, .. } = atom {
+                        let logins = self.w.logins.entry(function).or_default();
+                        logins.insert(name.clone());
+                    }
+                }
+            }
+        } else if member.requires_login {
             self.note_login(member, handler);
         }
         let asked = at(self, &row.asks).map(|list| self.checks_in(list));

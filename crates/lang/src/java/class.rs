@@ -9,6 +9,7 @@ use tree_sitter::Node;
 
 use super::index::{Belongs, Kind, is_class, members, parameter_name};
 use super::scope::{Unwritten, parameter_type, unwritten};
+use super::statement::statement_over;
 use super::tree::{annotations, dotted, field, fields, kids, says};
 use super::{Code, Lower, Pending};
 
@@ -249,7 +250,9 @@ impl<'a> Lower<'_, 'a, '_> {
         let span = self.at(node);
         let body = field(node, "body");
         // What has no code is found in the classes below.
-        if node.kind() == "method_declaration" && body.is_none() {
+        let bare = node.kind() == "method_declaration" && body.is_none();
+        let bare = bare && statement_over(node, &self.file.source.text).is_none();
+        if bare && !self.is_mapper(id) {
             return;
         }
         let text = match (node.kind(), field(node, "name")) {
@@ -267,7 +270,27 @@ impl<'a> Lower<'_, 'a, '_> {
             let args = vec![Arg::Positional(value)];
             value = self.b.emit(Op::Call { callee, args }, span);
         }
-        self.store_member(text, value, span);
+        if bare {
+            // Only where no class below writes it.
+            self.store_member(&format!("<mapped>{text}"), value, span);
+        } else {
+            self.store_member(text, value, span);
+        }
+    }
+
+    /// Whether an interface may be one whose methods run statements that stand in a file.
+    fn is_mapper(&self, id: usize) -> bool {
+        let info = &self.file.shared.index.classes[id];
+        let called = ["Mapper", "Dao", "DAO"]
+            .iter()
+            .any(|word| info.name.ends_with(word));
+        info.kind == Kind::Interface
+            && (called
+                || self
+                    .file
+                    .source
+                    .text
+                    .contains("org.apache.ibatis.annotations"))
     }
 
     fn method_function(
@@ -291,7 +314,7 @@ impl<'a> Lower<'_, 'a, '_> {
             let types = self.parameter_types(list);
             parameters.extend(types);
         }
-        let returns = field(node, "type").and_then(|t| self.type_value(t));
+        let returns = field(node, "type").and_then(|t| self.given_type(t));
         let span = self.at(node);
         let pending = Pending {
             name: self.name(text),
@@ -311,6 +334,19 @@ impl<'a> Lower<'_, 'a, '_> {
         outside.parameters = parameters;
         outside.returns = returns;
         index
+    }
+
+    /// The class of what a method gives; of `Wrapper<String>` that of the text which is wrapped.
+    fn given_type(&mut self, node: Node<'a>) -> Option<Value> {
+        let inner = kids(node)
+            .into_iter()
+            .find(|kid| kid.kind() == "type_arguments")
+            .filter(|_| node.kind() == "generic_type");
+        let text = inner.map(kids).unwrap_or_default().into_iter().find(|kid| {
+            let name = dotted(*kid, &self.file.source.text);
+            name == "String"
+        });
+        self.type_value(text.unwrap_or(node))
     }
 
     /// The class of each parameter; with annotations, a tuple of the class and of them.

@@ -442,7 +442,7 @@ fn compare_op(sign: &str) -> Option<CompareOp> {
 
 /// The text of a literal, quotes and all. A text block loses the indentation that all its lines share
 /// (The Java Language Specification, 3.10.6).
-fn literal(text: &str) -> String {
+pub(super) fn literal(text: &str) -> String {
     if let Some(block) = text.strip_prefix("\"\"\"") {
         let block = block.strip_suffix("\"\"\"").unwrap_or(block);
         let block = block.split_once('\n').map_or(block, |(_, rest)| rest);

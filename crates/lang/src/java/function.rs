@@ -66,6 +66,9 @@ impl<'a> Lower<'_, 'a, '_> {
         };
         let (params, mut kept) = self.parameters(list, around, span);
         let body = field(node, "body");
+        if body.is_none() && !constructs {
+            self.annotated_statement(node, class, &kept);
+        }
         if constructs {
             let explicit = body.and_then(|body| kid(body, "explicit_constructor_invocation"));
             match explicit {

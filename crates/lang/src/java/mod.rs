@@ -11,6 +11,8 @@
 //!
 //! Constructors are methods called `<init>`, initialisers of fields a method `<fields>` that constructors call; an
 //! inner class keeps the object around it as `<outer>`. Annotations of a class are its attribute `<annotations>`.
+//! A method without code has the statement that an annotation over it holds (`statement`); one of a mapper calls
+//! `<mapped>` with its name and what it gets, and is kept as `<mapped>` and its name, behind those that are written.
 //! `equals` and `contains` are the comparisons that they stand for.
 
 mod call;
@@ -20,6 +22,7 @@ mod function;
 mod index;
 mod names;
 mod scope;
+mod statement;
 mod stmt;
 mod switch;
 mod target;

@@ -77,6 +77,8 @@ pub(super) fn read_weakness(set: &mut ModelSet, table: &DeTable<'_>, file: &File
         ("access", Judge::Access),
         ("role", Judge::Role),
         ("session", Judge::Session),
+        ("answer", Judge::Answer),
+        ("claim", Judge::Claim),
     ];
     let judged_by = choice(&row, "judged_by", &judges).unwrap_or(Judge::Flow);
     let severity = choice(&row, "severity", &SEVERITIES);

@@ -67,6 +67,7 @@ fn files_of(case: &Case) -> BTreeMap<String, String> {
         .chain(named("go", "main.go"))
         .chain(named("java", "App.java"))
         .chain(named("properties", "app.properties"))
+        .chain(named("xml", "mapper/App.xml"))
         .chain(named("yaml", "api.yaml"))
         .chain(named("html", "views/page.html"))
         .chain(named("ejs", "views/page.ejs"))
