@@ -11,6 +11,9 @@ use solvent_models::backtracking::{Growth, growth};
 use solvent_models::pattern::Anchoring;
 use solvent_models::{Literal, Member, MemberId, PortRoot, Slowness, Test, Truth, When};
 
+/// Classes of texts, as models name them.
+const TEXTS: [&str; 4] = ["String", "Buffer", "builtins.str", "java.lang.String"];
+
 impl Machine<'_> {
     pub(crate) fn sinks(
         &mut self,
@@ -161,11 +164,12 @@ impl Machine<'_> {
                     .any(|t| !list.iter().any(|l| t.contains(l.as_str()))),
                 None => true,
             },
-            Test::IsText => self.w.store.atoms(v).any(|a| {
-                matches!(
+            Test::IsText => self.w.store.atoms(v).any(|a| match a {
+                Atom::LibObject { class, .. } => TEXTS.contains(&&*self.text(*class)),
+                a => matches!(
                     a,
                     Atom::Const(Const::Str(_) | Const::Bytes(_)) | Atom::Text(_) | Atom::Data(_)
-                )
+                ),
             }),
             Test::IsSequence => self.w.store.atoms(v).any(|a| {
                 // Where types are written, a list of anything is seen to be one.

@@ -278,9 +278,7 @@ impl Machine<'_> {
                 {
                     return out;
                 }
-                if labels == Ls::NONE
-                    && let Some(out) = self.turns_of_unknown(frame, index, receiver, name, args)
-                {
+                if let Some(out) = self.turns_of_unknown(frame, index, receiver, name, args) {
                     return out;
                 }
                 if labels == Ls::NONE

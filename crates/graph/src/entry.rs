@@ -97,7 +97,9 @@ impl Machine<'_> {
                     registered = true;
                 }
                 EntryShape::Decorator | EntryShape::Hook => {
+                    // `@Query(() => String)` is called with a function, and waits for another.
                     if args.count() == 1
+                        && !self.is_javascript()
                         && let Some(v) = first
                         && self.is_function(v)
                     {
@@ -328,6 +330,7 @@ impl Machine<'_> {
                 some
             })
         });
+        let routes = routes.or_else(|| Some(vec![entry.served_at.clone()?]));
         // `use(handler)`: what stands at the route's place is the handler already.
         let everywhere = route.is_some_and(|v| self.is_function(v));
         // `@Get()` adds nothing to the route of its class.
@@ -343,6 +346,7 @@ impl Machine<'_> {
                 .unwrap_or_else(|| entry.default_methods.clone()),
             None => entry.default_methods.clone(),
         };
+        let (routes, methods) = self.patterns_go(frame, index, entry, routes, methods);
         let mut requires_login = self.asked_before(entry, &ports);
         let asks = entry.asks.as_ref().and_then(|p| self.port_plain(p, &ports));
         for v in asks.and_then(|v| self.exact_items(v)).unwrap_or_default() {

@@ -8,7 +8,7 @@ use guard::{elements_of, port_values};
 
 use solvent_base::Name;
 use solvent_ir::{self as ir, Arg, CompareOp, Const, Op, UnaryOp};
-use solvent_models::{GuardSense, How, MemberId};
+use solvent_models::{GuardSense, How, MemberId, PortStep, StepRow};
 
 use crate::label::{Marks, Note};
 use crate::machine::{Frame, Machine};
@@ -164,7 +164,12 @@ impl Machine<'_> {
                 let mut passes = false;
                 let mut normal = false;
                 for id in members {
-                    for step in &self.m.get(id).steps {
+                    // What takes a part of something says nothing of the rest: `query.Get("a")`.
+                    let takes_part = |step: &&StepRow| {
+                        let whole = |part: &PortStep| matches!(part, PortStep::Any);
+                        step.from.path.iter().all(whole)
+                    };
+                    for step in self.m.get(id).steps.iter().filter(takes_part) {
                         match step.how {
                             How::PathNormalize => {
                                 normal = true;

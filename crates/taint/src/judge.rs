@@ -187,7 +187,7 @@ impl<'a> View<'a> {
                     if let Origin::Input(id) = label.origin {
                         let input = self.tracer.input(self.world.store.input(id));
                         let stored = self.world.store.was_stored(label.notes);
-                        if stored || input.carrier == Carrier::Predictable {
+                        if stored || input.carrier.is_no_request() {
                             continue;
                         }
                         // The path has conditions of its own; other inputs without a name need what the

@@ -1,7 +1,7 @@
 //! What comes back: from tables, what statements put there; from elsewhere, what the caller's choice of it brings.
 
-use solvent_models::Member;
-use solvent_models::SinkRow;
+use solvent_base::Name;
+use solvent_models::{Member, PortRoot, SinkRow, StepRow};
 
 use crate::label::{Hop, TraceKind};
 use crate::library::Ports;
@@ -111,6 +111,16 @@ impl Machine<'_> {
             .read(Place::LibKey(self.name(TABLES), self.name(&name)))?;
         let record = self.found(kept, &name, site);
         Some(self.w.store.many(CollKind::List, record))
+    }
+
+    /// Whether a method of that name, whatever it is called on, keeps what it is called on.
+    pub(crate) fn saves_itself(&self, name: Name) -> bool {
+        self.m.methods_named(&self.text(name), 0).any(|member| {
+            let saves = |step: &StepRow| {
+                step.to.root == PortRoot::Stored && step.from.root == PortRoot::Receiver
+            };
+            member.steps.iter().any(saves)
+        })
     }
 
     /// Puts a value under the receiver's name: a record, whose keys are told apart.
