@@ -73,8 +73,13 @@ impl Store {
 
     /// The labels but those of names of files.
     pub fn without_listed(&mut self, set: Ls) -> Ls {
+        self.without(set, &|carrier| *carrier == Carrier::ListedName)
+    }
+
+    /// The labels but those of inputs in such carriers.
+    pub fn without(&mut self, set: Ls, such: &dyn Fn(&Carrier) -> bool) -> Ls {
         let listed = |store: &Self, label: &Label| match label.origin {
-            Origin::Input(id) => store.input(id).carrier == Carrier::ListedName,
+            Origin::Input(id) => such(&store.input(id).carrier),
             _ => false,
         };
         if !self.labels(set).iter().any(|label| listed(self, label)) {
