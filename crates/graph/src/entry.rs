@@ -741,7 +741,7 @@ impl Machine<'_> {
     }
 
     /// First segments of the modules that a file imports, as the models call them.
-    fn imported(&self, unit: &solvent_ir::Unit) -> BTreeSet<String> {
+    pub(crate) fn imported(&self, unit: &solvent_ir::Unit) -> BTreeSet<String> {
         let mut out = BTreeSet::new();
         for inst in unit.functions.iter().flat_map(|f| &f.insts) {
             if let solvent_ir::Op::Import {

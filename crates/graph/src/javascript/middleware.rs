@@ -10,8 +10,11 @@ use crate::value::{Atom, V};
 /// What functions between a server and its answer are called with, by habit.
 const REQUEST: [&str; 3] = ["req", "request", "_req"];
 const RESPONSE: [&str; 4] = ["res", "response", "_res", "_response"];
-/// Whose row describes them.
-const USE: &str = "connect.Server.use";
+/// Whose rows describe them: Express's where the program knows it.
+const USE: [(&str, &str); 2] = [
+    ("express", "express.Application.use"),
+    ("connect", "connect.Server.use"),
+];
 
 impl Machine<'_> {
     /// `server.middlewares.use((req, res, next) => ..)`: an application may be an object of the program's own, made in
@@ -41,7 +44,15 @@ impl Machine<'_> {
         if described || !args.pos.iter().any(|(v, _)| self.is_between(*v)) {
             return;
         }
-        let path = self.name(USE);
+        // With a route in front it is taken for one elsewhere.
+        let unknown = |a: &Atom| matches!(a, Atom::Data(_));
+        let first = args.get(0, None).and_then(|v| self.constant_texts(v));
+        let has_route = first.is_some_and(|texts| texts.iter().all(|t| t.starts_with('/')));
+        if has_route && self.w.store.atoms(receiver).all(unknown) {
+            return;
+        }
+        let is_express = self.knows_library(frame, USE[0].0);
+        let path = self.name(USE[usize::from(!is_express)].1);
         let Some(id) = self.path_member(path) else {
             return;
         };
@@ -70,6 +81,23 @@ impl Machine<'_> {
             handler,
             Some(why),
         );
+    }
+
+    /// Whether this file, or another of the program, imports a library.
+    fn knows_library(&mut self, frame: &Frame, library: &str) -> bool {
+        if self
+            .imported(&self.p.units[frame.unit.0 as usize])
+            .contains(library)
+        {
+            return true;
+        }
+        if self.imports.is_none() {
+            let all = self.p.units.iter().flat_map(|unit| self.imported(unit));
+            self.imports = Some(all.collect());
+        }
+        self.imports
+            .as_ref()
+            .is_some_and(|all| all.contains(library))
     }
 
     /// Whether a function takes a request, a response and what comes next.
