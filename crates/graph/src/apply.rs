@@ -2,7 +2,7 @@
 
 pub(crate) mod keep;
 mod part;
-mod paths;
+pub(crate) mod paths;
 
 use crate::call::{Args, Out};
 use crate::go::decode::OF_BODIES;
@@ -687,7 +687,7 @@ impl Machine<'_> {
         };
         let transform = match how {
             How::Value | How::Recode => return v,
-            How::PathNormalize => return self.w.store.mark(v, Marks::NORMAL),
+            How::PathNormalize => return self.normalized(v),
             How::PathJoin => return v,
             How::Taint => Transform::Opaque(short()),
             How::Strip => Transform::Strip,

@@ -175,6 +175,10 @@ impl Machine<'_> {
                                 normal = true;
                                 passes = true;
                             }
+                            How::PathJoin if self.joins_cleanly() => {
+                                normal = true;
+                                passes = true;
+                            }
                             How::Value
                             | How::Recode
                             | How::Strip
@@ -375,6 +379,14 @@ impl Machine<'_> {
                     let other_value = frame.vals[other.0 as usize];
                     let other_const = self.w.store.constants(other_value);
                     let is_none = self.w.store.constant(other_value) == Some(&Const::None);
+                    // `allowed(x) == false`
+                    if let Some(Const::Bool(truth)) = self.w.store.constant(other_value)
+                        && self.has_receivers()
+                    {
+                        let (base, truth) = (Self::base(function, side), *truth);
+                        let holds = positive == truth;
+                        out.extend(self.says(frame, function, value, base, holds, depth + 1));
+                    }
                     let op = function.op(Self::base(function, side)).clone();
                     if let Op::Call { callee, args } = op {
                         // `re.match(..) is None`, `os.path.commonpath(..) == root`.

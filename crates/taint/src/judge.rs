@@ -482,7 +482,10 @@ impl<'a> View<'a> {
                         Piece::Lit(_) => false,
                     });
                     match at {
-                        Some(0) => return false,
+                        // Below the root is everything.
+                        Some(at) if pieces[..at].iter().all(|p| self.is_root(p)) => {
+                            return false;
+                        }
                         Some(_) => found = true,
                         None => {}
                     }
@@ -492,6 +495,13 @@ impl<'a> View<'a> {
             }
         }
         found
+    }
+
+    fn is_root(&self, piece: &Piece) -> bool {
+        match piece {
+            Piece::Lit(text) => self.tracer.names.text(*text).chars().all(|c| c == '/'),
+            Piece::Data(_) => false,
+        }
     }
 
     fn argument(&self, v: V, label: Label, weakness: &Weakness) -> Argument {

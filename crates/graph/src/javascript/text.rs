@@ -290,11 +290,6 @@ impl Machine<'_> {
             return None;
         }
         let to = args.get(1, None)?;
-        let mut out = self.with_context(v, &Transform::Opaque("replace".to_owned()));
-        if self.w.store.deep(to) != Ls::NONE {
-            let more = self.derive(to, &crate::label::Link::Value);
-            out = self.w.store.join(out, more);
-        }
         let function = self.p.function(frame.f);
         let everywhere = match source.map(|at| &function.insts[at as usize].op) {
             Some(Op::Call { args, .. }) => args.get(1).is_some_and(|flags| {
@@ -304,6 +299,19 @@ impl Machine<'_> {
             }),
             _ => false,
         };
+        let written = self.pattern_text(regex).zip(self.w.store.constant_str(to));
+        let transform = match written {
+            Some((from, to)) if everywhere && from.chars().count() == 1 => Transform::Replace {
+                from,
+                to: self.text(to).to_string(),
+            },
+            _ => Transform::Opaque("replace".to_owned()),
+        };
+        let mut out = self.with_context(v, &transform);
+        if self.w.store.deep(to) != Ls::NONE {
+            let more = self.derive(to, &crate::label::Link::Value);
+            out = self.w.store.join(out, more);
+        }
         let (Some(text), Some(to)) = (self.pattern_text(regex), self.w.store.constant_str(to))
         else {
             return Some(out);
@@ -311,6 +319,7 @@ impl Machine<'_> {
         if !everywhere {
             return Some(out);
         }
+        out = self.escaped_piecemeal(out, index, frame);
         let to = self.text(to);
         let mut kinds = self.kinds_after_replacing(&text, &to);
         if let Some(left) = pattern::left_by_removing(&text) {
