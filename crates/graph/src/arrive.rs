@@ -9,7 +9,9 @@ use solvent_base::Name;
 use solvent_ir::Const;
 use solvent_models::backtracking::{Growth, growth};
 use solvent_models::pattern::Anchoring;
-use solvent_models::{Literal, Member, MemberId, PortRoot, Slowness, Test, Truth, When};
+use solvent_models::{
+    ArgSelector, Literal, Member, MemberId, PortRoot, SinkRow, Slowness, Test, Truth, When,
+};
 
 /// Classes of texts, as models name them.
 const TEXTS: [&str; 4] = ["String", "Buffer", "builtins.str", "java.lang.String"];
@@ -41,6 +43,10 @@ impl Machine<'_> {
                 self.object_data(value)
             } else {
                 value
+            };
+            let value = match self.is_javascript() && &*self.m.kind_info(sink.kind).name == "argv" {
+                true => self.behind_program(value, sink, ports),
+                false => value,
             };
             if by_name && self.w.store.constants(value).is_some() {
                 continue;
@@ -182,6 +188,25 @@ impl Machine<'_> {
                     other => self.holds_for_other(&when.test, other) != Held::No,
                 })
             }
+        }
+    }
+
+    /// A list of arguments that stands beside its program (Node, `child_process.spawn`), with it in front.
+    fn behind_program(&mut self, list: V, sink: &SinkRow, ports: &Ports<'_>) -> V {
+        let beside = ArgSelector::One {
+            position: Some(1),
+            name: None,
+        };
+        let program = match sink.at.root == PortRoot::Arg(beside) && sink.at.path.is_empty() {
+            true => ports.args.get(0, None),
+            false => None,
+        };
+        match (program, self.exact_items(list)) {
+            (Some(program), Some(items)) => {
+                let all = std::iter::once(program).chain(items).collect();
+                self.list_of(all, V::NEVER)
+            }
+            _ => list,
         }
     }
 

@@ -3,6 +3,7 @@
 mod again;
 mod guard;
 mod member;
+mod position;
 
 use guard::{elements_of, port_values};
 
@@ -373,6 +374,7 @@ impl Machine<'_> {
             CompareOp::NotIn => (CompareOp::In, !holds),
             other => (other, holds),
         };
+        self.says_position(frame, function, value, (op, left, right), positive, out);
         match op {
             CompareOp::Eq | CompareOp::Is => {
                 for (side, other) in [(left, right), (right, left)] {

@@ -87,7 +87,7 @@ impl Machine<'_> {
     }
 
     /// Whether a value is a list, set or mapping.
-    fn is_collection(&self, v: V, depth: u32) -> bool {
+    pub(super) fn is_collection(&self, v: V, depth: u32) -> bool {
         v != V::NEVER
             && depth < 4
             && self.w.store.atoms(v).all(|atom| match atom {
