@@ -174,7 +174,10 @@ impl Machine<'_> {
                 Atom::LibObject { class, .. } => TEXTS.contains(&&*self.text(*class)),
                 a => matches!(
                     a,
-                    Atom::Const(Const::Str(_) | Const::Bytes(_)) | Atom::Text(_) | Atom::Data(_)
+                    Atom::Const(Const::Str(_) | Const::Bytes(_))
+                        | Atom::Text(_)
+                        | Atom::Data(_)
+                        | Atom::Member { .. }
                 ),
             }),
             Test::IsSequence => self.w.store.atoms(v).any(|a| {

@@ -333,6 +333,11 @@ impl Machine<'_> {
                     return self.says(frame, function, value, call, holds, depth + 1);
                 }
             }
+            // `allowed[x]`, of a map that the program has written.
+            Op::Index { base, key } if holds && self.is_go() => {
+                let (base, key) = (*base, *key);
+                self.says_key(frame, function, value, base, key, &mut out);
+            }
             Op::Call { callee, args } => {
                 let (callee, args) = (*callee, args.clone());
                 let sense = if holds {
