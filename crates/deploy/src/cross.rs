@@ -657,6 +657,7 @@ fn words(input: &Input) -> String {
         Carrier::HeaderName => return "the name of a header".to_owned(),
         Carrier::FileContent | Carrier::FileName => "uploaded file",
         Carrier::Predictable => return "a predictable value".to_owned(),
+        Carrier::ListedName => return "the name of a file in a folder".to_owned(),
         Carrier::Session => "session value",
     };
     if input.name.is_empty() {

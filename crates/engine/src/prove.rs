@@ -281,7 +281,7 @@ fn choose(scan: &Scan, attack: &Attack) -> Result<Chosen, EngineError> {
             // What no entry point leads to cannot be attacked; its verdict says why it is open.
             // A use takes no input, nor does a number that the program makes: there is nothing to attack it with.
             let has_input = |f: &Finding| {
-                let made = |flow: &Flow| flow.input.carrier == Carrier::Predictable;
+                let made = |flow: &Flow| flow.input.carrier.is_no_request();
                 f.way.is_empty() && (f.flows.is_empty() || !f.flows.iter().all(made))
             };
             let open = |f: &&Finding| {

@@ -44,6 +44,16 @@ pub enum Carrier {
     /// What the program makes itself and others can guess: a number of a generator that is not made for secrets. It
     /// is no part of any request, and only weaknesses that name it look at it.
     Predictable,
+    /// Name of a file that the program finds in a folder: whoever may put files there chose it. It is no part of any
+    /// request, and only weaknesses that name it look at it.
+    ListedName,
+}
+
+impl Carrier {
+    /// Whether no request of whoever attacks brings it.
+    pub fn is_no_request(&self) -> bool {
+        matches!(self, Self::Predictable | Self::ListedName)
+    }
 }
 
 /// One attacker-controlled value: `query parameter q`. The name is empty for raw carriers, and for

@@ -2,14 +2,16 @@
 
 pub(crate) mod keep;
 mod part;
-mod paths;
+pub(crate) mod paths;
 
 use crate::call::{Args, Out};
+use crate::go::decode::OF_BODIES;
 use crate::label::{Link, Marks, Note, TraceKind};
 use crate::library::Ports;
 use crate::link::Site;
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, CollKind, Ls, Piece, V};
+use part::gets_result;
 use solvent_finding::Transform;
 use solvent_ir::Const;
 use solvent_models::{
@@ -55,7 +57,7 @@ impl Machine<'_> {
         let mut out = Out::default();
         let mut ret = self.source_value(member, receiver, args, site);
         ret = self.w.store.join(ret, plain);
-        self.filled(member, &ports, site, &mut out.afters);
+        self.filled(frame, index, member, &ports, &mut out.afters);
         let returns_coll = match &member.returns {
             Some(TypeRef::Named { path, .. }) if path == "builtins.dict" => CollKind::Dict,
             Some(TypeRef::Named { path, .. }) if path == "builtins.tuple" => CollKind::Tuple,
@@ -104,7 +106,12 @@ impl Machine<'_> {
                     if let Some(position) = position
                         && let Some((before, Some(source))) = args.pos.get(*position as usize)
                     {
-                        let v = self.given(*before, moved);
+                        let decoded = (step.how == How::JsonDecode)
+                            .then(|| self.decoded_into(frame, index, *before, moved, OF_BODIES));
+                        let v = match decoded.flatten() {
+                            Some(v) => v,
+                            None => self.given(*before, moved),
+                        };
                         out.afters.push((*source, v));
                     }
                 }
@@ -142,7 +149,7 @@ impl Machine<'_> {
                 _ => {}
             }
         }
-        for callback in &member.callbacks {
+        for callback in member.callbacks.iter().filter(|c| !gets_result(c)) {
             let mut slot = Some(&mut *frame);
             let Some(function) = self.port(&mut slot, index, &callback.function, &ports) else {
                 continue;
@@ -234,6 +241,9 @@ impl Machine<'_> {
         let group = |row: &solvent_models::EntryRow| row.shape == solvent_models::EntryShape::Group;
         if let Some(row) = member.entry_points.iter().position(group) {
             self.register(frame, index, id, row as u32, receiver, args, ret, None);
+        }
+        for callback in member.callbacks.iter().filter(|c| gets_result(c)) {
+            self.hand_result(frame, index, callback, &ports, ret);
         }
         out.ret = Some(ret);
         out.receiver = new_receiver;
@@ -673,6 +683,7 @@ impl Machine<'_> {
         let v = if decodes {
             self.w.store.map_each(v, &mut |_, mut label| {
                 label.kills = 0;
+                label.marks.0 |= Marks::DECODED;
                 label
             })
         } else {
@@ -684,7 +695,7 @@ impl Machine<'_> {
         };
         let transform = match how {
             How::Value | How::Recode => return v,
-            How::PathNormalize => return self.w.store.mark(v, Marks::NORMAL),
+            How::PathNormalize => return self.normalized(v),
             How::PathJoin => return v,
             How::Taint => Transform::Opaque(short()),
             How::Strip => Transform::Strip,

@@ -9,7 +9,12 @@ use solvent_base::Name;
 use solvent_ir::Const;
 use solvent_models::backtracking::{Growth, growth};
 use solvent_models::pattern::Anchoring;
-use solvent_models::{Literal, Member, MemberId, PortRoot, Slowness, Test, Truth, When};
+use solvent_models::{
+    ArgSelector, Literal, Member, MemberId, PortRoot, SinkRow, Slowness, Test, Truth, When,
+};
+
+/// Classes of texts, as models name them.
+const TEXTS: [&str; 4] = ["String", "Buffer", "builtins.str", "java.lang.String"];
 
 impl Machine<'_> {
     pub(crate) fn sinks(
@@ -44,6 +49,10 @@ impl Machine<'_> {
                 self.object_data(value)
             } else {
                 value
+            };
+            let value = match self.is_javascript() && &*self.m.kind_info(sink.kind).name == "argv" {
+                true => self.behind_program(value, sink, ports),
+                false => value,
             };
             if by_name && self.w.store.constants(value).is_some() {
                 continue;
@@ -172,11 +181,15 @@ impl Machine<'_> {
                     .any(|t| !list.iter().any(|l| t.contains(l.as_str()))),
                 None => true,
             },
-            Test::IsText => self.w.store.atoms(v).any(|a| {
-                matches!(
+            Test::IsText => self.w.store.atoms(v).any(|a| match a {
+                Atom::LibObject { class, .. } => TEXTS.contains(&&*self.text(*class)),
+                a => matches!(
                     a,
-                    Atom::Const(Const::Str(_) | Const::Bytes(_)) | Atom::Text(_) | Atom::Data(_)
-                )
+                    Atom::Const(Const::Str(_) | Const::Bytes(_))
+                        | Atom::Text(_)
+                        | Atom::Data(_)
+                        | Atom::Member { .. }
+                ),
             }),
             Test::IsSequence => self.w.store.atoms(v).any(|a| {
                 // Where types are written, a list of anything is seen to be one.
@@ -189,6 +202,25 @@ impl Machine<'_> {
                     other => self.holds_for_other(&when.test, other) != Held::No,
                 })
             }
+        }
+    }
+
+    /// A list of arguments that stands beside its program (Node, `child_process.spawn`), with it in front.
+    fn behind_program(&mut self, list: V, sink: &SinkRow, ports: &Ports<'_>) -> V {
+        let beside = ArgSelector::One {
+            position: Some(1),
+            name: None,
+        };
+        let program = match sink.at.root == PortRoot::Arg(beside) && sink.at.path.is_empty() {
+            true => ports.args.get(0, None),
+            false => None,
+        };
+        match (program, self.exact_items(list)) {
+            (Some(program), Some(items)) => {
+                let all = std::iter::once(program).chain(items).collect();
+                self.list_of(all, V::NEVER)
+            }
+            _ => list,
         }
     }
 

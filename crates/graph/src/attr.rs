@@ -281,7 +281,11 @@ impl Machine<'_> {
                     let plain = matches!(self.w.store.only(own), Some(Atom::Member { .. }));
                     return if plain { v } else { self.w.store.join(own, v) };
                 }
-                if name == self.n.method && self.text(class).ends_with("Request") {
+                let is_method = match self.is_go() {
+                    true => name == self.n.method_go,
+                    false => name == self.n.method,
+                };
+                if is_method && self.text(class).ends_with("Request") {
                     return self.request_method(site);
                 }
                 if self.class_member(class, name).is_none() && self.m.is_keyed(&self.text(class)) {
@@ -293,6 +297,10 @@ impl Machine<'_> {
                 let plain = matches!(self.w.store.only(data), Some(Atom::Data(_)))
                     && self.class_member(class, name).is_none();
                 if class == self.n.object && data != V::NEVER && (says_more || plain) {
+                    // What a record saves is all that was set on it.
+                    if self.saves_itself(name) {
+                        return self.w.store.one(Atom::Member { receiver, name });
+                    }
                     return self.attr(frame, data, name, site);
                 }
                 self.member_value(class, name, receiver, site)

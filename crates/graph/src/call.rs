@@ -159,7 +159,11 @@ impl Machine<'_> {
             }
         }
         let receiver = match function.op(callee) {
-            Op::Attr { base, .. } => Some(base.0),
+            Op::Attr { base, name } => {
+                let on = frame.vals[base.0 as usize];
+                self.handed_to_use(frame, index, on, *name, &built);
+                Some(base.0)
+            }
             _ => None,
         };
         frame.own_calls.remove(&index);
@@ -537,6 +541,8 @@ impl Machine<'_> {
             from_args = self.w.store.union(from_args, deep);
         }
         labels = self.w.store.union(labels, from_args);
+        // What a library is given the name of a file for is what is in the file: a module, a model.
+        labels = self.w.store.without_listed(labels);
         if labels == Ls::NONE {
             return Out::ret(self.w.store.unknown());
         }

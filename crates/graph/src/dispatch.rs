@@ -1,5 +1,6 @@
 //! Which member, or function of the program, a library call or method leads to.
 
+use crate::apply::paths::Absolute;
 use crate::call::{Args, Out};
 use crate::label::Note;
 use crate::library::Ports;
@@ -278,9 +279,7 @@ impl Machine<'_> {
                 {
                     return out;
                 }
-                if labels == Ls::NONE
-                    && let Some(out) = self.turns_of_unknown(frame, index, receiver, name, args)
-                {
+                if let Some(out) = self.turns_of_unknown(frame, index, receiver, name, args) {
                     return out;
                 }
                 if labels == Ls::NONE
@@ -485,7 +484,7 @@ impl Machine<'_> {
         };
         let class = class_of(self, left).or_else(|| class_of(self, right))?;
         let parts = [self.object_data(left), self.object_data(right)];
-        let data = self.join_paths(frame, site.inst, &parts, site);
+        let data = self.join_paths(frame, site.inst, &parts, site, Absolute::Drops);
         Some(self.w.store.one(Atom::LibObject {
             class,
             attrs: Box::default(),

@@ -97,7 +97,9 @@ impl Machine<'_> {
                     registered = true;
                 }
                 EntryShape::Decorator | EntryShape::Hook => {
+                    // `@Query(() => String)` is called with a function, and waits for another.
                     if args.count() == 1
+                        && !self.is_javascript()
                         && let Some(v) = first
                         && self.is_function(v)
                     {
@@ -330,6 +332,7 @@ impl Machine<'_> {
                 some
             })
         });
+        let routes = routes.or_else(|| Some(vec![entry.served_at.clone()?]));
         // `use(handler)`: what stands at the route's place is the handler already.
         let everywhere = route.is_some_and(|v| self.is_function(v));
         // `@Get()` adds nothing to the route of its class.
@@ -345,6 +348,7 @@ impl Machine<'_> {
                 .unwrap_or_else(|| entry.default_methods.clone()),
             None => entry.default_methods.clone(),
         };
+        let (routes, methods) = self.patterns_go(frame, index, entry, routes, methods);
         let mut requires_login = self.asked_before(entry, &ports);
         let asks = entry.asks.as_ref().and_then(|p| self.port_plain(p, &ports));
         for v in asks.and_then(|v| self.exact_items(v)).unwrap_or_default() {
@@ -739,7 +743,7 @@ impl Machine<'_> {
     }
 
     /// First segments of the modules that a file imports, as the models call them.
-    fn imported(&self, unit: &solvent_ir::Unit) -> BTreeSet<String> {
+    pub(crate) fn imported(&self, unit: &solvent_ir::Unit) -> BTreeSet<String> {
         let mut out = BTreeSet::new();
         for inst in unit.functions.iter().flat_map(|f| &f.insts) {
             if let solvent_ir::Op::Import {

@@ -1,6 +1,9 @@
 //! Where Go means something else than Python by the same instruction: packages, methods, embedded structs,
 //! builtin functions.
 
+pub(crate) mod decode;
+mod pattern;
+
 use solvent_base::Name;
 use solvent_ir::{Const, Language};
 
@@ -530,6 +533,11 @@ impl Machine<'_> {
         args: &Args,
     ) -> Option<Out> {
         let v = self.w.store.one(receiver.clone());
+        if let Atom::LibObject { class, .. } = receiver
+            && let Some(out) = self.library_go(frame, index, *class, v, name, args)
+        {
+            return Some(out);
+        }
         // A function as an `http.Handler`.
         let is_code = matches!(
             receiver,
@@ -559,6 +567,50 @@ impl Machine<'_> {
         let env = crate::value::EnvId::EMPTY;
         let tier = crate::world::CallTier::Typed;
         Some(self.call_function(frame, index, only, env, Some(v), args, tier))
+    }
+
+    /// Methods of the standard library that rows cannot describe.
+    fn library_go(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        class: Name,
+        receiver: V,
+        name: Name,
+        args: &Args,
+    ) -> Option<Out> {
+        match (&*self.text(class), &*self.text(name)) {
+            // Nothing is escaped on the way into what is written to.
+            ("text/template.Template", "Execute" | "ExecuteTemplate") => {
+                let (to, source) = args.pos.first().copied()?;
+                let labels = self.w.store.deep(args.pos.last()?.0);
+                let text = self.w.store.data(labels);
+                let write = self.name("Write");
+                let got = self.call_member(frame, index, to, write, &Args::of(&[text]));
+                let mut out = Out::ret(self.w.store.unknown());
+                if let (Some(after), Some(source)) = (got.receiver, source) {
+                    out.afters.push((source, after));
+                }
+                Some(out)
+            }
+            // The file, and what the request says of it.
+            ("net/http.Request", "FormFile") => {
+                let id = self.class_member(class, name)?;
+                let got = self.apply_member(frame, index, id, Some(receiver), args, false);
+                let file = got.ret?;
+                let kind = solvent_models::TypeRef::Named {
+                    path: "mime/multipart.FileHeader".to_owned(),
+                    element: None,
+                };
+                let header = self.typed(file, &kind);
+                let unknown = self.w.store.unknown();
+                let items = [file, header, unknown].into_iter().enumerate();
+                let kids = items.map(|(i, v)| (Const::Int(i as i64), v)).collect();
+                let ret = self.w.store.coll(CollKind::Tuple, kids, V::NEVER, Ls::NONE);
+                Some(Out::ret(ret))
+            }
+            _ => None,
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 mod array;
 mod event;
 mod method;
+mod middleware;
 mod native;
 mod require;
 mod text;

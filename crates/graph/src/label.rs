@@ -108,6 +108,9 @@ impl Marks {
         Self::DOUBLE_BEGINS | Self::DOUBLE_ENDS | Self::DOUBLE_NOT_INSIDE,
     ];
 
+    /// Was decoded: what had become harmless before need not be so any more.
+    pub const DECODED: u16 = 16384;
+
     pub fn has(self, mark: u16) -> bool {
         self.0 & mark == mark
     }

@@ -252,6 +252,7 @@ impl Machine<'_> {
             shape,
         });
         let mut label = Label::new(Origin::Input(input));
+        label.kills |= source.clears.0;
         let what = self.name(&member.path);
         label.trace = self.w.store.hop(Hop {
             parent: label.trace,

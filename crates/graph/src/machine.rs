@@ -134,6 +134,8 @@ pub(crate) struct Known {
     pub all: Name,
     /// The class of an object whose class was made by a function and brings what it captured.
     pub own_class: Name,
+    pub use_: Name,
+    pub method_go: Name,
     /// What a CommonJS module exports.
     pub exports: Name,
 }
@@ -164,6 +166,8 @@ impl Known {
             method: names.name("method"),
             all: names.name("__all__"),
             own_class: names.name("<class>"),
+            use_: names.name("use"),
+            method_go: names.name("Method"),
             exports: names.name("<exports>"),
         }
     }

@@ -131,7 +131,7 @@ impl Machine<'_> {
                 scope: ir::Scope::Class,
                 name,
                 ..
-            } => Some(*name),
+            } if !crate::go::decode::is_tag(&self.text(*name)) => Some(*name),
             _ => None,
         });
         let (mut plain, mut typed) = (Vec::new(), Vec::new());

@@ -69,6 +69,24 @@ impl Machine<'_> {
                     .eq_ignore_ascii_case("content-type")
                     .then(|| at(1))?
             }
+            "writeHead" => {
+                let function = self.p.function(frame.f);
+                let headers = args
+                    .iter()
+                    .map(Arg::value)
+                    .find_map(|v| match function.op(v) {
+                        Op::Dict(entries) => Some(entries),
+                        _ => None,
+                    })?;
+                headers.iter().find_map(|entry| {
+                    let ir::Entry::Pair(key, value) = entry else {
+                        return None;
+                    };
+                    let name = self.w.store.constant_str(frame.vals[key.0 as usize])?;
+                    let is_type = self.text(name).eq_ignore_ascii_case("content-type");
+                    is_type.then_some(*value)
+                })
+            }
             _ => None,
         }
     }

@@ -1,7 +1,7 @@
 //! Values with other labels: holes punched and filled, links and marks added.
 
 use crate::hash::IdMap;
-use crate::label::{ChainId, Hop, InputKey, InputShape, Label, Link, Note, Origin};
+use crate::label::{ChainId, Hop, InputKey, InputShape, Label, Link, Marks, Note, Origin};
 use crate::value::MAX_CHAIN;
 use crate::value::{Atom, EnvId, History, Ls, Piece, Store, V};
 use solvent_base::Name;
@@ -255,6 +255,9 @@ impl Store {
         let mut out = below;
         for link in self.chain(above.chain).to_vec() {
             out = self.linked(out, &link);
+        }
+        if above.marks.has(Marks::DECODED) {
+            out.kills = 0;
         }
         out.kills |= above.kills;
         out.marks.0 |= above.marks.0;

@@ -3,12 +3,13 @@
 mod again;
 mod guard;
 mod member;
+mod position;
 
 use guard::{elements_of, port_values};
 
 use solvent_base::Name;
 use solvent_ir::{self as ir, Arg, CompareOp, Const, Op, UnaryOp};
-use solvent_models::{GuardSense, How, MemberId};
+use solvent_models::{GuardSense, How, MemberId, PortStep, StepRow};
 
 use crate::label::{Marks, Note};
 use crate::machine::{Frame, Machine};
@@ -164,9 +165,18 @@ impl Machine<'_> {
                 let mut passes = false;
                 let mut normal = false;
                 for id in members {
-                    for step in &self.m.get(id).steps {
+                    // What takes a part of something says nothing of the rest: `query.Get("a")`.
+                    let takes_part = |step: &&StepRow| {
+                        let whole = |part: &PortStep| matches!(part, PortStep::Any);
+                        step.from.path.iter().all(whole)
+                    };
+                    for step in self.m.get(id).steps.iter().filter(takes_part) {
                         match step.how {
                             How::PathNormalize => {
+                                normal = true;
+                                passes = true;
+                            }
+                            How::PathJoin if self.joins_cleanly() => {
                                 normal = true;
                                 passes = true;
                             }
@@ -323,6 +333,11 @@ impl Machine<'_> {
                     return self.says(frame, function, value, call, holds, depth + 1);
                 }
             }
+            // `allowed[x]`, of a map that the program has written.
+            Op::Index { base, key } if holds && self.is_go() => {
+                let (base, key) = (*base, *key);
+                self.says_key(frame, function, value, base, key, &mut out);
+            }
             Op::Call { callee, args } => {
                 let (callee, args) = (*callee, args.clone());
                 let sense = if holds {
@@ -364,12 +379,21 @@ impl Machine<'_> {
             CompareOp::NotIn => (CompareOp::In, !holds),
             other => (other, holds),
         };
+        self.says_position(frame, function, value, (op, left, right), positive, out);
         match op {
             CompareOp::Eq | CompareOp::Is => {
                 for (side, other) in [(left, right), (right, left)] {
                     let other_value = frame.vals[other.0 as usize];
                     let other_const = self.w.store.constants(other_value);
                     let is_none = self.w.store.constant(other_value) == Some(&Const::None);
+                    // `allowed(x) == false`
+                    if let Some(Const::Bool(truth)) = self.w.store.constant(other_value)
+                        && self.has_receivers()
+                    {
+                        let (base, truth) = (Self::base(function, side), *truth);
+                        let holds = positive == truth;
+                        out.extend(self.says(frame, function, value, base, holds, depth + 1));
+                    }
                     let op = function.op(Self::base(function, side)).clone();
                     if let Op::Call { callee, args } = op {
                         // `re.match(..) is None`, `os.path.commonpath(..) == root`.

@@ -412,7 +412,7 @@ impl Machine<'_> {
                 }
             }
             // `ServeHTTP` of a value serves.
-            Atom::Object { class, .. } if self.is_go() => {
+            Atom::Object { class, .. } if self.is_go() && row.method_functions.is_empty() => {
                 let receiver = self.w.store.one(atom.clone());
                 let name = self.name("ServeHTTP");
                 let Some(value) = self.method_of(*class, name, receiver) else {

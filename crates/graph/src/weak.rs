@@ -471,11 +471,13 @@ impl Machine<'_> {
     /// Sources that fill an argument: `random.nextBytes(bytes)`.
     pub(crate) fn filled(
         &mut self,
+        frame: &mut Frame,
+        index: u32,
         member: &Member,
         ports: &Ports<'_>,
-        site: crate::link::Site,
         afters: &mut Vec<(u32, V)>,
     ) {
+        let site = self.site(frame, index);
         for source in &member.sources {
             let is_arg = matches!(source.at.root, solvent_models::PortRoot::Arg(_));
             if !is_arg || source.at == Port::RETURN {
@@ -488,12 +490,16 @@ impl Machine<'_> {
             else {
                 continue;
             };
-            let Some((_, Some(value))) = ports.args.pos.get(*position as usize) else {
+            let Some((before, Some(value))) = ports.args.pos.get(*position as usize) else {
                 continue;
             };
             let set = self.source_labels(source, member, ports.receiver, ports.args, site);
             if let Some(set) = set {
                 let v = self.w.store.data(set);
+                let keys = Self::tag_keys(source.kind);
+                let v = self
+                    .decoded_into(frame, index, *before, v, keys)
+                    .unwrap_or(v);
                 afters.push((*value, v));
             }
         }

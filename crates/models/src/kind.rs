@@ -23,6 +23,8 @@ pub enum SourceKind {
     Session,
     /// See [`Carrier::Predictable`].
     Predictable,
+    /// See [`Carrier::ListedName`].
+    ListedName,
 }
 
 impl SourceKind {
@@ -47,7 +49,9 @@ impl SourceKind {
 
     /// Every kind, those that no request brings last.
     pub fn all() -> impl Iterator<Item = Self> {
-        Self::OF_REQUESTS.into_iter().chain([Self::Predictable])
+        Self::OF_REQUESTS
+            .into_iter()
+            .chain([Self::Predictable, Self::ListedName])
     }
 
     /// The word in model files.
@@ -69,6 +73,7 @@ impl SourceKind {
             Self::HttpFileName => "http-file-name",
             Self::Session => "session",
             Self::Predictable => "predictable",
+            Self::ListedName => "listed-name",
         }
     }
 
@@ -90,6 +95,7 @@ impl SourceKind {
             Self::HttpFileName => Carrier::FileName,
             Self::Session => Carrier::Session,
             Self::Predictable => Carrier::Predictable,
+            Self::ListedName => Carrier::ListedName,
         }
     }
 

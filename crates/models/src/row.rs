@@ -111,6 +111,8 @@ pub struct Source {
     /// `return`, or `param[..]` when a call back hands the value over.
     pub at: Port,
     pub shape: SourceShape,
+    /// Kinds for which whatever comes is harmless: what a schema lets through.
+    pub clears: KindSet,
     /// All must hold. A test of a value that is not known holds.
     pub when: Vec<When>,
 }
@@ -517,6 +519,8 @@ pub struct EntryRow {
     pub framework: String,
     /// The route text. `None`: the handler's own code decides (http.server), or the shape has none.
     pub route: Option<Port>,
+    /// The route where no argument says one: `/graphql`.
+    pub served_at: Option<String>,
     /// Which methods it answers, when an argument says so.
     pub methods: Option<Port>,
     /// Methods when no argument says so.

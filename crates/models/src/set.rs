@@ -25,6 +25,8 @@ pub struct ModelSet {
     pub(crate) members: Vec<Member>,
     pub(crate) by_path: HashMap<String, MemberId>,
     by_method: HashMap<String, Vec<MemberId>>,
+    /// Names of methods that find what requests keep.
+    finders: std::collections::HashSet<String>,
     /// Other name to the path under which rows are written.
     pub(crate) aliases: HashMap<String, String>,
     pub(crate) libraries: BTreeSet<String>,
@@ -97,6 +99,13 @@ impl ModelSet {
         let (mut set, problems) = read::read(&files, embedded::FILES);
         set.mark_only_used();
         for (index, member) in set.members.iter().enumerate() {
+            let finds = member
+                .steps
+                .iter()
+                .any(|step| step.from.root == crate::port::PortRoot::Stored);
+            if finds && let Some((_, method)) = member.path.rsplit_once('.') {
+                set.finders.insert(method.to_owned());
+            }
             if member.by_name.is_some()
                 && let Some((_, method)) = member.path.rsplit_once('.')
             {
@@ -207,6 +216,11 @@ impl ModelSet {
                     .by_name
                     .is_some_and(|by| (by.min..=by.max).contains(&arguments))
             })
+    }
+
+    /// Whether some library's method of that name finds what requests keep under its receiver's name.
+    pub fn is_finder(&self, method: &str) -> bool {
+        self.finders.contains(method)
     }
 
     /// The path under which rows are written: `werkzeug.secure_filename` is

@@ -202,6 +202,7 @@ pub(crate) fn words(input: &Input) -> String {
         Carrier::FileName => "the name of the uploaded file",
         Carrier::Session => "the session value",
         Carrier::Predictable => "a number that can be guessed",
+        Carrier::ListedName => "the name of a file in a folder",
     };
     if input.name.is_empty() {
         kind.to_owned()

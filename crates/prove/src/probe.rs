@@ -702,7 +702,7 @@ fn ease(carrier: &Carrier) -> u8 {
         Carrier::RawQuery | Carrier::RawPath | Carrier::RawBody => 2,
         Carrier::FileName | Carrier::FileContent => 3,
         Carrier::Header | Carrier::HeaderName => 4,
-        Carrier::Cookie | Carrier::Session | Carrier::Predictable => 5,
+        Carrier::Cookie | Carrier::Session | Carrier::Predictable | Carrier::ListedName => 5,
     }
 }
 

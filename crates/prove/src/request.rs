@@ -251,7 +251,7 @@ pub(crate) fn ways(carrier: &Carrier) -> &'static [&'static str] {
         Carrier::Cookie => &["payload_cookie", "payload_percent", "payload"],
         Carrier::FileContent | Carrier::FileName => &["payload_multipart"],
         Carrier::RawBody => &["payload"],
-        Carrier::Session | Carrier::Predictable => &[],
+        Carrier::Session | Carrier::Predictable | Carrier::ListedName => &[],
     }
 }
 
@@ -544,7 +544,9 @@ fn build(
                 draft.raw_query = Some(format!("{}{value}", path_text(&guess.beside)));
             }
             Carrier::RawBody if is_attack => draft.body = Body::Raw(value.clone()),
-            Carrier::Session | Carrier::Predictable if is_attack => return None,
+            Carrier::Session | Carrier::Predictable | Carrier::ListedName if is_attack => {
+                return None;
+            }
             // Placed by `path`, or meaningless beside an attack elsewhere.
             _ => {}
         }

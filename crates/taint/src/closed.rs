@@ -3,7 +3,7 @@
 use crate::judge::View;
 use crate::trace::words;
 use solvent_base::Location;
-use solvent_finding::{Carrier, NoPathReason, Stop, Verdict};
+use solvent_finding::{NoPathReason, Stop, Verdict};
 use solvent_graph::label::Origin;
 use solvent_graph::shape::successors;
 use solvent_graph::world::{SinkRef, SummaryId, Touch};
@@ -252,7 +252,7 @@ impl View<'_> {
             let labels = self.world.store.labels(deep);
             labels.iter().find_map(|label| match label.origin {
                 // Nothing else brings input to these.
-                Origin::Input(id) if self.world.store.input(id).carrier != Carrier::Predictable => {
+                Origin::Input(id) if !self.world.store.input(id).carrier.is_no_request() => {
                     Some(Stop::Stored {
                         input: words(&self.tracer.input(self.world.store.input(id))),
                     })

@@ -187,7 +187,7 @@ impl<'a> View<'a> {
                     if let Origin::Input(id) = label.origin {
                         let input = self.tracer.input(self.world.store.input(id));
                         let stored = self.world.store.was_stored(label.notes);
-                        if stored || input.carrier == Carrier::Predictable {
+                        if stored || input.carrier.is_no_request() {
                             continue;
                         }
                         // The path has conditions of its own; other inputs without a name need what the
@@ -482,7 +482,10 @@ impl<'a> View<'a> {
                         Piece::Lit(_) => false,
                     });
                     match at {
-                        Some(0) => return false,
+                        // Below the root is everything.
+                        Some(at) if pieces[..at].iter().all(|p| self.is_root(p)) => {
+                            return false;
+                        }
                         Some(_) => found = true,
                         None => {}
                     }
@@ -492,6 +495,13 @@ impl<'a> View<'a> {
             }
         }
         found
+    }
+
+    fn is_root(&self, piece: &Piece) -> bool {
+        match piece {
+            Piece::Lit(text) => self.tracer.names.text(*text).chars().all(|c| c == '/'),
+            Piece::Data(_) => false,
+        }
     }
 
     fn argument(&self, v: V, label: Label, weakness: &Weakness) -> Argument {

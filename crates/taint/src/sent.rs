@@ -229,7 +229,7 @@ impl View<'_> {
             return false;
         };
         // What can be guessed is no part of the caller's request.
-        if self.world.store.input(id).carrier == Carrier::Predictable {
+        if self.world.store.input(id).carrier.is_no_request() {
             return false;
         }
         let Some(mut flow) = self.tracer.flow(hit, label, "goes into a request") else {

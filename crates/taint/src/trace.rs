@@ -325,5 +325,6 @@ pub(crate) fn words(input: &Input) -> String {
         Carrier::FileName => "the name of an uploaded file".to_owned(),
         Carrier::Session => named("session value"),
         Carrier::Predictable => "a number that can be guessed".to_owned(),
+        Carrier::ListedName => "the name of a file in a folder".to_owned(),
     }
 }

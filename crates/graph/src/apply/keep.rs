@@ -1,7 +1,7 @@
 //! What comes back: from tables, what statements put there; from elsewhere, what the caller's choice of it brings.
 
-use solvent_models::Member;
-use solvent_models::SinkRow;
+use solvent_base::Name;
+use solvent_models::{Member, PortRoot, SinkRow, StepRow};
 
 use crate::label::{Hop, TraceKind};
 use crate::library::Ports;
@@ -85,13 +85,13 @@ impl Machine<'_> {
                     labels = self.w.store.union(labels, deep);
                 }
                 if labels != Ls::NONE {
-                    let place = Place::LibKey(tables, self.name(&table));
+                    let place = Place::LibKey(tables, self.name(&bare(&table)));
                     let kept = self.w.store.data(labels);
                     frame.effects.push((place, site, kept));
                 }
             }
             for table in statement.read {
-                let place = Place::LibKey(tables, self.name(&table));
+                let place = Place::LibKey(tables, self.name(&bare(&table)));
                 let Some(kept) = self.w.read(place) else {
                     continue;
                 };
@@ -111,6 +111,16 @@ impl Machine<'_> {
             .read(Place::LibKey(self.name(TABLES), self.name(&name)))?;
         let record = self.found(kept, &name, site);
         Some(self.w.store.many(CollKind::List, record))
+    }
+
+    /// Whether a method of that name, whatever it is called on, keeps what it is called on.
+    pub(crate) fn saves_itself(&self, name: Name) -> bool {
+        self.m.methods_named(&self.text(name), 0).any(|member| {
+            let saves = |step: &StepRow| {
+                step.to.root == PortRoot::Stored && step.from.root == PortRoot::Receiver
+            };
+            member.steps.iter().any(saves)
+        })
     }
 
     /// Puts a value under the receiver's name: a record, whose keys are told apart.
@@ -176,6 +186,13 @@ impl Machine<'_> {
                 Op::Param(i) => function.params.get(*i as usize)?.name,
                 Op::Captured { name, .. } | Op::Global(name) | Op::Attr { name, .. } => *name,
                 Op::Call { callee, args } => {
+                    // What was found is called as that is which it was found in.
+                    if let Op::Attr { base, name } = function.op(*callee)
+                        && self.m.is_finder(&self.text(*name))
+                    {
+                        open.push(*base);
+                        continue;
+                    }
                     let first = args.first().map(|arg| arg.value().0 as usize);
                     let first = first.and_then(|at| frame.vals.get(at));
                     match first.and_then(|v| self.w.store.constant_str(*v)) {
@@ -188,13 +205,17 @@ impl Machine<'_> {
                 }
                 _ => continue,
             };
-            return Some(self.text(name).to_lowercase());
+            return Some(bare(&self.text(name)));
         }
         None
     }
 
     fn found(&mut self, kept: V, name: &str, site: Site) -> V {
         let what = self.name(&format!("table {name}"));
+        // What the program makes itself was spoken of where it was made.
+        let kept = self.w.store.map_labels(kept, &mut |store, set| {
+            store.without(set, &|carrier| carrier.is_no_request())
+        });
         self.w.store.map_each(kept, &mut |store, mut label| {
             label.trace = store.hop(Hop {
                 parent: label.trace,
@@ -244,6 +265,24 @@ impl Machine<'_> {
     }
 }
 
+/// What records of one sort are called, whichever thing of theirs is named: `users`, `UserModel`, `userRepository`.
+fn bare(name: &str) -> String {
+    let lower = name.to_lowercase();
+    let of_one = ["repository", "model", "repo"]
+        .iter()
+        .find_map(|what| lower.strip_suffix(what))
+        .unwrap_or(&lower);
+    let of_one = of_one
+        .strip_suffix('s')
+        .unwrap_or(of_one)
+        .trim_end_matches('_');
+    if of_one.is_empty() {
+        lower
+    } else {
+        of_one.to_owned()
+    }
+}
+
 /// Names of tables: `INSERT INTO a VALUES ...`, `UPDATE a SET ...`, `SELECT ... FROM a JOIN b`.
 fn statement(text: &str) -> Statement {
     let mut end = text.len().min(MAX_STATEMENT);
@@ -283,6 +322,21 @@ fn table(word: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn records_of_one_sort_have_one_name() {
+        for name in [
+            "users",
+            "User",
+            "UserModel",
+            "user_model",
+            "usersRepository",
+        ] {
+            assert_eq!(bare(name), "user", "{name}");
+        }
+        assert_eq!(bare("model"), "model");
+        assert_eq!(bare("s"), "s");
+    }
 
     #[test]
     fn a_statement_names_its_tables() {

@@ -1,9 +1,10 @@
 //! Results that depend on what a method is called on: what is not in a mapping, and parts of holders of routes.
 
-use solvent_models::Member;
+use solvent_models::{Callback, Member, PortRoot};
 
 use crate::call::Args;
-use crate::machine::Machine;
+use crate::library::Ports;
+use crate::machine::{Frame, Machine};
 use crate::value::{Atom, V};
 
 impl Machine<'_> {
@@ -32,6 +33,33 @@ impl Machine<'_> {
         self.w.store.join(v, none)
     }
 
+    /// Calls a function with what the call itself gives: `router.Route("/api", func(r chi.Router) { .. })`.
+    pub(super) fn hand_result(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        callback: &Callback,
+        ports: &Ports<'_>,
+        result: V,
+    ) {
+        let mut slot = Some(&mut *frame);
+        let Some(function) = self.port(&mut slot, index, &callback.function, ports) else {
+            return;
+        };
+        let mut inner = Args::default();
+        for port in &callback.args {
+            let v = match port.root {
+                PortRoot::Return => Some(result),
+                _ => self.port(&mut slot, index, port, ports),
+            };
+            let v = v.unwrap_or_else(|| self.w.store.unknown());
+            inner.pos.push((v, None));
+        }
+        if self.is_function(function) {
+            let _ = self.call_value(frame, index, function, &inner);
+        }
+    }
+
     /// A part of a holder of routes was made where the holder was.
     pub(crate) fn as_part(&mut self, v: V, member: &Member, receiver: Option<V>) -> V {
         let is_part =
@@ -57,4 +85,12 @@ impl Machine<'_> {
             _ => v,
         }
     }
+}
+
+/// Whether a callback is called with what the call gives.
+pub(super) fn gets_result(callback: &Callback) -> bool {
+    callback
+        .args
+        .iter()
+        .any(|port| port.root == PortRoot::Return)
 }

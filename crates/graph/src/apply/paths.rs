@@ -6,7 +6,16 @@ use crate::label::{Marks, Note};
 use crate::library::Ports;
 use crate::link::Site;
 use crate::machine::{Frame, Machine};
-use crate::value::{Piece, V};
+use crate::value::{Atom, Piece, V};
+
+/// What a later part does that is absolute.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Absolute {
+    /// It drops what stands before it: Python, `path.resolve`.
+    Drops,
+    /// It is a part like the others.
+    Stays,
+}
 
 impl Machine<'_> {
     pub(crate) fn path_join(
@@ -59,21 +68,52 @@ impl Machine<'_> {
                         .clear(parts[at], kinds, Note::Sanitized { site, by, kinds });
             }
         }
-        self.join_paths(frame, index, &parts, site)
+        let absolute = match member.path.as_str() {
+            "path.join" | "path.Join" | "path/filepath.Join" => Absolute::Stays,
+            _ => Absolute::Drops,
+        };
+        let joined = self.join_paths(frame, index, &parts, site, absolute);
+        match self.joins_cleanly() {
+            true => self.w.store.mark(joined, Marks::NORMAL),
+            false => joined,
+        }
     }
 
-    /// Parts joined by separators; a later part may be absolute and drop what stands before it.
+    /// Whether what the language's library joins comes out without `.` and `..` in it (Node, `path.join`; Go,
+    /// `filepath.Join`).
+    pub(crate) fn joins_cleanly(&self) -> bool {
+        self.is_javascript() || self.is_go()
+    }
+
+    /// What a path that begins with a slash is after `.` and `..` were resolved: nothing in it climbs.
+    pub(crate) fn normalized(&mut self, v: V) -> V {
+        let rooted = self.w.store.atoms(v).all(|a| match a {
+            Atom::Text(pieces) => match pieces.first() {
+                Some(Piece::Lit(text)) => self.text(*text).starts_with('/'),
+                _ => false,
+            },
+            _ => false,
+        });
+        let marks = match rooted {
+            true => Marks::NORMAL | Marks::NO_CLIMB,
+            false => Marks::NORMAL,
+        };
+        self.w.store.mark(v, marks)
+    }
+
+    /// Parts joined by separators.
     pub(crate) fn join_paths(
         &mut self,
         frame: &mut Frame,
         index: u32,
         parts: &[V],
         site: Site,
+        absolute: Absolute,
     ) -> V {
         let slash = self.name("/");
         let mut all: Vec<Vec<Piece>> = Vec::new();
         for (i, part) in parts.iter().enumerate() {
-            let part = if i > 0 {
+            let part = if i > 0 && absolute == Absolute::Drops {
                 self.w.store.mark(*part, Marks::JOINED)
             } else {
                 *part
@@ -90,8 +130,8 @@ impl Machine<'_> {
                     if next.len() >= 4 {
                         break;
                     }
-                    let absolute = matches!(right.first(), Some(Piece::Lit(n)) if self.text(*n).starts_with('/'));
-                    if absolute {
+                    let begins = matches!(right.first(), Some(Piece::Lit(n)) if self.text(*n).starts_with('/'));
+                    if begins && absolute == Absolute::Drops {
                         next.push(right.clone());
                         continue;
                     }

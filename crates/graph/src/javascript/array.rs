@@ -4,6 +4,7 @@ use solvent_base::Name;
 use solvent_ir::Const;
 
 use crate::call::{Args, Out};
+use crate::label::Link;
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, CollKind, V};
 
@@ -36,8 +37,13 @@ impl Machine<'_> {
         if !self.is_function(callback) {
             return None;
         }
-        let within = self.w.store.deep(receiver);
-        let element = self.w.store.data(within);
+        let element = match self.w.store.only(receiver) {
+            Some(Atom::Data(_)) => self.derive(receiver, &Link::Value),
+            _ => {
+                let within = self.w.store.deep(receiver);
+                self.w.store.data(within)
+            }
+        };
         let list = self.w.store.many(CollKind::List, element);
         let out = self.array_method(frame, index, list, &method, args)?;
         Some(Out {

@@ -255,8 +255,15 @@ impl Machine<'_> {
                 if self.is_callable(callback) {
                     let whole = self.with_context(v, &Transform::Opaque("match".to_owned()));
                     let got = self.call_value(frame, index, callback, &Args::of(&[whole]));
-                    let rest = self.with_context(v, &Transform::Opaque("replace".to_owned()));
+                    let mut rest = self.with_context(v, &Transform::Opaque("replace".to_owned()));
                     let new = got.ret.unwrap_or(rest);
+                    let kinds = self.kinds_after_exchange(frame, args, new);
+                    if kinds != 0 {
+                        let site = self.site(frame, index);
+                        let by = self.name("replace");
+                        let note = Note::Sanitized { site, by, kinds };
+                        rest = self.w.store.clear(rest, kinds, note);
+                    }
                     let new = self.derive(new, &crate::label::Link::Value);
                     return Some(self.w.store.join(rest, new));
                 }
@@ -290,20 +297,20 @@ impl Machine<'_> {
             return None;
         }
         let to = args.get(1, None)?;
-        let mut out = self.with_context(v, &Transform::Opaque("replace".to_owned()));
+        let everywhere = self.is_global(frame, source);
+        let written = self.pattern_text(regex).zip(self.w.store.constant_str(to));
+        let transform = match written {
+            Some((from, to)) if everywhere && from.chars().count() == 1 => Transform::Replace {
+                from,
+                to: self.text(to).to_string(),
+            },
+            _ => Transform::Opaque("replace".to_owned()),
+        };
+        let mut out = self.with_context(v, &transform);
         if self.w.store.deep(to) != Ls::NONE {
             let more = self.derive(to, &crate::label::Link::Value);
             out = self.w.store.join(out, more);
         }
-        let function = self.p.function(frame.f);
-        let everywhere = match source.map(|at| &function.insts[at as usize].op) {
-            Some(Op::Call { args, .. }) => args.get(1).is_some_and(|flags| {
-                let flags = frame.vals[flags.value().0 as usize];
-                let flags = self.w.store.constant_str(flags);
-                flags.is_some_and(|flags| self.text(flags).contains('g'))
-            }),
-            _ => false,
-        };
         let (Some(text), Some(to)) = (self.pattern_text(regex), self.w.store.constant_str(to))
         else {
             return Some(out);
@@ -311,6 +318,7 @@ impl Machine<'_> {
         if !everywhere {
             return Some(out);
         }
+        out = self.escaped_piecemeal(out, index, frame);
         let to = self.text(to);
         let mut kinds = self.kinds_after_replacing(&text, &to);
         if let Some(left) = pattern::left_by_removing(&text) {
@@ -324,6 +332,63 @@ impl Machine<'_> {
             out = self.w.store.clear(out, kinds, note);
         }
         Some(out)
+    }
+
+    /// Whether a regular expression is written with the flag `g`.
+    fn is_global(&self, frame: &Frame, source: Option<u32>) -> bool {
+        let function = self.p.function(frame.f);
+        match source.map(|at| &function.insts[at as usize].op) {
+            Some(Op::Call { args, .. }) => args.get(1).is_some_and(|flags| {
+                let flags = frame.vals[flags.value().0 as usize];
+                let flags = self.w.store.constant_str(flags);
+                flags.is_some_and(|flags| self.text(flags).contains('g'))
+            }),
+            _ => false,
+        }
+    }
+
+    /// `text.replace(/[&<>]/g, (c) => entities[c])`: kinds that neither what is left nor what is put in harms.
+    fn kinds_after_exchange(&mut self, frame: &Frame, args: &Args, put_in: V) -> u64 {
+        let Some((regex, source)) = args.pos.first().copied() else {
+            return 0;
+        };
+        let known = self.w.store.atoms(put_in).all(|a| match a {
+            Atom::Const(_) => true,
+            Atom::Data(labels) => *labels == Ls::NONE,
+            _ => false,
+        });
+        let texts: Vec<String> = self
+            .w
+            .store
+            .atoms(put_in)
+            .filter_map(|a| match a {
+                Atom::Const(Const::Str(text)) => Some(self.text(*text).to_string()),
+                _ => None,
+            })
+            .collect();
+        if !known || texts.is_empty() || !self.is_global(frame, source) {
+            return 0;
+        }
+        let left = self
+            .pattern_text(regex)
+            .and_then(|text| pattern::left_by_removing(&text));
+        let Some(left) = left else { return 0 };
+        // An entity is no markup.
+        let is_entity = |text: &String| text.starts_with('&') && text.ends_with(';');
+        let chars: Vec<char> = texts
+            .iter()
+            .filter(|text| !is_entity(text))
+            .flat_map(|text| text.chars())
+            .collect();
+        let kinds = self.kinds_without(&[left]) & self.kinds_unharmed_by(&chars);
+        match texts.iter().any(is_entity) {
+            // What an entity is made of harms elsewhere.
+            true => self
+                .m
+                .kind("html-text")
+                .map_or(0, |kind| kinds & (1 << kind.index())),
+            false => kinds,
+        }
     }
 
     /// Kinds for which none of these characters does harm.

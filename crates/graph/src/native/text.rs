@@ -8,7 +8,41 @@ use crate::label::{Link, Note};
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, CollKind, Ls, MAX_TEXT, Piece, V};
 
+/// What a text needs to become markup.
+const OF_MARKUP: [char; 3] = ['<', '>', '"'];
+
 impl Machine<'_> {
+    /// A text in which all that markup is made of was replaced, one after the other, is harmless in a page.
+    pub(crate) fn escaped_piecemeal(&mut self, v: V, index: u32, frame: &Frame) -> V {
+        let Some(kind) = self.m.kind("html-text") else {
+            return v;
+        };
+        let (kinds, site, by) = (
+            1 << kind.index(),
+            self.site(frame, index),
+            self.name("replace"),
+        );
+        self.w.store.map_each(v, &mut |store, mut label| {
+            let gone: Vec<char> = store
+                .chain(label.chain)
+                .iter()
+                .filter_map(|link| match link {
+                    Link::Transform(Transform::Replace { from, to }) => {
+                        let gone = from.chars().next()?;
+                        (from.chars().count() == 1 && !to.contains(OF_MARKUP)).then_some(gone)
+                    }
+                    _ => None,
+                })
+                .collect();
+            if label.kills & kinds == 0 && OF_MARKUP.iter().all(|c| gone.contains(c)) {
+                label.kills |= kinds;
+                let note = Note::Sanitized { site, by, kinds };
+                label.notes = store.noted(label.notes, note);
+            }
+            label
+        })
+    }
+
     /// Kinds that a text cannot harm in which every `from` has become `to`.
     pub(crate) fn kinds_after_replacing(&self, from: &str, to: &str) -> u64 {
         let mut one = from.chars();
@@ -318,6 +352,7 @@ impl Machine<'_> {
                 let note = Note::Sanitized { site, by, kinds };
                 out = self.w.store.clear(out, kinds, note);
             }
+            out = self.escaped_piecemeal(out, index, frame);
         }
         if let Some(to) = args.get(1, None)
             && self.w.store.deep(to) != Ls::NONE

@@ -98,6 +98,11 @@ impl Machine<'_> {
             return;
         };
         let texts = self.constant_texts(frame.vals[first.value().0 as usize]);
+        if let (Some([one]), GuardSense::False, false) = (texts.as_deref(), sense, at_end)
+            && one == ".."
+        {
+            self.says_relative(frame, function, value, *base, out);
+        }
         let mark = match (texts.as_deref(), sense) {
             (Some([one]), GuardSense::True) => match (one.as_str(), at_end) {
                 ("/", false) => Marks::FROM_ROOT,

@@ -52,6 +52,28 @@ impl Machine<'_> {
         }
     }
 
+    /// What is found under a key of a map of the program's own is there for keys that the program has written.
+    pub(super) fn says_key(
+        &mut self,
+        frame: &Frame,
+        function: &ir::Function,
+        value: ir::Value,
+        map: ir::Value,
+        key: ir::Value,
+        out: &mut Vec<Says>,
+    ) {
+        let all = frame.vals[map.0 as usize];
+        if self.is_collection(all, 0)
+            && self.w.store.deep(all) == Ls::NONE
+            && self.derives(frame, function, key, value, 0).is_some()
+        {
+            let by = self.name("membership in a list of allowed values");
+            let kinds = u64::MAX;
+            let normal = None;
+            out.push(Says::Harmless { kinds, by, normal });
+        }
+    }
+
     /// The container and the element of a call that asks whether one is in the other.
     fn asks_whether_in(
         &self,
@@ -87,7 +109,7 @@ impl Machine<'_> {
     }
 
     /// Whether a value is a list, set or mapping.
-    fn is_collection(&self, v: V, depth: u32) -> bool {
+    pub(super) fn is_collection(&self, v: V, depth: u32) -> bool {
         v != V::NEVER
             && depth < 4
             && self.w.store.atoms(v).all(|atom| match atom {

@@ -333,6 +333,20 @@ impl Machine<'_> {
             });
             found.extend(called.map(|f| (f, Vec::new())));
         }
+        // Methods of Go stand outside of their types.
+        if found.is_empty() && self.is_go() {
+            for (name, methods) in &row.method_functions {
+                let name = self.name(name);
+                let method = self.method_of(class, name, receiver);
+                let own = method.and_then(|v| {
+                    self.w.store.atoms(v).find_map(|a| match a {
+                        Atom::Method { function, .. } => Some(*function),
+                        _ => None,
+                    })
+                });
+                found.extend(own.map(|f| (f, methods.clone())));
+            }
+        }
         let params = self.params_of_class(class);
         let mut out = Vec::new();
         for (function, methods) in found {

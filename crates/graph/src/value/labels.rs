@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use solvent_finding::Transform;
+use solvent_finding::{Carrier, Transform};
 
 use super::{History, Ls, MAX_LABELS, MAX_TRACE, Store};
-use crate::label::{ChainId, Hop, InputId, InputKey, Label, Link, Note, NoteSet, TraceId};
+use crate::label::{ChainId, Hop, InputId, InputKey, Label, Link, Note, NoteSet, Origin, TraceId};
 
 impl Store {
     pub fn input_id(&mut self, key: InputKey) -> InputId {
@@ -69,6 +69,29 @@ impl Store {
         }
         short.truncate(MAX_LABELS * 4);
         short
+    }
+
+    /// The labels but those of names of files.
+    pub fn without_listed(&mut self, set: Ls) -> Ls {
+        self.without(set, &|carrier| *carrier == Carrier::ListedName)
+    }
+
+    /// The labels but those of inputs in such carriers.
+    pub fn without(&mut self, set: Ls, such: &dyn Fn(&Carrier) -> bool) -> Ls {
+        let listed = |store: &Self, label: &Label| match label.origin {
+            Origin::Input(id) => such(&store.input(id).carrier),
+            _ => false,
+        };
+        if !self.labels(set).iter().any(|label| listed(self, label)) {
+            return set;
+        }
+        let kept: Vec<Label> = self
+            .labels(set)
+            .iter()
+            .filter(|label| !listed(self, label))
+            .cloned()
+            .collect();
+        self.set(kept)
     }
 
     /// Whether a label with these notes came out of what another request had stored.

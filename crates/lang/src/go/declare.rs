@@ -555,6 +555,9 @@ impl<'a> Lower<'_, 'a, '_> {
         for field in children(kind).into_iter().flat_map(children) {
             let span = self.at(field);
             let of = field.child_by_field_name("type");
+            let field_tag = field
+                .child_by_field_name("tag")
+                .map(|tag| self.text(tag).trim_matches(['`', '"']));
             let mut names: Vec<&'a str> = fields(field, "name")
                 .into_iter()
                 .map(|name| self.text(name))
@@ -565,9 +568,16 @@ impl<'a> Lower<'_, 'a, '_> {
             }
             for name in names {
                 let value = self.field_value(of, span);
+                let (scope, field) = (Scope::Class, name);
                 let name = self.name(name);
-                let scope = Scope::Class;
                 self.b.emit(Op::StoreName { scope, name, value }, span);
+                // What decoders call the field.
+                if let Some(tag) = field_tag {
+                    let tag = self.name(tag);
+                    let value = self.constant(Const::Str(tag), span);
+                    let name = self.name(&format!("<tag> {field}"));
+                    self.b.emit(Op::StoreName { scope, name, value }, span);
+                }
             }
         }
     }

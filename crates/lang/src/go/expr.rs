@@ -342,8 +342,14 @@ impl<'a> Lower<'_, 'a, '_> {
             "map_type" => kind.child_by_field_name("value"),
             _ => kind.child_by_field_name("element"),
         });
+        // Keys that are texts are those of a map, whatever the type is called.
+        let has_texts = elements.first().is_some_and(|element| {
+            element
+                .child_by_field_name("key")
+                .is_some_and(|key| self.text(key).starts_with(['"', '`']))
+        });
         match shape {
-            "map_type" => {
+            _ if shape == "map_type" || has_texts => {
                 let key_kind = kind.and_then(|kind| kind.child_by_field_name("key"));
                 let mut entries = Vec::new();
                 for element in elements {

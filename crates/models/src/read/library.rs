@@ -139,7 +139,9 @@ pub(super) fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<
     let readers: [(&str, &[&str], Reader); 19] = [
         (
             "source",
-            &["kind", "at", "shape", "names", "name", "input", "when"],
+            &[
+                "kind", "at", "shape", "names", "name", "input", "clears", "when",
+            ],
             read_source,
         ),
         ("sink", &["kind", "at", "when"], read_sink),
@@ -338,6 +340,7 @@ fn read_source(library: &mut Library<'_>, row: &Row<'_>) {
         kind,
         at,
         shape,
+        clears: library.words.kinds(row, "clears"),
         when,
     };
     library.edit(row, |member| member.sources.push(source.clone()));

@@ -41,14 +41,13 @@ pub(super) fn read_weakness(set: &mut ModelSet, table: &DeTable<'_>, file: &File
         );
     }
     let from_words = row.texts("from");
-    let from = if from_words.iter().any(|word| *word.get_ref() == "*") {
-        SourceKind::OF_REQUESTS.to_vec()
-    } else {
-        from_words
-            .iter()
-            .filter_map(|word| source_kind(&row, word))
-            .collect()
-    };
+    let from = from_words
+        .iter()
+        .flat_map(|word| match *word.get_ref() {
+            "*" => SourceKind::OF_REQUESTS.to_vec(),
+            _ => source_kind(&row, word).into_iter().collect(),
+        })
+        .collect();
     let mut interpreters = Vec::new();
     for (table, span) in row.tables("interpreter") {
         let row = Row::new(table, span, file, &["program", "flag", "kind"]);

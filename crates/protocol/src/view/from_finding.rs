@@ -49,6 +49,7 @@ pub fn input_text(input: &Input) -> String {
         Carrier::FileName => format!("name of uploaded file {name}"),
         Carrier::Session => format!("session value {name}"),
         Carrier::Predictable => "a number that can be guessed".to_owned(),
+        Carrier::ListedName => "the name of a file in a folder".to_owned(),
     }
 }
 

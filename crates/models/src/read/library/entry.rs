@@ -9,7 +9,7 @@ use super::Library;
 use crate::row::*;
 use crate::toml_row::Row;
 
-pub(super) const ENTRY_KEYS: [&str; 32] = [
+pub(super) const ENTRY_KEYS: [&str; 33] = [
     "shape",
     "framework",
     "route",
@@ -41,6 +41,7 @@ pub(super) const ENTRY_KEYS: [&str; 32] = [
     "suffix",
     "names",
     "stacks",
+    "served_at",
     "named",
 ];
 
@@ -210,6 +211,7 @@ pub(super) fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
             .map(|text| (*text.get_ref()).to_owned())
             .collect(),
         stacks: row.flag("stacks") == Some(true),
+        served_at: one("served_at"),
         table: port(row, "table"),
         named: port(row, "named"),
         before: port(row, "before"),
