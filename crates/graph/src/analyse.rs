@@ -423,6 +423,7 @@ impl Machine<'_> {
             cut: Vec::new(),
             vouched: crate::machine::Vouched::default(),
             diverged: false,
+            elements: Vec::new(),
         }
     }
 

@@ -55,6 +55,8 @@ pub(crate) struct Bound {
     pub member: MemberId,
     /// A mapping of further arguments that the route gives.
     pub extra: Option<V>,
+    /// Seen only where its function was looked at with nobody calling it.
+    pub alone: bool,
 }
 
 impl Machine<'_> {
@@ -427,11 +429,15 @@ impl Machine<'_> {
         // keeps its own.
         let mut text = registration.routes.join("\0");
         text.push_str(registration.named.as_deref().unwrap_or_default());
+        if mounts {
+            text.push_str(registration.prefix.as_deref().unwrap_or_default());
+        }
         let made = RouteRef::Made {
             site,
             row,
             route: self.name(&text),
         };
+        let alone = self.w.depth <= 1 && !self.p.is_body(frame.f);
         let key = (site, row, text);
         let bound = match self.bound.get(&key).cloned() {
             Some(before) => {
@@ -461,6 +467,7 @@ impl Machine<'_> {
                     registration: merged,
                     handler: self.newer(before.handler, handler),
                     member: id,
+                    alone: before.alone && alone,
                     extra: match (before.extra, extra) {
                         (Some(a), Some(b)) => Some(self.w.store.join(a, b)),
                         (a, b) => a.or(b),
@@ -472,6 +479,7 @@ impl Machine<'_> {
                 handler,
                 member: id,
                 extra,
+                alone,
             },
         };
         self.bound.insert(key, bound);

@@ -6,6 +6,7 @@
 //! say in `library`, checks in `refine`.
 
 mod frame;
+mod unroll;
 
 use std::collections::BTreeMap;
 
@@ -73,6 +74,11 @@ pub struct Machine<'a> {
     pub(crate) follow: Follow,
     /// The function whose dead branches are looked into, to know what stands there.
     pub(crate) look_everywhere: Option<FnId>,
+    /// Modules that are being loaded, one by another.
+    pub(crate) loading: u32,
+    /// Loops that are taken turn by turn, one in another, and the turns that were taken in all.
+    pub(crate) unrolling: u32,
+    pub(crate) turns: u32,
     /// Whether what runs comes back to a request after the last of its handlers.
     pub(crate) afterwards: bool,
     pub(crate) bound: crate::analyse::Bounds,
@@ -200,6 +206,9 @@ impl<'a> Machine<'a> {
             n: Known::new(names, p.language),
             follow: Follow::Flows,
             look_everywhere: None,
+            loading: 0,
+            unrolling: 0,
+            turns: 0,
             afterwards: false,
             bound: std::collections::BTreeMap::new(),
             controllers: std::collections::BTreeMap::new(),
@@ -282,6 +291,7 @@ impl<'a> Machine<'a> {
             stopped: Vec::new(),
             vouched: Vouched::default(),
             diverged: false,
+            elements: Vec::new(),
         };
         if blocks == 0 {
             frame.ret = self.w.store.none();
@@ -315,6 +325,9 @@ impl<'a> Machine<'a> {
 
     /// Evaluates blocks that lead to each other until nothing new comes round.
     fn run_loop(&mut self, frame: &mut Frame, function: &ir::Function, blocks: &[u32], first: u32) {
+        if self.unrolled(frame, function, blocks) {
+            return;
+        }
         let kept = frame.kept();
         for round in first..first + MAX_ROUNDS {
             if round > first {
@@ -642,6 +655,9 @@ impl<'a> Machine<'a> {
                 self.refine(frame, function, *value, v, *condition, *holds)
             }
             Op::Element(v) => {
+                if let Some((_, v)) = frame.elements.iter().rfind(|(at, _)| *at == index) {
+                    return *v;
+                }
                 let v = get(frame, *v);
                 // `for _ in range(0)`
                 frame.diverged |= self.is_empty_for_good(v);
@@ -701,6 +717,7 @@ impl<'a> Machine<'a> {
             };
             alternatives = self.cross(alternatives, more);
         }
+        self.sends_on(frame, index, &alternatives);
         let site = self.site(frame, index);
         self.texts(alternatives, site)
     }

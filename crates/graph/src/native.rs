@@ -10,6 +10,7 @@ use crate::machine::{Frame, Machine};
 use crate::value::{Atom, CollKind, EnvId, Ls, V};
 
 mod named;
+mod place;
 mod text;
 
 impl Machine<'_> {
@@ -22,6 +23,9 @@ impl Machine<'_> {
         args: &Args,
     ) -> Option<Out> {
         let first = args.get(0, None);
+        if let Some(v) = self.in_the_tree(frame, path, args) {
+            return Some(Out::ret(v));
+        }
         Some(Out::ret(match path {
             "builtins.super" => self.super_value(frame, args)?,
             "builtins.getattr" => {
@@ -393,6 +397,12 @@ impl Machine<'_> {
                 self.parts_method(frame, index, v, &method, args)
                     .map(Out::ret)
             }
+            Atom::Coll {
+                kind: CollKind::Dict,
+                kids,
+                rest: V::NEVER,
+                keys: Ls::NONE,
+            } if self.w.at_start.contains(&frame.f) => self.pairs_of(kids, &method).map(Out::ret),
             _ => None,
         }
     }

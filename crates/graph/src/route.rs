@@ -59,12 +59,26 @@ fn last_segment(path: &str) -> &str {
 }
 
 impl Machine<'_> {
+    /// Whether a registration is what its function does for nobody in particular, while callers that are all seen have
+    /// it register routes that are known.
+    fn is_general(&self, all: &[Bound], bound: &Bound) -> bool {
+        let general = &bound.registration;
+        bound.alone
+            && general.routes.is_empty()
+            && general.assumed.is_some()
+            && !self.w.escapes.contains_key(&general.site.function)
+            && all.iter().any(|other| {
+                let known = &other.registration;
+                known.site == general.site && known.row == general.row && !known.routes.is_empty()
+            })
+    }
+
     /// All entry points, and the hooks that run around them.
     pub fn entries(&mut self) -> (Vec<Entry>, Vec<Hook>) {
         let all: Vec<Bound> = self.bound.values().cloned().collect();
         let bounds: Vec<Bound> = all
             .iter()
-            .filter(|bound| !self.stands_behind(&all, bound))
+            .filter(|bound| !self.stands_behind(&all, bound) && !self.is_general(&all, bound))
             .cloned()
             .collect();
         let mut out = Vec::new();

@@ -52,6 +52,8 @@ pub(crate) struct Frame {
     pub stopped: Vec<(u32, u32)>,
     pub vouched: Vouched,
     pub diverged: bool,
+    /// Elements of this very turn, by the instruction that gives them, in loops that are taken turn by turn.
+    pub elements: Vec<(u32, V)>,
 }
 
 /// What a frame had collected when a loop was entered: another round collects the rest anew.

@@ -8,6 +8,9 @@ use crate::label::{Link, Note};
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, CollKind, Ls, MAX_TEXT, Piece, V};
 
+/// Places in a known text that are filled in one by one.
+const MAX_REPLACED: usize = 4;
+
 impl Machine<'_> {
     /// Kinds that a text cannot harm in which every `from` has become `to`.
     pub(crate) fn kinds_after_replacing(&self, from: &str, to: &str) -> u64 {
@@ -59,6 +62,9 @@ impl Machine<'_> {
             "lower" | "casefold" => text.to_lowercase(),
             "upper" => text.to_uppercase(),
             "title" | "capitalize" | "swapcase" => return None,
+            "replace" if args.pos.len() == 2 && arg(self, 1).is_none() => {
+                return self.filled_in(frame, index, text, &arg(self, 0)?, args.pos[1].0);
+            }
             "replace" => {
                 let (from, to) = (arg(self, 0)?, arg(self, 1)?);
                 if from.is_empty() || args.pos.len() > 2 {
@@ -176,6 +182,32 @@ impl Machine<'_> {
         let _ = site;
         let name = self.name(&out);
         Some(self.w.store.konst(Const::Str(name)))
+    }
+
+    /// A known text with parts of it replaced by one of which something is known.
+    fn filled_in(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        text: &str,
+        from: &str,
+        to: V,
+    ) -> Option<V> {
+        if from.is_empty() || text.matches(from).count() > MAX_REPLACED {
+            return None;
+        }
+        let site = self.site(frame, index);
+        let to = self.stringify(frame, index, to);
+        let to = self.pieces(to);
+        let mut all: Vec<Vec<Piece>> = vec![Vec::new()];
+        for (i, part) in text.split(from).enumerate() {
+            if i > 0 {
+                all = self.cross(all, to.clone());
+            }
+            let part = self.name(part);
+            all = self.cross(all, vec![vec![Piece::Lit(part)]]);
+        }
+        Some(self.texts(all, site))
     }
 
     fn list_of_texts(&mut self, parts: Vec<String>) -> V {
@@ -427,6 +459,7 @@ impl Machine<'_> {
             let lit = self.name(&literal);
             all = self.cross(all, vec![vec![Piece::Lit(lit)]]);
         }
+        self.sends_on(frame, index, &all);
         self.texts(all, site)
     }
 
