@@ -462,10 +462,16 @@ impl Machine<'_> {
                         merged.mounted.push(m);
                     }
                 }
-                // The last evaluation of a handler has the fullest closure.
+                // The last evaluation of a handler has the fullest closure, but what nobody in particular brings
+                // along says less than what a caller does.
+                let handler = match (before.alone, alone) {
+                    (false, true) => before.handler,
+                    (true, false) => handler,
+                    _ => self.newer(before.handler, handler),
+                };
                 Bound {
                     registration: merged,
-                    handler: self.newer(before.handler, handler),
+                    handler,
                     member: id,
                     alone: before.alone && alone,
                     extra: match (before.extra, extra) {

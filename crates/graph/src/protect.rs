@@ -42,6 +42,9 @@ const OWNERS: [&str; 10] = [
     "tenant_id",
 ];
 
+/// Blocks one straight after the other that are looked back through.
+const MAX_STRAIGHT: u32 = 8;
+
 impl Machine<'_> {
     /// `User(name=.., is_admin=..)`, where objects of the class are kept.
     pub(crate) fn privileges_in(
@@ -118,7 +121,10 @@ impl Machine<'_> {
         if inputs.len() != 2 || !inputs.iter().all(|(_, v)| is_bool(v)) {
             return V::NEVER;
         }
-        let from: Vec<u32> = inputs.iter().map(|(block, _)| block.0).collect();
+        let from: Vec<u32> = inputs
+            .iter()
+            .map(|(block, _)| begin_of(function, block.0))
+            .collect();
         let condition = function.blocks.iter().enumerate().find_map(|(i, block)| {
             let Terminator::Branch {
                 condition,
@@ -175,6 +181,32 @@ impl Machine<'_> {
             }
         }
     }
+}
+
+/// The first of the blocks that lead straight to one.
+fn begin_of(function: &ir::Function, block: u32) -> u32 {
+    let mut at = block;
+    for _ in 0..MAX_STRAIGHT {
+        let mut before =
+            function
+                .blocks
+                .iter()
+                .enumerate()
+                .filter(|(_, data)| match &data.terminator {
+                    Terminator::Jump(to) => to.0 == at,
+                    Terminator::Branch {
+                        then, otherwise, ..
+                    } => then.0 == at || otherwise.0 == at,
+                    _ => false,
+                });
+        match (before.next(), before.next()) {
+            (Some((from, data)), None) if matches!(data.terminator, Terminator::Jump(_)) => {
+                at = from as u32;
+            }
+            _ => break,
+        }
+    }
+    at
 }
 
 /// Whether a text ends where a page that sends its reader on says where to (HTML, 4.2.5.3).
