@@ -323,9 +323,10 @@ impl Machine<'_> {
         let routes = route.and_then(|v| {
             let v = self.object_data(v);
             self.constant_texts(v).or_else(|| {
-                let some = listed
-                    .then(|| self.some_texts(v).or_else(|| self.pattern_texts(v, entry)))
-                    .flatten();
+                let some = match listed {
+                    true => self.some_texts(v).or_else(|| self.pattern_texts(v, entry)),
+                    false => self.ends_of_texts(v),
+                };
                 partly = some.is_some();
                 some
             })
@@ -490,6 +491,28 @@ impl Machine<'_> {
         };
         self.bound.insert(key, bound);
         Some(made)
+    }
+
+    /// Routes behind a beginning that is not known: what is known of them, if that begins with a slash.
+    fn ends_of_texts(&self, v: V) -> Option<Vec<String>> {
+        if self.has_receivers() {
+            return None;
+        }
+        let mut out = Vec::new();
+        for atom in self.w.store.atoms(v) {
+            let Atom::Text(pieces) = atom else {
+                return None;
+            };
+            let [Piece::Data(_), Piece::Lit(end)] = pieces[..] else {
+                return None;
+            };
+            let end = self.text(end).to_string();
+            if !end.starts_with('/') || end.len() < 2 {
+                return None;
+            }
+            out.push(end);
+        }
+        (!out.is_empty()).then_some(out)
     }
 
     /// Regular expressions with parts that are not known, which then let everything through.

@@ -11,6 +11,7 @@ use crate::value::{Atom, CollKind, EnvId, Ls, V};
 
 mod named;
 mod place;
+pub(crate) mod template;
 mod text;
 
 impl Machine<'_> {
@@ -23,7 +24,10 @@ impl Machine<'_> {
         args: &Args,
     ) -> Option<Out> {
         let first = args.get(0, None);
-        if let Some(v) = self.in_the_tree(frame, path, args) {
+        if let Some(v) = self
+            .in_the_tree(frame, path, args)
+            .or_else(|| self.jinja_environment(path, args))
+        {
             return Some(Out::ret(v));
         }
         Some(Out::ret(match path {
@@ -403,6 +407,9 @@ impl Machine<'_> {
                 rest: V::NEVER,
                 keys: Ls::NONE,
             } if self.w.at_start.contains(&frame.f) => self.pairs_of(kids, &method).map(Out::ret),
+            Atom::LibObject { attrs, .. } if !attrs.is_empty() => self
+                .jinja_method(frame, index, attrs, &method, args)
+                .map(Out::ret),
             _ => None,
         }
     }

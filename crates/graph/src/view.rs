@@ -90,7 +90,7 @@ impl Machine<'_> {
                     }
                 }
                 View::Escapes { output } => {
-                    if !self.w.plain_pages {
+                    if !self.w.plain_pages && !self.escapes_nothing(frame) {
                         continue;
                     }
                     let path = self.name(output);
@@ -190,6 +190,31 @@ impl Machine<'_> {
                 Atom::Const(Const::Str(_)) | Atom::Text(_) | Atom::Data(_)
             )
         })
+    }
+
+    /// A template that an environment of its own finds by its name; whether it was found, and so was read.
+    pub(crate) fn rendered_by_name(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        name: V,
+        locals: V,
+        plain: bool,
+    ) -> bool {
+        let texts = self.constant_texts(name).unwrap_or_default();
+        let found = |m: &Self, text: &String| !m.templates(frame.unit, text).is_empty();
+        if texts.is_empty() || !texts.iter().all(|text| found(self, text)) {
+            return false;
+        }
+        let mut seen = locals;
+        if plain {
+            let mark = self.name(crate::native::template::PLAIN);
+            let mark = self.w.store.konst(Const::Str(mark));
+            let yes = self.w.store.boolean(Some(true));
+            seen = self.set_index(frame, index, seen, mark, yes);
+        }
+        self.rendered(frame, index, name, (seen, None), "jinja2.Template.render");
+        true
     }
 
     /// What a template sees: what the call hands it, over what every template is given.
