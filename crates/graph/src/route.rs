@@ -27,6 +27,7 @@ use crate::link::{ClassId, FnId, Site};
 use crate::machine::Machine;
 use crate::value::{Atom, V};
 use crate::world::Registration;
+use solvent_base::Name;
 use solvent_finding::RouteSegment;
 use solvent_models::{ArgSelector, EntryRow, EntryShape, PortRoot, RouteSyntax, pattern};
 use std::collections::BTreeMap;
@@ -633,7 +634,11 @@ impl Machine<'_> {
                             if let Some(tail) = name.strip_prefix(head)
                                 && !tail.is_empty()
                             {
-                                out.push((function, vec![tail.to_uppercase()]));
+                                let methods = match methods.is_empty() {
+                                    true => vec![tail.to_uppercase()],
+                                    false => methods.clone(),
+                                };
+                                out.push((function, methods));
                             }
                         } else if *pattern == name {
                             out.push((function, methods.clone()));
@@ -646,12 +651,12 @@ impl Machine<'_> {
     }
 
     pub(crate) fn add_base_classes(&mut self, seen: &Seen, out: &mut Vec<Entry>) {
-        let mut served: Vec<(ClassId, String, Vec<String>)> = Vec::new();
+        let mut served: Vec<(ClassId, EntryRow)> = Vec::new();
         for class in (0..self.p.class_count()).map(ClassId) {
             if self.w.classes[class.0 as usize].bases.is_empty() {
                 continue;
             }
-            let framework = {
+            let row = {
                 let bases = self.lib_bases(class);
                 self.m
                     .entry_rows(EntryShape::BaseClass)
@@ -661,22 +666,22 @@ impl Machine<'_> {
                                 .iter()
                                 .any(|b| self.m.derives(&self.text(*b), &member.path))
                     })
-                    .map(|(_, row)| (row.framework.clone(), row.params.clone()))
+                    .map(|(_, row)| row.clone())
             };
-            let Some((framework, params)) = framework else {
+            let Some(row) = row else {
                 continue;
             };
-            served.push((class, framework, params));
+            served.push((class, row));
         }
         // A tree that serves none of them is a library of handlers.
         let used = |class: ClassId| !self.never_used(seen, class);
-        if served.iter().any(|(class, _, _)| used(*class)) {
-            let unused = served.iter().filter(|(class, _, _)| !used(*class));
-            let unused: Vec<ClassId> = unused.map(|(class, _, _)| *class).collect();
-            served.retain(|(class, _, _)| !unused.contains(class));
+        if served.iter().any(|(class, _)| used(*class)) {
+            let unused = served.iter().filter(|(class, _)| !used(*class));
+            let unused: Vec<ClassId> = unused.map(|(class, _)| *class).collect();
+            served.retain(|(class, _)| !unused.contains(class));
             self.w.unused.extend(unused);
         }
-        for (class, framework, params) in served {
+        for (class, row) in served {
             let route = self.class_routes(class).into_iter().next();
             for (function, methods) in self.class_handlers(class, false) {
                 let receiver = self.open_object(class);
@@ -685,8 +690,12 @@ impl Machine<'_> {
                     continue;
                 };
                 let auth = self.method_checks(class, value);
+                let gives = match row.filling {
+                    Some(_) => self.given_to_resolver(function, &row.params),
+                    None => Vec::new(),
+                };
                 out.push(Entry {
-                    framework: framework.clone(),
+                    framework: row.framework.clone(),
                     methods,
                     route: route.clone().unwrap_or_default(),
                     segments: Vec::new(),
@@ -696,16 +705,35 @@ impl Machine<'_> {
                     auth,
                     assumed: None,
                     converters: Vec::new(),
-                    params: params.clone(),
+                    params: row.params.clone(),
                     extra: Vec::new(),
-                    gives: Vec::new(),
+                    gives,
                     within: false,
                     library: None,
-                    filling: None,
+                    filling: row.filling.clone(),
                     answers: None,
                 });
             }
         }
+    }
+
+    /// What stands in front of the arguments that a request brings: the object above, which is not known, and what is
+    /// known of the request.
+    fn given_to_resolver(&mut self, function: FnId, params: &[String]) -> Vec<(Name, V)> {
+        let site = Site {
+            function,
+            inst: u32::MAX,
+        };
+        let mut out: Vec<(Name, V)> = Vec::new();
+        for word in ["self", "root", "_root", "parent", "obj", "_", "cls"] {
+            out.push((self.name(word), self.w.store.unknown()));
+        }
+        for class in params {
+            let v = self.filled_by_rows(class, site);
+            out.push((self.name("info"), v));
+            out.push((self.name("_info"), v));
+        }
+        out
     }
 
     /// What the handler's parameters get from the route.
