@@ -426,6 +426,7 @@ impl Machine<'_> {
             vouched: crate::machine::Vouched::default(),
             diverged: false,
             turn: crate::machine::Turn::default(),
+            elements: Vec::new(),
         }
     }
 

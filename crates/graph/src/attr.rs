@@ -677,6 +677,9 @@ impl Machine<'_> {
         let single = self.w.store.only(base).is_some();
         for atom in self.w.store.atoms_of(base) {
             self.assigned(frame, index, base, &atom, name, value);
+            if let Atom::Object { class, .. } = atom {
+                self.privilege_set(frame, index, class, name, value);
+            }
             if self.has_receivers()
                 && let Some(v) = self.set_property(frame, site, &atom, name, value, single)
             {

@@ -55,6 +55,8 @@ pub(crate) struct Bound {
     pub member: MemberId,
     /// A mapping of further arguments that the route gives.
     pub extra: Option<V>,
+    /// Seen only where its function was looked at with nobody calling it.
+    pub alone: bool,
 }
 
 impl Machine<'_> {
@@ -325,9 +327,10 @@ impl Machine<'_> {
         let routes = route.and_then(|v| {
             let v = self.object_data(v);
             self.constant_texts(v).or_else(|| {
-                let some = listed
-                    .then(|| self.some_texts(v).or_else(|| self.pattern_texts(v, entry)))
-                    .flatten();
+                let some = match listed {
+                    true => self.some_texts(v).or_else(|| self.pattern_texts(v, entry)),
+                    false => self.ends_of_texts(v),
+                };
                 partly = some.is_some();
                 some
             })
@@ -433,11 +436,15 @@ impl Machine<'_> {
         // keeps its own.
         let mut text = registration.routes.join("\0");
         text.push_str(registration.named.as_deref().unwrap_or_default());
+        if mounts {
+            text.push_str(registration.prefix.as_deref().unwrap_or_default());
+        }
         let made = RouteRef::Made {
             site,
             row,
             route: self.name(&text),
         };
+        let alone = self.w.depth <= 1 && !self.p.is_body(frame.f);
         let key = (site, row, text);
         let bound = match self.bound.get(&key).cloned() {
             Some(before) => {
@@ -462,11 +469,18 @@ impl Machine<'_> {
                         merged.mounted.push(m);
                     }
                 }
-                // The last evaluation of a handler has the fullest closure.
+                // The last evaluation of a handler has the fullest closure, but what nobody in particular brings
+                // along says less than what a caller does.
+                let handler = match (before.alone, alone) {
+                    (false, true) => before.handler,
+                    (true, false) => handler,
+                    _ => self.newer(before.handler, handler),
+                };
                 Bound {
                     registration: merged,
-                    handler: self.newer(before.handler, handler),
+                    handler,
                     member: id,
+                    alone: before.alone && alone,
                     extra: match (before.extra, extra) {
                         (Some(a), Some(b)) => Some(self.w.store.join(a, b)),
                         (a, b) => a.or(b),
@@ -478,10 +492,33 @@ impl Machine<'_> {
                 handler,
                 member: id,
                 extra,
+                alone,
             },
         };
         self.bound.insert(key, bound);
         Some(made)
+    }
+
+    /// Routes behind a beginning that is not known: what is known of them, if that begins with a slash.
+    fn ends_of_texts(&self, v: V) -> Option<Vec<String>> {
+        if self.has_receivers() {
+            return None;
+        }
+        let mut out = Vec::new();
+        for atom in self.w.store.atoms(v) {
+            let Atom::Text(pieces) = atom else {
+                return None;
+            };
+            let [Piece::Data(_), Piece::Lit(end)] = pieces[..] else {
+                return None;
+            };
+            let end = self.text(end).to_string();
+            if !end.starts_with('/') || end.len() < 2 {
+                return None;
+            }
+            out.push(end);
+        }
+        (!out.is_empty()).then_some(out)
     }
 
     /// Regular expressions with parts that are not known, which then let everything through.

@@ -701,6 +701,7 @@ impl Machine<'_> {
                     // A mapping of inputs put over known keys: any key may be the attacker's.
                     let labels = self.w.store.deep(one);
                     if labels != Ls::NONE {
+                        self.overwrites_owner(frame, index, out, labels);
                         out = self.overlay(out, labels);
                     } else {
                         let unknown = self.w.store.unknown();

@@ -33,6 +33,7 @@ mod named;
 mod native;
 mod operate;
 mod ports;
+mod protect;
 mod raise;
 mod rebuild;
 mod refine;

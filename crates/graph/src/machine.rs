@@ -6,6 +6,7 @@
 //! say in `library`, checks in `refine`.
 
 mod frame;
+mod turns;
 mod unroll;
 
 use std::collections::BTreeMap;
@@ -82,6 +83,11 @@ pub struct Machine<'a> {
     pub(crate) follow: Follow,
     /// The function whose dead branches are looked into, to know what stands there.
     pub(crate) look_everywhere: Option<FnId>,
+    /// Modules that are being loaded, one by another.
+    pub(crate) loading: u32,
+    /// Loops that are taken turn by turn, one in another, and the turns that were taken in all.
+    pub(crate) unrolling: u32,
+    pub(crate) turns: u32,
     /// Whether what runs comes back to a request after the last of its handlers.
     pub(crate) afterwards: bool,
     pub(crate) bound: crate::analyse::Bounds,
@@ -219,6 +225,9 @@ impl<'a> Machine<'a> {
             n: Known::new(names, p.language),
             follow: Follow::Flows,
             look_everywhere: None,
+            loading: 0,
+            unrolling: 0,
+            turns: 0,
             afterwards: false,
             bound: std::collections::BTreeMap::new(),
             controllers: std::collections::BTreeMap::new(),
@@ -302,6 +311,7 @@ impl<'a> Machine<'a> {
             vouched: Vouched::default(),
             diverged: false,
             turn: Turn::default(),
+            elements: Vec::new(),
         };
         if blocks == 0 {
             frame.ret = self.w.store.none();
@@ -335,7 +345,9 @@ impl<'a> Machine<'a> {
 
     /// Evaluates blocks that lead to each other until nothing new comes round.
     fn run_loop(&mut self, frame: &mut Frame, function: &ir::Function, blocks: &[u32], first: u32) {
-        if self.unrolled(frame, function, blocks, first) {
+        if self.gone_through(frame, function, blocks)
+            || self.unrolled(frame, function, blocks, first)
+        {
             return;
         }
         let kept = frame.kept();
@@ -670,6 +682,9 @@ impl<'a> Machine<'a> {
                 if let Some(v) = frame.turn.element(index) {
                     return v;
                 }
+                if let Some((_, v)) = frame.elements.iter().rfind(|(at, _)| *at == index) {
+                    return *v;
+                }
                 let v = get(frame, *v);
                 // `for _ in range(0)`
                 frame.diverged |= self.is_empty_for_good(v);
@@ -729,6 +744,7 @@ impl<'a> Machine<'a> {
             };
             alternatives = self.cross(alternatives, more);
         }
+        self.sends_on(frame, index, &alternatives);
         let site = self.site(frame, index);
         self.texts(alternatives, site)
     }

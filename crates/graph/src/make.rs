@@ -30,6 +30,7 @@ impl Machine<'_> {
             attrs: kept.clone().into(),
             open: Open::No,
         });
+        self.privileges_in(frame, index, class, args);
         let init = self.n.init;
         let Some(method) = self.method_of(class, init, fresh) else {
             if let [only] = self.lib_bases(class)[..] {

@@ -11,6 +11,8 @@ use crate::value::{Atom, CollKind, EnvId, Ls, V};
 
 mod collection;
 mod named;
+mod place;
+pub(crate) mod template;
 mod text;
 
 pub(crate) use collection::every;
@@ -25,6 +27,12 @@ impl Machine<'_> {
         args: &Args,
     ) -> Option<Out> {
         let first = args.get(0, None);
+        if let Some(v) = self
+            .in_the_tree(frame, path, args)
+            .or_else(|| self.jinja_environment(path, args))
+        {
+            return Some(Out::ret(v));
+        }
         Some(Out::ret(match path {
             "builtins.super" => self.super_value(frame, args)?,
             "builtins.getattr" => {
@@ -465,6 +473,15 @@ impl Machine<'_> {
                 let task = self.task(*function, *env);
                 Some(self.call_value(frame, index, task, &sent))
             }
+            Atom::Coll {
+                kind: CollKind::Dict,
+                kids,
+                rest: V::NEVER,
+                keys: Ls::NONE,
+            } if self.w.at_start.contains(&frame.f) => self.pairs_of(kids, &method).map(Out::ret),
+            Atom::LibObject { attrs, .. } if !attrs.is_empty() => self
+                .jinja_method(frame, index, attrs, &method, args)
+                .map(Out::ret),
             _ => None,
         }
     }

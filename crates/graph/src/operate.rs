@@ -250,6 +250,7 @@ impl Machine<'_> {
                 if any_text || labelled {
                     let (a, b) = (self.pieces(left), self.pieces(right));
                     let all = self.cross(a, b);
+                    self.sends_on(frame, site.inst, &all);
                     return self.texts(all, site);
                 }
                 if let Some(v) = self.operator_method(frame, site, "__add__", left, right) {
@@ -535,6 +536,7 @@ impl Machine<'_> {
             out.extend(all);
         }
         out.truncate(self.most(&out));
+        self.sends_on(frame, site.inst, &out);
         self.texts(out, site)
     }
 

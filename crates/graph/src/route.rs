@@ -28,6 +28,7 @@ use crate::link::{ClassId, FnId, Site};
 use crate::machine::Machine;
 use crate::value::{Atom, V};
 use crate::world::Registration;
+use solvent_base::Name;
 use solvent_finding::RouteSegment;
 use solvent_models::{ArgSelector, EntryRow, EntryShape, PortRoot, RouteSyntax, pattern};
 use std::collections::BTreeMap;
@@ -60,12 +61,26 @@ fn last_segment(path: &str) -> &str {
 }
 
 impl Machine<'_> {
+    /// Whether a registration is what its function does for nobody in particular, while callers that are all seen have
+    /// it register routes that are known.
+    fn is_general(&self, all: &[Bound], bound: &Bound) -> bool {
+        let general = &bound.registration;
+        bound.alone
+            && general.routes.is_empty()
+            && general.assumed.is_some()
+            && !self.w.escapes.contains_key(&general.site.function)
+            && all.iter().any(|other| {
+                let known = &other.registration;
+                known.site == general.site && known.row == general.row && !known.routes.is_empty()
+            })
+    }
+
     /// All entry points, and the hooks that run around them.
     pub fn entries(&mut self) -> (Vec<Entry>, Vec<Hook>) {
         let all: Vec<Bound> = self.bound.values().cloned().collect();
         let bounds: Vec<Bound> = all
             .iter()
-            .filter(|bound| !self.stands_behind(&all, bound))
+            .filter(|bound| !self.stands_behind(&all, bound) && !self.is_general(&all, bound))
             .cloned()
             .collect();
         let mut out = Vec::new();
@@ -626,13 +641,11 @@ impl Machine<'_> {
                             if let Some(tail) = name.strip_prefix(head)
                                 && !tail.is_empty()
                             {
-                                out.push((
-                                    function,
-                                    match methods.is_empty() {
-                                        true => vec![tail.to_uppercase()],
-                                        false => methods.clone(),
-                                    },
-                                ));
+                                let methods = match methods.is_empty() {
+                                    true => vec![tail.to_uppercase()],
+                                    false => methods.clone(),
+                                };
+                                out.push((function, methods));
                             }
                         } else if *pattern == name {
                             out.push((function, methods.clone()));
@@ -645,13 +658,13 @@ impl Machine<'_> {
     }
 
     pub(crate) fn add_base_classes(&mut self, seen: &Seen, out: &mut Vec<Entry>) {
-        let mut served: Vec<(ClassId, String, &EntryRow)> = Vec::new();
+        let mut served: Vec<(ClassId, &EntryRow)> = Vec::new();
         let models = self.m;
         for class in (0..self.p.class_count()).map(ClassId) {
             if self.w.classes[class.0 as usize].bases.is_empty() {
                 continue;
             }
-            let framework = {
+            let row = {
                 let bases = self.lib_bases(class);
                 models
                     .entry_rows(EntryShape::BaseClass)
@@ -661,25 +674,25 @@ impl Machine<'_> {
                                 .iter()
                                 .any(|b| self.m.derives(&self.text(*b), &member.path))
                     })
-                    .map(|(_, row)| (row.framework.clone(), row))
+                    .map(|(_, row)| row)
             };
-            let Some((framework, row)) = framework else {
+            let Some(row) = row else {
                 continue;
             };
-            served.push((class, framework, row));
+            served.push((class, row));
         }
         // A tree that serves none of them is a library of handlers.
         let used = |class: ClassId| !self.never_used(seen, class);
-        if served.iter().any(|(class, _, _)| used(*class)) {
+        if served.iter().any(|(class, _)| used(*class)) {
             // A schema is made of values.
             let unused = served
                 .iter()
-                .filter(|(class, _, row)| !used(*class) && row.filling.is_none());
-            let unused: Vec<ClassId> = unused.map(|(class, _, _)| *class).collect();
-            served.retain(|(class, _, _)| !unused.contains(class));
+                .filter(|(class, row)| !used(*class) && row.filling.is_none());
+            let unused: Vec<ClassId> = unused.map(|(class, _)| *class).collect();
+            served.retain(|(class, _)| !unused.contains(class));
             self.w.unused.extend(unused);
         }
-        for (class, framework, row) in served {
+        for (class, row) in served {
             let route = self.class_routes(class).into_iter().next();
             for (function, methods) in self.class_handlers(class, false) {
                 let receiver = self.open_object(class);
@@ -688,8 +701,12 @@ impl Machine<'_> {
                     continue;
                 };
                 let auth = self.method_checks(class, value);
+                let gives = match row.filling {
+                    Some(_) => self.given_to_resolver(function, &row.params),
+                    None => Vec::new(),
+                };
                 out.push(Entry {
-                    framework: framework.clone(),
+                    framework: row.framework.clone(),
                     methods,
                     route: route.clone().unwrap_or_default(),
                     segments: Vec::new(),
@@ -701,7 +718,7 @@ impl Machine<'_> {
                     converters: Vec::new(),
                     params: row.params.clone(),
                     extra: Vec::new(),
-                    gives: Vec::new(),
+                    gives,
                     within: false,
                     library: None,
                     filling: row.filling.clone(),
@@ -709,6 +726,25 @@ impl Machine<'_> {
                 });
             }
         }
+    }
+
+    /// What stands in front of the arguments that a request brings: the object above, which is not known, and what is
+    /// known of the request.
+    fn given_to_resolver(&mut self, function: FnId, params: &[String]) -> Vec<(Name, V)> {
+        let site = Site {
+            function,
+            inst: u32::MAX,
+        };
+        let mut out: Vec<(Name, V)> = Vec::new();
+        for word in ["self", "root", "_root", "parent", "obj", "_", "cls"] {
+            out.push((self.name(word), self.w.store.unknown()));
+        }
+        for class in params {
+            let v = self.filled_by_rows(class, site);
+            out.push((self.name("info"), v));
+            out.push((self.name("_info"), v));
+        }
+        out
     }
 
     /// What the handler's parameters get from the route.

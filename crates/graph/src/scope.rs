@@ -335,8 +335,8 @@ impl Machine<'_> {
             let unknown = self.w.store.unknown();
             return self.w.store.join(main, unknown);
         }
-        if &*text == "__file__" {
-            return self.w.store.unknown();
+        if let Some(v) = self.place_global(unit, &text) {
+            return v;
         }
         if let Some(v) = self.starred(unit, name) {
             return v;
@@ -528,6 +528,10 @@ impl Machine<'_> {
         if let Some(v) = self.starred(unit, name) {
             return v;
         }
+        let text = self.text(name);
+        if let Some(v) = self.place_global(unit, &text) {
+            return v;
+        }
         let path = self.p.unit(unit).module;
         if self.p.unit(unit).path.file_name().starts_with("__init__.") {
             return self.namespace_attr(path, name);
@@ -558,7 +562,9 @@ impl Machine<'_> {
         self.w.modules[unit.0 as usize] = ModuleState::Running;
         if self.w.depth < self.limits.depth {
             let body = self.p.body(unit);
+            self.loading += 1;
             let (id, _) = self.summarize(body, EnvId::EMPTY, Vec::new());
+            self.loading -= 1;
             self.apply_effects_at_root(id);
         } else {
             self.w.modules[unit.0 as usize] = ModuleState::New;

@@ -181,8 +181,22 @@ fn shape(function: &Function) -> Shape {
     shape
 }
 
-/// The strongly connected components of the blocks, in topological order (Tarjan 1972).
+/// The parts of a whole function.
 fn parts(function: &Function) -> Vec<Part> {
+    match function.blocks.is_empty() {
+        true => Vec::new(),
+        false => components(function, 0, &|_| true),
+    }
+}
+
+/// The parts of some blocks of a function, as control enters them at one.
+pub(crate) fn parts_within(function: &Function, blocks: &[u32], first: u32) -> Vec<Part> {
+    components(function, first, &|block| blocks.contains(&block))
+}
+
+/// The strongly connected components of the blocks that control can enter from the first one, in topological
+/// order (Tarjan 1972).
+fn components(function: &Function, first: u32, within: &dyn Fn(u32) -> bool) -> Vec<Part> {
     const NEW: u32 = u32::MAX;
     let count = function.blocks.len();
     let mut found = vec![NEW; count];
@@ -194,7 +208,7 @@ fn parts(function: &Function) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
     // Depth first without recursion: a function of a hundred thousand blocks is normal input.
     let mut stack: Vec<(u32, Vec<u32>)> = Vec::new();
-    let mut entering = (count > 0).then_some(0);
+    let mut entering = Some(first);
     loop {
         if let Some(block) = entering.take() {
             found[block as usize] = next;
@@ -202,7 +216,9 @@ fn parts(function: &Function) -> Vec<Part> {
             next += 1;
             open[block as usize] = true;
             pending.push(block);
-            stack.push((block, successors(function, block)));
+            let mut after = successors(function, block);
+            after.retain(|to| within(*to));
+            stack.push((block, after));
         }
         let Some((block, after)) = stack.last_mut() else {
             break;
@@ -229,7 +245,8 @@ fn parts(function: &Function) -> Vec<Part> {
                 open[*inside as usize] = false;
             }
             blocks.sort_by_key(|b| std::cmp::Reverse(done[*b as usize]));
-            let looping = blocks.len() > 1 || successors(function, block).contains(&block);
+            let looping =
+                blocks.len() > 1 || (within(block) && successors(function, block).contains(&block));
             parts.push(Part { blocks, looping });
         }
     }

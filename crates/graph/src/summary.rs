@@ -56,10 +56,15 @@ impl Machine<'_> {
     pub(crate) fn summarize(&mut self, f: FnId, env: EnvId, args: Vec<V>) -> (SummaryId, Vec<Ls>) {
         let mut holes = Vec::new();
         let seen = self.w.contexts[f.0 as usize];
+        if self.loading > 0 {
+            self.w.at_start.insert(f);
+        }
         // A small function is cheaper to evaluate again than its constants are to lose: a wrapper
         // around the request reads another field for each name that it is given.
         let limit = match (self.follow, self.p.function(f).insts.len()) {
             (_, 0..=SMALL) => 4096,
+            // Each turn of a loop that registers is one.
+            _ if self.unrolling > 0 => 256,
             (crate::machine::Follow::Calls, _) => self.limits.contexts / 4,
             (crate::machine::Follow::Flows, _) => self.limits.contexts,
         };

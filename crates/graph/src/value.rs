@@ -218,6 +218,9 @@ pub struct Store {
     /// Whether labels keep their history. Without it there are few different labels, and looking for
     /// calls and routes is fast.
     pub history: History,
+    /// Whether lists and mappings that are filled now keep what they are given one by one, however much it is:
+    /// they are tables that code goes through when it starts.
+    pub(crate) wide: bool,
     pub(crate) none: V,
     pub(crate) unknown: V,
 }
@@ -264,6 +267,7 @@ impl Store {
             empty,
             language: Language::Python,
             history: History::Kept,
+            wide: false,
             none: V::NEVER,
             unknown: V::NEVER,
         };
@@ -493,6 +497,7 @@ impl Store {
             && kids.len() <= MAX_TABLE
             && matches!(kind, CollKind::List | CollKind::Tuple)
             && kids.iter().filter(|(_, v)| self.is_row(*v)).count() * 2 > kids.len();
+        let table = table || (self.wide && kids.len() <= MAX_TABLE);
         if (kids.len() > MAX_KIDS && !table) || kind == CollKind::Iter {
             // A mapping may keep its first keys; positions are worth nothing once some are gone. Tables of
             // functions keep more: what is called must not become one of many.

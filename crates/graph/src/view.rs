@@ -1,6 +1,6 @@
 //! Templates of pages: which one a call renders, with what, and what of it is not known.
 
-use solvent_models::{Member, Port, View};
+use solvent_models::{Given, Member, Port, View};
 
 use crate::call::Args;
 use crate::label::Link;
@@ -34,9 +34,25 @@ impl Machine<'_> {
         let mut plain = V::NEVER;
         for view in &member.views {
             match view {
-                View::Renders { name, locals } => {
+                View::Renders {
+                    name,
+                    locals,
+                    request,
+                } => {
                     let Some(name) = self.port_plain(name, ports) else {
                         continue;
+                    };
+                    // Some calls take the request in front, or not: what stands there is a name, or no name.
+                    if !self.may_be_text(name) {
+                        continue;
+                    }
+                    let request = match request {
+                        Some(Given::At(port)) => self.port_plain(port, ports),
+                        Some(Given::Path(path)) => {
+                            let path = self.name(path);
+                            Some(self.lib_value(path))
+                        }
+                        None => None,
                     };
                     let mut all = V::NEVER;
                     for port in locals {
@@ -63,7 +79,8 @@ impl Machine<'_> {
                         let kind = CollKind::Dict;
                         all = self.w.store.coll(kind, Vec::new(), V::NEVER, Ls::NONE);
                     }
-                    let text = self.rendered(frame, index, name, all, &member.path);
+                    let with = (all, request);
+                    let text = self.rendered(frame, index, name, with, &member.path);
                     plain = self.w.store.join(plain, text);
                 }
                 View::Configures { autoescape } => {
@@ -73,7 +90,7 @@ impl Machine<'_> {
                     }
                 }
                 View::Escapes { output } => {
-                    if !self.w.plain_pages {
+                    if !self.w.plain_pages && !self.escapes_nothing(frame) {
                         continue;
                     }
                     let path = self.name(output);
@@ -166,7 +183,65 @@ impl Machine<'_> {
         self.w.store.coll(CollKind::Dict, kids, rest, Ls::NONE)
     }
 
-    fn rendered(&mut self, frame: &mut Frame, index: u32, name: V, locals: V, by: &str) -> V {
+    fn may_be_text(&self, v: V) -> bool {
+        self.w.store.atoms(v).any(|a| {
+            matches!(
+                a,
+                Atom::Const(Const::Str(_)) | Atom::Text(_) | Atom::Data(_)
+            )
+        })
+    }
+
+    /// A template that an environment of its own finds by its name; whether it was found, and so was read.
+    pub(crate) fn rendered_by_name(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        name: V,
+        locals: V,
+        plain: bool,
+    ) -> bool {
+        let texts = self.constant_texts(name).unwrap_or_default();
+        let found = |m: &Self, text: &String| !m.templates(frame.unit, text).is_empty();
+        if texts.is_empty() || !texts.iter().all(|text| found(self, text)) {
+            return false;
+        }
+        let mut seen = locals;
+        if plain {
+            let mark = self.name(crate::native::template::PLAIN);
+            let mark = self.w.store.konst(Const::Str(mark));
+            let yes = self.w.store.boolean(Some(true));
+            seen = self.set_index(frame, index, seen, mark, yes);
+        }
+        self.rendered(frame, index, name, (seen, None), "jinja2.Template.render");
+        true
+    }
+
+    /// What a template sees: what the call hands it, over what every template is given.
+    fn seen_by_template(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        locals: V,
+        request: Option<V>,
+    ) -> V {
+        let Some(request) = request else {
+            return locals;
+        };
+        let kids = vec![(Const::Str(self.name("request")), request)];
+        let kind = CollKind::Dict;
+        let given = self.w.store.coll(kind, kids, V::NEVER, Ls::NONE);
+        self.merge_mapping(frame, index, given, locals)
+    }
+
+    fn rendered(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        name: V,
+        (locals, request): (V, Option<V>),
+        by: &str,
+    ) -> V {
         let site = self.site(frame, index);
         let Some(texts) = self.constant_texts(name) else {
             if self.w.store.deep(locals) == Ls::NONE {
@@ -202,8 +277,12 @@ impl Machine<'_> {
                 let what = format!("the template `{text}`, which is not found");
                 self.unread(frame, index, locals, &what);
             }
+            if found.is_empty() {
+                continue;
+            }
+            let seen = self.seen_by_template(frame, index, locals, request);
             for f in found {
-                let args = Args::of(&[locals]);
+                let args = Args::of(&[seen]);
                 let tier = CallTier::Typed;
                 self.call_function(frame, index, f, EnvId::EMPTY, None, &args, tier);
             }
@@ -266,7 +345,17 @@ impl Machine<'_> {
         let name = self.w.store.constant_str(key);
         let mut out = V::NEVER;
         for atom in self.w.store.atoms_of(base) {
-            let plain = matches!(atom, Atom::Coll { .. } | Atom::Data(_) | Atom::Text(_));
+            let plain = match &atom {
+                Atom::Coll { .. } | Atom::Data(_) | Atom::Text(_) => true,
+                // A mapping of a library, `request.GET`: its keys, unless it has an attribute of that name.
+                Atom::LibObject { class, .. } => {
+                    let class = *class;
+                    let mapping = self.m.ancestry(&self.text(class));
+                    mapping.iter().any(|base| base == "builtins.dict")
+                        && name.is_none_or(|name| self.class_member(class, name).is_none())
+                }
+                _ => false,
+            };
             let one = match name {
                 Some(name) if !plain => {
                     let site = self.site(frame, index);

@@ -340,6 +340,8 @@ pub struct World {
     pub notices: BTreeSet<String>,
     /// Functions with a loop that was taken before it settled.
     pub unsettled: BTreeSet<FnId>,
+    /// Functions that run while a module is loaded.
+    pub(crate) at_start: IdSet<FnId>,
     /// Calls that stand in a branch that constants cut: place, and who would be called.
     pub dead_calls: BTreeSet<(Site, FnId)>,
     pub steps: u64,
@@ -387,6 +389,7 @@ impl World {
             limits_hit: BTreeSet::new(),
             notices: BTreeSet::new(),
             unsettled: BTreeSet::new(),
+            at_start: IdSet::default(),
             dead_calls: BTreeSet::new(),
             steps: 0,
             depth: 0,
@@ -412,6 +415,21 @@ impl World {
             open.extend(self.summary(id).calls.iter().map(|(_, _, to)| *to));
         }
         out
+    }
+
+    /// Names that a module's code has bound, in order.
+    pub(crate) fn globals_of(&self, unit: UnitId, names: &Interner) -> Vec<Name> {
+        let mut found: Vec<(std::sync::Arc<str>, Name)> = self
+            .places
+            .keys()
+            .filter_map(|place| match place {
+                Place::Global(at, name) if *at == unit => Some((names.text(*name), *name)),
+                _ => None,
+            })
+            .filter(|(text, _)| text.starts_with(|c: char| c.is_alphabetic() || c == '_'))
+            .collect();
+        found.sort();
+        found.into_iter().map(|(_, name)| name).collect()
     }
 
     fn slot(&mut self, place: Place) -> u32 {

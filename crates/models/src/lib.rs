@@ -20,9 +20,9 @@ pub mod toml_row;
 pub use kind::{Kind, KindSet, SourceKind};
 pub use port::{ArgSelector, Port, PortRoot, PortStep};
 pub use row::{
-    ByName, Callback, Converter, Effect, EntryRow, EntryShape, Filling, Guard, GuardSense, Harmful,
-    How, Interpreter, Judge, KindInfo, Literal, Member, Mutation, RouteSyntax, SecretNames, Shown,
-    SinkRow, Slowness, Source, SourceShape, StepRow, Test, Truth, TypeRef, UseRow, View, Weakness,
-    When,
+    ByName, Callback, Converter, Effect, EntryRow, EntryShape, Filling, Given, Guard, GuardSense,
+    Harmful, How, Interpreter, Judge, KindInfo, Literal, Member, Mutation, RouteSyntax,
+    SecretNames, Shown, SinkRow, Slowness, Source, SourceShape, StepRow, Test, Truth, TypeRef,
+    UseRow, View, Weakness, When,
 };
 pub use set::{MemberId, ModelSet};

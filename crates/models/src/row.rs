@@ -422,12 +422,23 @@ pub struct Guard {
     pub pattern: Option<Port>,
 }
 
+/// What a template is given beside what the call says: something at the call, or a library's object.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Given {
+    At(Port),
+    Path(String),
+}
+
 /// What a call has to do with the templates of pages.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum View {
     /// It renders the template of that name with what stands at these ports, the later ones over the earlier;
-    /// without any, with its keyword arguments.
-    Renders { name: Port, locals: Vec<Port> },
+    /// without any, with its keyword arguments. Templates see the request as `request`.
+    Renders {
+        name: Port,
+        locals: Vec<Port>,
+        request: Option<Given>,
+    },
     /// What stands there turns escaping on or off, for all templates.
     Configures { autoescape: Port },
     /// It writes into the page what stands there, escaped where that is configured.

@@ -57,10 +57,12 @@ pub(crate) struct Frame {
     pub diverged: bool,
     /// Of the loop that is taken turn by turn.
     pub turn: super::unroll::Turn,
+    /// Elements of this very turn, by the instruction that gives them, in loops that are taken turn by turn.
+    pub elements: Vec<(u32, V)>,
 }
 
 /// A way out of a block, as a bit: blocks may be hundreds of thousands, and each has three at most.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Way {
     /// Its jump, or its branch where the condition holds.
     Then = 1,
@@ -100,6 +102,47 @@ impl Frame {
             _ => false,
         };
         ends || (taken(Way::Handlers) && data.handlers.iter().any(|block| block.0 == to))
+    }
+
+    /// The ways that control may take out of a block, each with where it leads.
+    pub(super) fn ways_from(&self, function: &ir::Function, from: u32) -> Vec<(u32, Way, u32)> {
+        let taken = |way: Way| self.taken[from as usize] & way as u8 != 0;
+        let data = &function.blocks[from as usize];
+        let ends: &[(Way, ir::Block)] = match &data.terminator {
+            ir::Terminator::Jump(next) => &[(Way::Then, *next)],
+            ir::Terminator::Branch {
+                then, otherwise, ..
+            } => &[(Way::Then, *then), (Way::Otherwise, *otherwise)],
+            _ => &[],
+        };
+        let handlers = data.handlers.iter().map(|to| (Way::Handlers, *to));
+        let ways = ends.iter().copied().chain(handlers);
+        ways.filter(|(way, _)| taken(*way))
+            .map(|(way, to)| (from, way, to.0))
+            .collect()
+    }
+
+    /// The ways that control may take into a block from others than `inside`.
+    pub(super) fn ways_into(
+        &self,
+        function: &ir::Function,
+        to: u32,
+        inside: &[u32],
+    ) -> Vec<(u32, Way)> {
+        (0..self.taken.len() as u32)
+            .filter(|from| self.taken[*from as usize] != 0 && !inside.contains(from))
+            .flat_map(|from| self.ways_from(function, from))
+            .filter(|(_, _, end)| *end == to)
+            .map(|(from, way, _)| (from, way))
+            .collect()
+    }
+
+    pub(super) fn take(&mut self, (from, way): (u32, Way)) {
+        self.taken[from as usize] |= way as u8;
+    }
+
+    pub(super) fn untake(&mut self, (from, way): (u32, Way)) {
+        self.taken[from as usize] &= !(way as u8);
     }
 
     pub(super) fn kept(&self) -> Kept {

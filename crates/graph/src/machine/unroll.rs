@@ -5,6 +5,7 @@
 
 use solvent_ir::{self as ir, Arg, FunctionKind, Item, Op, Terminator};
 
+use super::frame::Way;
 use super::{Frame, Machine};
 use crate::value::V;
 
@@ -12,6 +13,8 @@ use crate::value::V;
 const MAX_TURNS: usize = 8;
 /// Largest loop that is, in instructions: eight turns of it are eight times the work.
 const MAX_INSTS: u32 = 256;
+/// Blocks of a function in which loops are looked at: each loop looks at all of them.
+const MAX_BLOCKS: usize = 4096;
 
 /// What a turn of a loop is told: which way its head goes on, and what its elements are.
 #[derive(Default, Debug)]
@@ -58,7 +61,7 @@ impl Machine<'_> {
         };
         let kept = frame.kept();
         let before = (
-            frame.edges.clone(),
+            frame.taken.clone(),
             frame.live.clone(),
             frame.facts.clone(),
             frame.known.clone(),
@@ -72,7 +75,7 @@ impl Machine<'_> {
         frame.start_over(&kept);
         frame.turn = Turn::default();
         (
-            frame.edges,
+            frame.taken,
             frame.live,
             frame.facts,
             frame.known,
@@ -93,13 +96,21 @@ impl Machine<'_> {
         let head = blocks[0];
         let inside = |block: u32| blocks.contains(&block);
         let cuts = frame.cut.len();
-        let mut taken: Vec<(u32, u32)> = Vec::new();
+        let entering = frame.ways_into(function, head, blocks);
+        let mut back: Vec<(u32, Way)> = Vec::new();
+        let mut taken: Vec<(u32, Way)> = Vec::new();
         let count = items.first().map(|(_, list)| list.len());
         for turn in 0..=MAX_TURNS {
-            // Of what led to the head only the way that control came this time.
-            frame
-                .edges
-                .retain(|(from, to)| !inside(*to) || (*to == head && inside(*from) == (turn > 0)));
+            // Of what leads to the head only the way that control came this time.
+            for block in blocks {
+                frame.taken[*block as usize] = 0;
+            }
+            entering.iter().for_each(|way| frame.untake(*way));
+            let came = match turn {
+                0 => entering.clone(),
+                _ => std::mem::take(&mut back),
+            };
+            came.iter().for_each(|way| frame.take(*way));
             for block in &blocks[1..] {
                 frame.live[*block as usize] = false;
                 frame.facts[*block as usize] = None;
@@ -111,56 +122,49 @@ impl Machine<'_> {
                     .filter_map(|(at, list)| Some((*at, *list.get(turn)?)))
                     .collect(),
             };
-            let came: Vec<(u32, u32)> = frame
-                .edges
-                .iter()
-                .filter(|(_, to)| *to == head)
-                .copied()
-                .collect();
             for block in blocks {
                 if frame.live[*block as usize] {
                     self.run_block(frame, function, *block, 0);
                     if *block == head {
                         // What the next turn comes from is written anew.
-                        frame.edges.retain(|edge| !came.contains(edge));
+                        came.iter().for_each(|way| frame.untake(*way));
                     }
                 }
             }
-            let again = frame
-                .edges
+            let round: Vec<(u32, Way, u32)> = blocks
                 .iter()
-                .any(|(from, to)| *to == head && inside(*from));
-            let out = frame
-                .edges
-                .iter()
-                .any(|(from, to)| inside(*from) && !inside(*to));
-            let inner = frame.edges.iter().filter(|(from, _)| inside(*from));
-            taken.extend(inner.copied());
+                .flat_map(|from| frame.ways_from(function, *from))
+                .collect();
+            back.extend(
+                round
+                    .iter()
+                    .filter(|(_, _, to)| *to == head)
+                    .map(|(from, way, _)| (*from, *way)),
+            );
+            let again = !back.is_empty();
+            let out = round.iter().any(|(_, _, to)| !inside(*to));
+            taken.extend(round.iter().map(|(from, way, _)| (*from, *way)));
             taken.extend(came);
             if again && out {
                 return false;
             }
             if !again {
                 frame.turn = Turn::default();
-                for edge in taken {
-                    if !frame.edges.contains(&edge) {
-                        frame.edges.push(edge);
-                    }
-                    if inside(edge.1) {
-                        frame.live[edge.1 as usize] = true;
-                        if frame.facts[edge.1 as usize].is_none() {
-                            frame.facts[edge.1 as usize] = frame.facts[head as usize].clone();
+                taken.iter().for_each(|way| frame.take(*way));
+                for from in blocks {
+                    for (_, _, to) in frame.ways_from(function, *from) {
+                        if inside(to) {
+                            frame.live[to as usize] = true;
+                            if frame.facts[to as usize].is_none() {
+                                frame.facts[to as usize] = frame.facts[head as usize].clone();
+                            }
                         }
                     }
                 }
                 // What one turn did not take another may have.
-                let edges = std::mem::take(&mut frame.edges);
-                let mut at = 0;
-                frame.cut.retain(|cut| {
-                    at += 1;
-                    at <= cuts || !edges.contains(cut)
-                });
-                frame.edges = edges;
+                let mut decided = frame.cut.split_off(cuts);
+                decided.retain(|(from, to)| !frame.went(function, *from, *to));
+                frame.cut.extend(decided);
                 return true;
             }
         }
@@ -231,6 +235,9 @@ impl Machine<'_> {
 /// One way in, one way back, nothing that catches, and small.
 fn is_plain(frame: &Frame, function: &ir::Function, blocks: &[u32]) -> bool {
     let at = |block: u32| blocks.iter().position(|b| *b == block);
+    if function.blocks.len() > MAX_BLOCKS {
+        return false;
+    }
     let mut insts = 0;
     for (here, block) in blocks.iter().enumerate() {
         let data = &function.blocks[*block as usize];
@@ -248,7 +255,12 @@ fn is_plain(frame: &Frame, function: &ir::Function, blocks: &[u32]) -> bool {
             return false;
         }
     }
-    let from_outside =
-        |(from, to): &(u32, u32)| at(*from).is_none() && at(*to).is_some_and(|at| at > 0);
-    !frame.edges.iter().any(from_outside)
+    let is_entry = |to: u32| at(to).is_none_or(|there| there == 0);
+    let mut outside = (0..function.blocks.len() as u32).filter(|block| at(*block).is_none());
+    outside.all(|from| {
+        frame
+            .ways_from(function, from)
+            .iter()
+            .all(|(_, _, to)| is_entry(*to))
+    })
 }

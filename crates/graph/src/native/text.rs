@@ -10,6 +10,8 @@ use crate::value::{Atom, CollKind, Ls, MAX_TEXT, Piece, V};
 
 /// What a text needs to become markup.
 const OF_MARKUP: [char; 3] = ['<', '>', '"'];
+/// Places in a known text that are filled in one by one.
+const MAX_REPLACED: usize = 4;
 
 impl Machine<'_> {
     /// A text in which all that markup is made of was replaced, one after the other, is harmless in a page.
@@ -93,6 +95,9 @@ impl Machine<'_> {
             "lower" | "casefold" => text.to_lowercase(),
             "upper" => text.to_uppercase(),
             "title" | "capitalize" | "swapcase" => return None,
+            "replace" if args.pos.len() == 2 && arg(self, 1).is_none() => {
+                return self.filled_in(frame, index, text, &arg(self, 0)?, args.pos[1].0);
+            }
             "replace" => {
                 let (from, to) = (arg(self, 0)?, arg(self, 1)?);
                 if from.is_empty() || args.pos.len() > 2 {
@@ -210,6 +215,32 @@ impl Machine<'_> {
         let _ = site;
         let name = self.name(&out);
         Some(self.w.store.konst(Const::Str(name)))
+    }
+
+    /// A known text with parts of it replaced by one of which something is known.
+    fn filled_in(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        text: &str,
+        from: &str,
+        to: V,
+    ) -> Option<V> {
+        if from.is_empty() || text.matches(from).count() > MAX_REPLACED {
+            return None;
+        }
+        let site = self.site(frame, index);
+        let to = self.stringify(frame, index, to);
+        let to = self.pieces(to);
+        let mut all: Vec<Vec<Piece>> = vec![Vec::new()];
+        for (i, part) in text.split(from).enumerate() {
+            if i > 0 {
+                all = self.cross(all, to.clone());
+            }
+            let part = self.name(part);
+            all = self.cross(all, vec![vec![Piece::Lit(part)]]);
+        }
+        Some(self.texts(all, site))
     }
 
     fn list_of_texts(&mut self, parts: Vec<String>) -> V {
@@ -465,6 +496,7 @@ impl Machine<'_> {
             let lit = self.name(&literal);
             all = self.cross(all, vec![vec![Piece::Lit(lit)]]);
         }
+        self.sends_on(frame, index, &all);
         self.texts(all, site)
     }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use solvent_base::Name;
-use solvent_ir::{Const, FnIndex, FunctionKind, Op};
+use solvent_ir::{self as ir, Const, FnIndex, FunctionKind, Op};
 
 use crate::analyse::edges_of;
 use crate::entry::Bound;
@@ -58,6 +58,18 @@ impl Machine<'_> {
         let mut texts = Vec::new();
         for unit in &self.p.units {
             let (mut named, mut said) = (BTreeSet::new(), BTreeSet::new());
+            for function in &unit.functions {
+                // A class that the body in which it stands hands on has no name there.
+                let class_of = |value: ir::Value| match function.op(value) {
+                    Op::Class(index) => Some(unit.classes[index.0 as usize].name),
+                    _ => None,
+                };
+                for inst in &function.insts {
+                    if let Op::Call { args, .. } = &inst.op {
+                        named.extend(args.iter().filter_map(|arg| class_of(arg.value())));
+                    }
+                }
+            }
             for inst in unit.functions.iter().flat_map(|f| &f.insts) {
                 match &inst.op {
                     Op::Global(name)

@@ -217,6 +217,7 @@ impl Machine<'_> {
                 handler: list,
                 member: id,
                 extra: None,
+                alone: false,
             };
             self.bound.insert(key, bound);
         }

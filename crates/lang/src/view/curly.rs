@@ -50,6 +50,7 @@ pub(super) fn read(text: &str, engine: &str, language: Language) -> Option<Draft
         open: Vec::new(),
         escaping: vec![Escaping::AsConfigured],
         lost: false,
+        loads: python && text.contains("{% load "),
     };
     let mut at = 0;
     while let Some(found) = text.get(at..)?.find('{') {
@@ -158,6 +159,8 @@ struct Writer<'a> {
     escaping: Vec<Escaping>,
     /// Something could not be read at all.
     lost: bool,
+    /// Whether tags come from a library of Django's, which gets what is written behind them and escapes what they give.
+    loads: bool,
 }
 
 impl Writer<'_> {
@@ -309,7 +312,23 @@ impl Writer<'_> {
                 self.close("autoescape", at);
             }
             name if SILENT.contains(&name) => {}
+            _ if self.loads => self.custom(rest, at),
             _ => self.unread(at),
+        }
+    }
+
+    /// A tag of a library of the program's own: what it is given may come to anything.
+    fn custom(&mut self, rest: &str, at: usize) {
+        let given: Vec<String> = rest
+            .split_whitespace()
+            .map(|word| word.split_once('=').map_or(word, |(_, value)| value))
+            .filter(|word| word.starts_with(|c: char| c.is_alphabetic() || c == '_'))
+            .filter_map(parse)
+            .map(|ex| self.print(&ex))
+            .collect();
+        if !given.is_empty() {
+            let text = format!("{}.unread({})", self.engine, given.join(", "));
+            self.statement(&text, at);
         }
     }
 

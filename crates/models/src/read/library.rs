@@ -160,7 +160,15 @@ pub(super) fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<
         ),
         (
             "view",
-            &["name", "locals", "autoescape", "output", "unread", "macro"],
+            &[
+                "name",
+                "locals",
+                "request",
+                "autoescape",
+                "output",
+                "unread",
+                "macro",
+            ],
             read_view,
         ),
         ("neutral", &["whole"], read_neutral),
@@ -360,7 +368,17 @@ fn read_view(library: &mut Library<'_>, row: &Row<'_>) {
         name.zip(of).map(|(name, of)| View::Calls { name, of })
     } else {
         let locals = ports(row, "locals");
-        required_port(row, "name").map(|name| View::Renders { name, locals })
+        let request = row.text("request").and_then(|text| {
+            Some(match text.get_ref().contains('[') {
+                true => Given::At(as_port(row, &text)?),
+                false => Given::Path((*text.get_ref()).to_owned()),
+            })
+        });
+        required_port(row, "name").map(|name| View::Renders {
+            name,
+            locals,
+            request,
+        })
     };
     if let Some(view) = view {
         library.edit(row, |member| member.views.push(view.clone()));
