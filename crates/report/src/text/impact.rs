@@ -361,11 +361,11 @@ pub fn changed_scan(report: &ChangedScan, width: usize) -> Page {
         &[(
             Style::Plain,
             &format!(
-                "{} new, {} changed, {} touched: {} that were read differ",
+                "{} new, {} changed, {} touched; of what is read, {}",
                 count("new"),
                 count("changed"),
                 count("touched"),
-                words::count(report.files.read, "file", "files"),
+                words::count(report.files.read, "file differs", "files differ"),
             ),
         )],
     );
