@@ -221,10 +221,12 @@ fn collect(folder: &Path, tongue: Tongue, paths: &mut Vec<PathBuf>) {
             Ok(kind) if kind.is_dir() && !name.starts_with('.') => {
                 collect(&path, tongue, paths);
             }
-            Ok(kind) if kind.is_file() && name.ends_with(&tongue.file("")) => {
-                if entry.metadata().is_ok_and(|m| m.len() <= MOST_BYTES) {
-                    paths.push(path);
-                }
+            Ok(kind)
+                if kind.is_file()
+                    && name.ends_with(&tongue.file(""))
+                    && entry.metadata().is_ok_and(|m| m.len() <= MOST_BYTES) =>
+            {
+                paths.push(path);
             }
             _ => {}
         }
