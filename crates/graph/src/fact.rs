@@ -1,7 +1,7 @@
 //! What a condition says about the request, and functions that check for others.
 
 use crate::label::{Link, Origin};
-use crate::machine::{Frame, Machine, Vouch};
+use crate::machine::{Frame, Machine, Vouch, Vouched};
 use crate::refine::{MAX_DEPTH, Normal, Says};
 use crate::value::{Atom, CollKind, Ls, V};
 use crate::world::Fact;
@@ -9,7 +9,8 @@ use solvent_base::Name;
 use solvent_finding::{Comparison, Transform};
 use solvent_ir::{self as ir, CompareOp, Const, Op, UnaryOp};
 
-/// Most blocks of a function whose ways are walked back for each of its returns; beyond, it vouches for less.
+/// Most blocks of a function whose ways are walked back for each of its returns; beyond, it vouches for
+/// nothing.
 const MAX_BLOCKS: usize = 2_000;
 
 impl Machine<'_> {
@@ -300,9 +301,19 @@ impl Machine<'_> {
         value: Option<ir::Value>,
         v: V,
     ) {
-        let answer = self.answer_truth(function, value, v);
         let p = self.p;
         let shape = p.shape(frame.f);
+        if function.blocks.len() > MAX_BLOCKS {
+            // It vouches for nothing, by no answer.
+            let nothing = || Some(Vec::new());
+            frame.vouched = Vouched {
+                truthy: nothing(),
+                falsy: nothing(),
+                any: nothing(),
+            };
+            return;
+        }
+        let answer = self.answer_truth(function, value, v);
         let mut any: Vec<Vouch> = Vec::new();
         let mut truthy: Vec<Vouch> = Vec::new();
         let mut falsy: Vec<Vouch> = Vec::new();
@@ -311,7 +322,7 @@ impl Machine<'_> {
             // What the ways here already established.
             let version = shape.version(p, frame.block);
             let mut current = version.map_or(v, |version| frame.vals[version as usize]);
-            if current == v && function.blocks.len() <= MAX_BLOCKS {
+            if current == v {
                 current = self.version_at(frame, p, v);
             }
             let established = self.cleared(v, current);

@@ -43,6 +43,10 @@ pub(crate) enum Normal {
 /// How deep conditions and derivations are followed.
 pub(crate) const MAX_DEPTH: u32 = 6;
 
+/// Versions of one value that are gone back; a check of what is older says nothing of it. Programs write functions
+/// that check one variable a hundred thousand times.
+const MAX_VERSIONS: u32 = 1_000;
+
 impl Machine<'_> {
     /// The value, knowing that the condition was `holds`.
     pub(crate) fn refine(
@@ -130,9 +134,12 @@ impl Machine<'_> {
 
     pub(crate) fn base(function: &ir::Function, mut value: ir::Value) -> ir::Value {
         // The call that checks a value makes a new version of it.
-        while let Op::Refine { value: inner, .. } | Op::After { object: inner, .. } =
-            function.op(value)
-        {
+        for _ in 0..MAX_VERSIONS {
+            let (Op::Refine { value: inner, .. } | Op::After { object: inner, .. }) =
+                function.op(value)
+            else {
+                break;
+            };
             value = *inner;
         }
         value

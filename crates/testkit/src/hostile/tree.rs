@@ -10,8 +10,8 @@ pub struct Tree {
     pub name: &'static str,
     /// Names below the tree and what the files hold.
     pub files: Vec<(String, Vec<u8>)>,
-    /// Whether it cannot be read or followed whole at the size that the bar asks for: the run has to say so.
-    pub cut: bool,
+    /// Whether there is something to be found in it: who does not find it has to say that the search was cut.
+    pub must_tell: bool,
 }
 
 impl Tree {
@@ -29,12 +29,15 @@ fn one(tongue: Tongue, name: &'static str, text: String) -> Tree {
     Tree {
         name,
         files: vec![(tongue.file("app/Main"), text.into_bytes())],
-        cut: false,
+        must_tell: false,
     }
 }
 
-fn cut(tree: Tree) -> Tree {
-    Tree { cut: true, ..tree }
+fn telling(tree: Tree) -> Tree {
+    Tree {
+        must_tell: true,
+        ..tree
+    }
 }
 
 /// What one program hands to a shell through `call(a)`, with these functions beside it.
@@ -69,32 +72,26 @@ fn nested(tongue: Tongue, size: usize) -> Vec<Tree> {
         Tongue::Java => ("!", ("List.of(", ")"), ("Map.of(1,", ")")),
     };
     let mut out = vec![
-        cut(expression("parentheses", around("(", "a", ")"))),
-        cut(expression("calls inside calls", around("f(", "a", ")"))),
-        cut(expression("indexes inside indexes", around("a[", "a", "]"))),
-        cut(expression(
-            "lists inside lists",
-            around(list.0, "a", list.1),
-        )),
-        cut(expression("maps inside maps", around(map.0, "a", map.1))),
-        cut(expression("no no no", format!("{}a", no.repeat(size)))),
-        cut(expression("a sum", format!("a{}", " + a".repeat(size)))),
-        cut(expression(
-            "a comparison",
-            format!("a{}", " == a".repeat(size)),
-        )),
-        cut(expression(
+        telling(expression("parentheses", around("(", "a", ")"))),
+        telling(expression("a sum", format!("a{}", " + a".repeat(size)))),
+        expression("calls inside calls", around("f(", "a", ")")),
+        expression("indexes inside indexes", around("a[", "a", "]")),
+        expression("lists inside lists", around(list.0, "a", list.1)),
+        expression("maps inside maps", around(map.0, "a", map.1)),
+        expression("no no no", format!("{}a", no.repeat(size))),
+        expression("a comparison", format!("a{}", " == a".repeat(size))),
+        expression(
             "attributes of attributes",
             format!("a{}", ".b".repeat(size)),
-        )),
-        cut(expression(
+        ),
+        expression(
             "calls of what calls give",
             format!("f{}", "(a)".repeat(size)),
-        )),
-        cut(expression(
+        ),
+        expression(
             "methods of what methods give",
             format!("a{}", ".f(a)".repeat(size)),
-        )),
+        ),
         expression("only opened", "([{".repeat(size)),
         expression("only closed", ")]}".repeat(size)),
     ];
@@ -326,7 +323,7 @@ fn many(tongue: Tongue, size: usize) -> Vec<Tree> {
     out.push(Tree {
         name: "files",
         files,
-        cut: false,
+        must_tell: false,
     });
     out
 }
@@ -400,7 +397,7 @@ fn circles(tongue: Tongue, size: usize) -> Vec<Tree> {
     out.push(Tree {
         name: "files that import each other in a circle",
         files: tree,
-        cut: false,
+        must_tell: false,
     });
     // Values that hold themselves.
     let lines: Vec<String> = (0..few)
@@ -486,7 +483,7 @@ fn bundles(tongue: Tongue, size: usize) -> Vec<Tree> {
             tongue.file("app/bundle"),
             tongue.unit("bundle", &minified).into_bytes(),
         )],
-        cut: true,
+        must_tell: true,
     };
     // As long as it may be to be read.
     let bytes = size * 60;

@@ -40,7 +40,7 @@ struct Tally {
     scans: usize,
     panics: usize,
     over_budget: usize,
-    /// Trees that could not be followed whole, and no word of it.
+    /// Trees that were not followed whole, and no word of it.
     silent: usize,
     worst_ms: f64,
     worst_scan_s: f64,
@@ -51,7 +51,7 @@ struct Tally {
 #[derive(Debug)]
 struct Ended {
     trouble: Option<String>,
-    /// Whether it told of gaps.
+    /// Whether it found something, or told of gaps.
     told: bool,
     cpu_seconds: f64,
     peak_mb: f64,
@@ -73,8 +73,8 @@ pub fn run(place: &Place) -> Result<Figures, String> {
             let at = folder.join(tree.name.replace(' ', "-"));
             write(&at, &tree.files)?;
             let ended = scan(&program, &at, tree.bytes())?;
-            if tree.cut && ended.trouble.is_none() && !ended.told {
-                note(&format!("{name}: cut, and no word of it"));
+            if tree.must_tell && ended.trouble.is_none() && !ended.told {
+                note(&format!("{name}: neither followed nor a word of it"));
                 tally.silent += 1;
             }
             tally.add(&name, &ended, tree.files.len());
@@ -221,10 +221,12 @@ fn collect(folder: &Path, tongue: Tongue, paths: &mut Vec<PathBuf>) {
             Ok(kind) if kind.is_dir() && !name.starts_with('.') => {
                 collect(&path, tongue, paths);
             }
-            Ok(kind) if kind.is_file() && name.ends_with(&tongue.file("")) => {
-                if entry.metadata().is_ok_and(|m| m.len() <= MOST_BYTES) {
-                    paths.push(path);
-                }
+            Ok(kind)
+                if kind.is_file()
+                    && name.ends_with(&tongue.file(""))
+                    && entry.metadata().is_ok_and(|m| m.len() <= MOST_BYTES) =>
+            {
+                paths.push(path);
             }
             _ => {}
         }
@@ -336,12 +338,13 @@ fn scan(program: &Path, at: &Path, bytes: usize) -> Result<Ended, String> {
     } else {
         None
     };
-    let gaps = items(&document, "/unmeasured").len();
+    let gaps = !items(&document, "/unmeasured").is_empty() && status.code() == Some(3);
+    let found = !items(&document, "/findings").is_empty();
     let _ = fs::remove_file(&out);
     let _ = fs::remove_file(&errors);
     Ok(Ended {
         trouble,
-        told: gaps > 0 && status.code() == Some(3),
+        told: gaps || found,
         cpu_seconds,
         peak_mb,
     })
