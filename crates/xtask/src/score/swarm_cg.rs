@@ -147,10 +147,7 @@ fn is_arrow(function: &Value, folder: &Path) -> bool {
     let Some(line) = source.lines().nth(at("line").saturating_sub(1)) else {
         return false;
     };
-    let own: String = line
-        .chars()
-        .skip(at("column").saturating_sub(1))
-        .collect();
+    let own: String = line.chars().skip(at("column").saturating_sub(1)).collect();
     !text(function, "/name").ends_with(':')
         && own.contains("=>")
         && !own.starts_with("function")
