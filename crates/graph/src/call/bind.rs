@@ -167,19 +167,20 @@ impl Machine<'_> {
     }
 
     pub(crate) fn default_of(&mut self, f: FnId, param: u32, env: EnvId) -> Option<V> {
-        if let Some(v) = self.w.defaults.get(&(f, param)) {
-            return Some(*v);
-        }
+        // What this closure was made with, before what some other one was.
         let name = self.p.function(f).params[param as usize].name;
-        let found = self
+        let own = self
             .w
             .store
             .env(env)
             .iter()
             .find(|(c, _)| *c == (f, name))
             .map(|(_, v)| *v);
-        match found {
-            Some(v) => Some(v),
+        if own.is_some() {
+            return own;
+        }
+        match self.w.defaults.get(&(f, param)) {
+            Some(v) => Some(*v),
             None => self.p.function(f).params[param as usize]
                 .default
                 .map(|_| self.w.store.unknown()),
