@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 
 /// Deepest chain of pieces that include others.
 const MAX_INCLUDES: u32 = 4;
+/// Pieces that are put into one statement: without an end, pieces that include each other take the fourth power of it.
+const MAX_INCLUDED: u32 = 1_000;
 /// Longest statement that is kept, in bytes.
 const MAX_STATEMENT: usize = 64 << 10;
 /// What stands for a piece that is put in, before all pieces are known.
@@ -28,7 +30,8 @@ pub(crate) fn statements(text: &str) -> BTreeMap<String, String> {
         return out;
     }
     for (id, text) in &reader.pieces {
-        let text = bound(&reader.included(text, 0));
+        let mut left = MAX_INCLUDED;
+        let text = bound(&reader.included(text, 0, &mut left));
         if text.contains("${") && text.len() <= MAX_STATEMENT {
             out.insert(format!("{}.{id}", reader.namespace), text);
         }
@@ -128,15 +131,18 @@ impl Reader {
         }
     }
 
-    fn included(&self, text: &str, depth: u32) -> String {
+    fn included(&self, text: &str, depth: u32, left: &mut u32) -> String {
         let mut out = String::with_capacity(text.len());
         for (at, part) in text.split(INCLUDE).enumerate() {
             if at % 2 == 0 {
                 out.push_str(part);
-            } else if let Some(piece) = self.pieces.get(part).filter(|_| depth < MAX_INCLUDES)
+            } else if let Some(piece) = self.pieces.get(part)
+                && depth < MAX_INCLUDES
+                && *left > 0
                 && out.len() < MAX_STATEMENT
             {
-                out.push_str(&self.included(piece, depth + 1));
+                *left -= 1;
+                out.push_str(&self.included(piece, depth + 1, left));
             }
         }
         out
@@ -229,5 +235,15 @@ mod tests {
         assert_eq!(found.len(), 3, "{found:?}");
         assert!(statements("<beans><bean id='x'/></beans>").is_empty());
         assert!(statements("<mapper namespace='a'><select id='b'>${").is_empty());
+    }
+
+    #[test]
+    fn pieces_that_include_each_other_end() {
+        let many = "<include refid='b'/>".repeat(5_000);
+        let text = format!(
+            "<mapper namespace='a'><sql id='b'>{many}</sql><select id='c'>${{x}}{many}</select></mapper>"
+        );
+        // Longer than what is kept.
+        assert!(statements(&text).is_empty());
     }
 }
