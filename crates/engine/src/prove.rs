@@ -3,9 +3,7 @@
 use std::time::{Duration, Instant};
 
 use solvent_base::System as _;
-use solvent_finding::{
-    Carrier, Finding, Flow, InconclusiveReason, Outcome, Tier, Verdict, WeaknessId,
-};
+use solvent_finding::{Finding, Flow, InconclusiveReason, Outcome, Tier, Verdict, WeaknessId};
 use solvent_protocol::capsule::{self, Capsule};
 use solvent_protocol::evidence::{EXCERPT_SCHEMA, FindingExcerpt};
 use solvent_protocol::record::{Item, MAX_ITEMS, Status};
