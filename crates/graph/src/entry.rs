@@ -329,7 +329,7 @@ impl Machine<'_> {
             self.constant_texts(v).or_else(|| {
                 let some = match listed {
                     true => self.some_texts(v).or_else(|| self.pattern_texts(v, entry)),
-                    false => self.ends_of_texts(v),
+                    false => self.parts_of_texts(v, entry),
                 };
                 partly = some.is_some();
                 some
@@ -499,24 +499,51 @@ impl Machine<'_> {
         Some(made)
     }
 
-    /// Routes behind a beginning that is not known: what is known of them, if that begins with a slash.
-    fn ends_of_texts(&self, v: V) -> Option<Vec<String>> {
+    /// Routes of which parts are not known: an unknown beginning is left out where the rest begins with a slash, and an
+    /// unknown segment inside is one that takes anything.
+    fn parts_of_texts(&self, v: V, row: &EntryRow) -> Option<Vec<String>> {
         if self.has_receivers() {
             return None;
         }
+        let any = match row.syntax {
+            RouteSyntax::Angle | RouteSyntax::AngleName => Some("<unknown>"),
+            RouteSyntax::Brace => Some("{unknown}"),
+            RouteSyntax::Colon => Some(":unknown"),
+            RouteSyntax::Regex => None,
+        };
         let mut out = Vec::new();
         for atom in self.w.store.atoms(v) {
             let Atom::Text(pieces) = atom else {
                 return None;
             };
-            let [Piece::Data(_), Piece::Lit(end)] = pieces[..] else {
-                return None;
-            };
-            let end = self.text(end).to_string();
-            if !end.starts_with('/') || end.len() < 2 {
+            let mut route = String::new();
+            let mut after_unknown = false;
+            for (at, piece) in pieces.iter().enumerate() {
+                match piece {
+                    Piece::Lit(text) => {
+                        let text = self.text(*text);
+                        if after_unknown && !text.starts_with('/') {
+                            return None;
+                        }
+                        route.push_str(&text);
+                        after_unknown = false;
+                    }
+                    Piece::Data(_) if at == 0 => after_unknown = true,
+                    Piece::Data(_) if route.ends_with('/') => {
+                        route.push_str(any?);
+                        after_unknown = true;
+                    }
+                    Piece::Data(_) => return None,
+                }
+            }
+            // Of a route that is nothing but unknown nothing is said.
+            let says = route
+                .split('/')
+                .any(|part| !part.is_empty() && Some(part) != any);
+            if !route.starts_with('/') || !says {
                 return None;
             }
-            out.push(end);
+            out.push(route);
         }
         (!out.is_empty()).then_some(out)
     }

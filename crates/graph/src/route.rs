@@ -66,12 +66,12 @@ impl Machine<'_> {
     fn is_general(&self, all: &[Bound], bound: &Bound) -> bool {
         let general = &bound.registration;
         bound.alone
-            && general.routes.is_empty()
             && general.assumed.is_some()
             && !self.w.escapes.contains_key(&general.site.function)
             && all.iter().any(|other| {
                 let known = &other.registration;
-                known.site == general.site && known.row == general.row && !known.routes.is_empty()
+                let same = known.site == general.site && known.row == general.row;
+                same && !other.alone && !known.routes.is_empty()
             })
     }
 
