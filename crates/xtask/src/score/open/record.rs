@@ -520,13 +520,21 @@ impl Entry {
     }
 }
 
-/// Whether they are the same; `*` at the end of a reading stands for one part.
+/// Whether they are the same; `*` at the end of a reading stands for one part, and a part of the route that is known
+/// at run time only for whichever the reading has there.
 fn is_route(reading: &str, route: &str) -> bool {
     match (reading.strip_suffix('*'), route.rsplit_once('/')) {
         (Some(front), Some((before, _))) => front.trim_end_matches('/') == before,
-        _ => reading == route,
+        _ => {
+            let (mine, theirs) = (reading.split('/'), route.split('/'));
+            mine.clone().count() == theirs.clone().count()
+                && mine.zip(theirs).all(|(a, b)| a == b || b == UNKNOWN)
+        }
     }
 }
+
+/// A part of a route that is known at run time only, as [`bare`] writes it.
+const UNKNOWN: &str = "{unknown}";
 
 /// The route with `{}` for each parameter, in whichever syntax.
 fn bare(route: &str) -> String {
@@ -536,8 +544,8 @@ fn bare(route: &str) -> String {
         match c {
             '<' | '{' => {
                 let close = if c == '<' { '>' } else { '}' };
-                rest.by_ref().find(|c| *c == close);
-                out.push_str("{}");
+                let inside: String = rest.by_ref().take_while(|c| *c != close).collect();
+                out.push_str(if inside == "unknown" { UNKNOWN } else { "{}" });
             }
             ':' if out.ends_with('/') => {
                 while rest.next_if(|c| c.is_alphanumeric() || *c == '_').is_some() {}
@@ -774,6 +782,10 @@ mod tests {
         assert_eq!(bare("/a/:id/b"), bare("/a/{n:int}/b"));
         assert_ne!(bare("/a/b"), bare("/a/:id"));
         assert!(is_route("/a/*", "/a/b") && !is_route("/a/*", "/a/b/c"));
+        let of_version = bare("/_a/{unknown}/b/{c}");
+        assert!(is_route(&bare("/_a/1.2/b/{d}"), &of_version));
+        assert!(!is_route(&bare("/_a/1.2/x/{d}"), &of_version));
+        assert!(!is_route(&bare("/_a/b/{d}"), &of_version));
     }
 
     #[test]
