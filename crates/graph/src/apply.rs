@@ -790,15 +790,4 @@ impl Machine<'_> {
         }
         self.w.store.data(out)
     }
-
-    pub(crate) fn literal(&self, pieces: &[Piece]) -> Option<String> {
-        let mut out = String::new();
-        for piece in pieces {
-            match piece {
-                Piece::Lit(name) => out.push_str(&self.text(*name)),
-                Piece::Data(_) => return None,
-            }
-        }
-        Some(out)
-    }
 }

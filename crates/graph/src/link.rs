@@ -545,7 +545,7 @@ fn is_standard_package(path: &str) -> bool {
 }
 
 /// `wanted` seen from `folder`; `None` above the root.
-fn joined_path(folder: &str, wanted: &str) -> Option<String> {
+pub(crate) fn joined_path(folder: &str, wanted: &str) -> Option<String> {
     let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
     for part in wanted.split('/') {
         match part {

@@ -5,6 +5,7 @@
 //! are widened. Calls are in `call`, attributes in `attr`, operators in `operate`, what the models
 //! say in `library`, checks in `refine`.
 
+mod format;
 mod frame;
 mod turns;
 mod unroll;
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use solvent_base::{Interner, Name};
-use solvent_ir::{self as ir, Const, Entry, FormatPart, Item, Language, Op, Terminator};
+use solvent_ir::{self as ir, Const, Entry, Item, Language, Op, Terminator};
 use solvent_models::pattern::Anchoring;
 use solvent_models::{MemberId, ModelSet, Slowness};
 
@@ -21,7 +22,7 @@ use crate::assign::Merges;
 use crate::hash::IdMap;
 use crate::label::{Hop, Label, Link, Note, Origin, TraceKind};
 use crate::link::{FnId, Program, Site, Target, UnitId};
-use crate::value::{CollKind, EnvId, Ls, Piece, V};
+use crate::value::{CollKind, EnvId, Ls, V};
 use crate::world::World;
 
 /// How much may be computed; reaching a limit is recorded, never silent.
@@ -712,41 +713,6 @@ impl<'a> Machine<'a> {
             }
             Op::Unknown(_) => self.w.store.unknown(),
         }
-    }
-
-    fn format(&mut self, frame: &mut Frame, index: u32, parts: &[FormatPart]) -> V {
-        let mut alternatives: Vec<Vec<Piece>> = vec![Vec::new()];
-        for part in parts {
-            let more = match part {
-                FormatPart::Literal(name) => vec![vec![Piece::Lit(*name)]],
-                FormatPart::Value {
-                    value,
-                    conversion,
-                    spec,
-                } => {
-                    let mut v = frame.vals[value.0 as usize];
-                    let numeric = spec.is_some_and(|s| {
-                        self.text(s)
-                            .ends_with(['d', 'x', 'X', 'o', 'b', 'f', 'e', 'g', 'n', '%'])
-                    });
-                    if numeric {
-                        v = self.guessable(v);
-                    } else if conversion.is_some_and(|c| c != 's') {
-                        v = self.derive(
-                            v,
-                            &Link::Transform(solvent_finding::Transform::Opaque("repr".to_owned())),
-                        );
-                    } else {
-                        v = self.stringify(frame, index, v);
-                    }
-                    self.pieces(v)
-                }
-            };
-            alternatives = self.cross(alternatives, more);
-        }
-        self.sends_on(frame, index, &alternatives);
-        let site = self.site(frame, index);
-        self.texts(alternatives, site)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod around;
 mod chain;
+mod class;
 mod files;
 mod listed;
 mod live;
@@ -28,7 +29,6 @@ use crate::link::{ClassId, FnId, Site};
 use crate::machine::Machine;
 use crate::value::{Atom, V};
 use crate::world::Registration;
-use solvent_base::Name;
 use solvent_finding::RouteSegment;
 use solvent_models::{ArgSelector, EntryRow, EntryShape, PortRoot, RouteSyntax, pattern};
 use std::collections::BTreeMap;
@@ -653,96 +653,6 @@ impl Machine<'_> {
                     }
                 }
             }
-        }
-        out
-    }
-
-    pub(crate) fn add_base_classes(&mut self, seen: &Seen, out: &mut Vec<Entry>) {
-        let mut served: Vec<(ClassId, &EntryRow)> = Vec::new();
-        let models = self.m;
-        for class in (0..self.p.class_count()).map(ClassId) {
-            if self.w.classes[class.0 as usize].bases.is_empty() {
-                continue;
-            }
-            let row = {
-                let bases = self.lib_bases(class);
-                models
-                    .entry_rows(EntryShape::BaseClass)
-                    .find(|(member, row)| {
-                        row.bound_by.is_none()
-                            && bases
-                                .iter()
-                                .any(|b| self.m.derives(&self.text(*b), &member.path))
-                    })
-                    .map(|(_, row)| row)
-            };
-            let Some(row) = row else {
-                continue;
-            };
-            served.push((class, row));
-        }
-        // A tree that serves none of them is a library of handlers.
-        let used = |class: ClassId| !self.never_used(seen, class);
-        if served.iter().any(|(class, _)| used(*class)) {
-            // A schema is made of values.
-            let unused = served
-                .iter()
-                .filter(|(class, row)| !used(*class) && row.filling.is_none());
-            let unused: Vec<ClassId> = unused.map(|(class, _)| *class).collect();
-            served.retain(|(class, _)| !unused.contains(class));
-            self.w.unused.extend(unused);
-        }
-        for (class, row) in served {
-            let route = self.class_routes(class).into_iter().next();
-            for (function, methods) in self.class_handlers(class, false) {
-                let receiver = self.open_object(class);
-                let name = self.p.function(function).name;
-                let Some(value) = self.method_of(class, name, receiver) else {
-                    continue;
-                };
-                let auth = self.method_checks(class, value);
-                let gives = match row.filling {
-                    Some(_) => self.given_to_resolver(function, &row.params),
-                    None => Vec::new(),
-                };
-                out.push(Entry {
-                    framework: row.framework.clone(),
-                    methods,
-                    route: route.clone().unwrap_or_default(),
-                    segments: Vec::new(),
-                    function,
-                    class: Some(class),
-                    value,
-                    auth,
-                    assumed: None,
-                    converters: Vec::new(),
-                    params: row.params.clone(),
-                    extra: Vec::new(),
-                    gives,
-                    within: false,
-                    library: None,
-                    filling: row.filling.clone(),
-                    answers: None,
-                });
-            }
-        }
-    }
-
-    /// What stands in front of the arguments that a request brings: the object above, which is not known, and what is
-    /// known of the request.
-    fn given_to_resolver(&mut self, function: FnId, params: &[String]) -> Vec<(Name, V)> {
-        let site = Site {
-            function,
-            inst: u32::MAX,
-        };
-        let mut out: Vec<(Name, V)> = Vec::new();
-        for word in ["self", "root", "_root", "parent", "obj", "_", "cls"] {
-            out.push((self.name(word), self.w.store.unknown()));
-        }
-        for class in params {
-            let v = self.filled_by_rows(class, site);
-            out.push((self.name("info"), v));
-            out.push((self.name("_info"), v));
         }
         out
     }

@@ -6,14 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use solvent_finding::{
-    EntryPoint, Finding, Fingerprint, Sink, SinkKind, Step, StepKind, Verdict, WeaknessId,
-};
+use solvent_finding::{EntryPoint, Finding};
 use solvent_graph::{RootKind, Site};
 use solvent_ir::{self as ir, Arg, CompareOp, Const, Function, Op, Terminator, UnaryOp};
 use solvent_models::{Judge, Weakness};
 
-use crate::judge::{View, severity};
+use crate::judge::View;
 
 /// Names of a role, with everything but letters gone.
 const ROLES: [&str; 16] = [
@@ -317,44 +315,8 @@ impl View<'_> {
     ) -> Option<Finding> {
         let kind = weakness.into.iter().next()?;
         let info = self.models.kind_info(kind);
-        let path = self.graph.program.path_of(site.function);
-        let text = self.tracer.places.line(path, self.graph.program.span(site));
-        let location = self.tracer.location(site);
-        let function = self.symbol(site.function);
-        Some(Finding {
-            fingerprint: Fingerprint(solvent_base::Digest::of(b"")),
-            weakness: WeaknessId(weakness.id.clone()),
-            severity: severity(weakness, info),
-            title: format!("{}: `{role}` in {}", info.words, self.place_name(site)),
-            sink: Sink {
-                kind: SinkKind(info.name.clone()),
-                callee: entry.framework.clone(),
-                location: location.clone(),
-                function: function.clone(),
-                text: text.clone(),
-            },
-            entry: Some(entry.clone()),
-            flows: Vec::new(),
-            way: vec![
-                Step {
-                    kind: StepKind::Source,
-                    location: entry.location.clone(),
-                    function: entry.handler.clone(),
-                    what: format!("answers {}", entry.label()),
-                    text: String::new(),
-                },
-                Step {
-                    kind: StepKind::Sink,
-                    location,
-                    function,
-                    what: format!("is {}", info.words),
-                    text,
-                },
-            ],
-            verdict: Verdict::Reachable {
-                assumed: Vec::new(),
-            },
-        })
+        let title = format!("{}: `{role}` in {}", info.words, self.place_name(site));
+        Some(self.found_at((weakness, info), site, title, entry, ""))
     }
 }
 

@@ -8,6 +8,7 @@ mod access;
 mod claimed;
 mod closed;
 mod forged;
+mod found;
 pub mod judge;
 mod place;
 mod print;

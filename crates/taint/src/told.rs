@@ -6,15 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use solvent_finding::{
-    EntryPoint, Finding, Fingerprint, Sink, SinkKind, Step, StepKind, Verdict, WeaknessId,
-};
+use solvent_finding::{EntryPoint, Finding};
 use solvent_graph::world::SummaryId;
 use solvent_graph::{FnId, RootKind, Site};
 use solvent_ir::{self as ir, Arg, Const, FormatPart, Function, Item, Language, Op, Terminator};
 use solvent_models::{Judge, Weakness};
 
-use crate::judge::{View, severity};
+use crate::judge::View;
 
 /// Errors that anything may have raised, the libraries of databases among it: their text speaks of the inside. Others
 /// are a program's own words for its visitors.
@@ -457,44 +455,8 @@ impl View<'_> {
             1 => ", and one entry point more".to_owned(),
             n => format!(", and {n} entry points more"),
         };
-        let path = self.graph.program.path_of(site.function);
-        let text = self.tracer.places.line(path, self.graph.program.span(site));
-        let location = self.tracer.location(site);
-        let function = self.symbol(site.function);
-        Some(Finding {
-            fingerprint: Fingerprint(solvent_base::Digest::of(b"")),
-            weakness: WeaknessId(weakness.id.clone()),
-            severity: severity(weakness, info),
-            title: format!("{} in {}", info.words, self.place_name(site)),
-            sink: Sink {
-                kind: SinkKind(info.name.clone()),
-                callee: entry.framework.clone(),
-                location: location.clone(),
-                function: function.clone(),
-                text: text.clone(),
-            },
-            entry: Some(entry.clone()),
-            flows: Vec::new(),
-            way: vec![
-                Step {
-                    kind: StepKind::Source,
-                    location: entry.location.clone(),
-                    function: entry.handler.clone(),
-                    what: format!("answers {}{more}", entry.label()),
-                    text: String::new(),
-                },
-                Step {
-                    kind: StepKind::Sink,
-                    location,
-                    function,
-                    what: format!("is {}", info.words),
-                    text,
-                },
-            ],
-            verdict: Verdict::Reachable {
-                assumed: Vec::new(),
-            },
-        })
+        let title = format!("{} in {}", info.words, self.place_name(site));
+        Some(self.found_at((weakness, info), site, title, entry, &more))
     }
 }
 

@@ -5,9 +5,20 @@ use solvent_models::{Callback, Member, PortRoot};
 use crate::call::Args;
 use crate::library::Ports;
 use crate::machine::{Frame, Machine};
-use crate::value::{Atom, V};
+use crate::value::{Atom, Piece, V};
 
 impl Machine<'_> {
+    pub(crate) fn literal(&self, pieces: &[Piece]) -> Option<String> {
+        let mut out = String::new();
+        for piece in pieces {
+            match piece {
+                Piece::Lit(name) => out.push_str(&self.text(*name)),
+                Piece::Data(_) => return None,
+            }
+        }
+        Some(out)
+    }
+
     /// `d.get(k)` gives nothing where the key is not there.
     pub(super) fn or_nothing(
         &mut self,

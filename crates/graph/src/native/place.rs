@@ -337,17 +337,7 @@ fn join(at: &str, wanted: &str) -> Option<String> {
     if wanted.starts_with('/') {
         return None;
     }
-    let mut parts: Vec<&str> = at.split('/').filter(|part| !part.is_empty()).collect();
-    for part in wanted.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop()?;
-            }
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
+    crate::link::joined_path(at, wanted)
 }
 
 /// Whether a name fits a pattern of the shell with `*` and `?`.
