@@ -8,7 +8,7 @@ use solvent_models::ModelSet;
 
 use crate::call::Args;
 use crate::entry::{Bound, Entry};
-use crate::hash::IdMap;
+use crate::hash::{IdMap, IdSet};
 use crate::label::{Label, Origin};
 use crate::link::{FnId, Program, Site, UnitId};
 use crate::machine::{Frame, Limits, Machine};
@@ -417,6 +417,7 @@ impl Machine<'_> {
             returned: Vec::new(),
             hits: Vec::new(),
             effects: Vec::new(),
+            known_effects: IdSet::default(),
             touched: BTreeMap::new(),
             used: BTreeMap::new(),
             calls: Vec::new(),

@@ -1,5 +1,7 @@
 //! Attributes, elements and keys: reading and writing the parts of a value.
 
+use std::rc::Rc;
+
 use solvent_base::Name;
 use solvent_ir::Const;
 
@@ -19,17 +21,17 @@ const MAX_NAMED: usize = 12;
 
 impl Machine<'_> {
     /// The class and its bases in the order in which attributes are looked for.
-    pub(crate) fn order_of(&self, class: ClassId) -> Vec<Base> {
+    pub(crate) fn order_of(&self, class: ClassId) -> Rc<[Base]> {
+        if let Some(known) = self.orders.borrow().get(&class) {
+            return Rc::clone(known);
+        }
         let mut seen = IdSet::default();
-        self.linearize(class, &mut seen, 0)
+        let order: Rc<[Base]> = self.linearize(class, &mut seen, 0).into();
+        self.orders.borrow_mut().insert(class, Rc::clone(&order));
+        order
     }
 
-    pub(crate) fn linearize(
-        &self,
-        class: ClassId,
-        seen: &mut IdSet<u32>,
-        depth: usize,
-    ) -> Vec<Base> {
+    fn linearize(&self, class: ClassId, seen: &mut IdSet<u32>, depth: usize) -> Vec<Base> {
         let mut out = vec![Base::Own(class)];
         if depth > MAX_BASES || !seen.insert(class.0) {
             return out;
@@ -68,7 +70,7 @@ impl Machine<'_> {
 
     /// The raw value of a class attribute, and whether a library's base may have it instead.
     pub(crate) fn class_attr(&mut self, class: ClassId, env: EnvId, name: Name) -> Option<V> {
-        for base in self.order_of(class) {
+        for base in self.order_of(class).iter().copied() {
             let Base::Own(c) = base else { continue };
             if let Some(v) = self.brought(c, env, name) {
                 return Some(v);
@@ -134,7 +136,8 @@ impl Machine<'_> {
 
     pub(crate) fn lib_bases(&self, class: ClassId) -> Vec<Name> {
         self.order_of(class)
-            .into_iter()
+            .iter()
+            .copied()
             .filter_map(|b| match b {
                 Base::Lib(path) => Some(path),
                 _ => None,
@@ -517,7 +520,7 @@ impl Machine<'_> {
                 _ => return None,
             };
             if let Some(class) = class {
-                for base in self.order_of(class) {
+                for base in self.order_of(class).iter().copied() {
                     if let Base::Own(base) = base {
                         names.extend(self.methods_in(base).into_iter().map(|(n, _)| n));
                     }
@@ -584,7 +587,7 @@ impl Machine<'_> {
 
     pub(crate) fn field_of(&mut self, class: ClassId, name: Name) -> Option<V> {
         let mut out = None;
-        for base in self.order_of(class) {
+        for base in self.order_of(class).iter().copied() {
             if let Base::Own(c) = base
                 && let Some(v) = self.w.read(Place::Field(c, name))
             {

@@ -599,7 +599,7 @@ impl Machine<'_> {
     fn fields_of(&mut self, class: ClassId) -> Vec<(Name, V)> {
         let p = self.p;
         let mut out = Vec::new();
-        for base in self.order_of(class) {
+        for base in self.order_of(class).iter().copied() {
             let Base::Own(c) = base else { continue };
             let body = p.function(p.fn_id(p.class_unit(c), p.class(c).body));
             for inst in &body.insts {

@@ -182,7 +182,7 @@ impl Machine<'_> {
 
     /// Methods of this name in the class or the nearest one above it that has a fitting one.
     fn methods_java(&mut self, class: ClassId, name: Name, count: Option<usize>) -> Vec<Atom> {
-        for base in self.order_of(class) {
+        for base in self.order_of(class).iter().copied() {
             let Base::Own(c) = base else { continue };
             let Some(v) = self.w.read(Place::ClassAttr(c, name)) else {
                 continue;
@@ -305,7 +305,7 @@ impl Machine<'_> {
                 Atom::Super { class, receiver } => {
                     let (class, receiver) = (*class, *receiver);
                     let mut all = V::NEVER;
-                    for base in self.order_of(class) {
+                    for base in self.order_of(class).iter().copied() {
                         let Base::Own(c) = base else { continue };
                         if c == class || all != V::NEVER {
                             continue;
@@ -480,7 +480,7 @@ impl Machine<'_> {
 
     /// A field of the class itself, or what is known of a field by its type.
     fn static_field(&mut self, class: ClassId, name: Name) -> Option<V> {
-        for base in self.order_of(class) {
+        for base in self.order_of(class).iter().copied() {
             let Base::Own(c) = base else { continue };
             let Some(v) = self.w.read(Place::ClassAttr(c, name)) else {
                 continue;

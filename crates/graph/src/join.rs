@@ -22,13 +22,61 @@ impl Store {
         if let Some(&known) = self.joins.get(&(a.0, b.0)) {
             return known;
         }
-        let mut all = self.atoms_of(a);
-        for atom in self.atoms_of(b) {
-            self.add(&mut all, atom);
-        }
-        let out = self.bounded_value(all);
+        let out = match self.joined_side_by_side(a, b) {
+            Some(out) => out,
+            None => {
+                let mut all = self.atoms_of(a);
+                for atom in self.atoms_of(b) {
+                    self.add(&mut all, atom);
+                }
+                self.bounded_value(all)
+            }
+        };
         self.joins.insert((a.0, b.0), out);
         out
+    }
+
+    /// The alternatives of both, where none of them is put together with another one and all fit in.
+    fn joined_side_by_side(&mut self, a: V, b: V) -> Option<V> {
+        let (have, more) = (self.ids(a), self.ids(b));
+        let new: Vec<u32> = more
+            .iter()
+            .filter(|id| have.binary_search(id).is_err())
+            .copied()
+            .collect();
+        if new.is_empty() {
+            return Some(a);
+        }
+        if have.iter().all(|id| more.binary_search(id).is_ok()) {
+            return Some(b);
+        }
+        let atom = |id: &u32| &self.atoms[*id as usize];
+        let merges = |id: &u32| {
+            let one = atom(id);
+            let mut with = have.iter().map(atom);
+            match one {
+                Atom::Data(_) => with.any(|a| matches!(a, Atom::Data(_))),
+                Atom::Routes(_) => with.any(|a| matches!(a, Atom::Routes(_))),
+                Atom::Coll { kind, .. } => {
+                    with.any(|a| matches!(a, Atom::Coll { kind: other, .. } if other == kind))
+                }
+                Atom::Object { class, .. } => {
+                    with.any(|a| matches!(a, Atom::Object { class: other, .. } if other == class))
+                }
+                Atom::LibObject { class, .. } => with
+                    .any(|a| matches!(a, Atom::LibObject { class: other, .. } if other == class)),
+                _ => false,
+            }
+        };
+        if new.iter().any(merges) {
+            return None;
+        }
+        let all: Vec<u32> = have.iter().chain(&new).copied().collect();
+        let count = |of: fn(&Atom) -> bool| all.iter().filter(|id| of(atom(id))).count();
+        let fits = all.len() <= MAX_ATOMS
+            && count(|a| matches!(a, Atom::Text(_))) <= MAX_TEXTS
+            && count(|a| matches!(a, Atom::Const(_))) <= self.most_constants();
+        fits.then(|| self.value(all))
     }
 
     pub fn join_all(&mut self, values: impl IntoIterator<Item = V>) -> V {

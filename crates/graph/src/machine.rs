@@ -5,11 +5,13 @@
 //! are widened. Calls are in `call`, attributes in `attr`, operators in `operate`, what the models
 //! say in `library`, checks in `refine`.
 
+mod builtin;
 mod format;
 mod frame;
 mod turns;
 mod unroll;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -19,11 +21,11 @@ use solvent_models::pattern::Anchoring;
 use solvent_models::{MemberId, ModelSet, Slowness};
 
 use crate::assign::Merges;
-use crate::hash::IdMap;
+use crate::hash::{IdMap, IdSet};
 use crate::label::{Hop, Label, Link, Note, Origin, TraceKind};
-use crate::link::{FnId, Program, Site, Target, UnitId};
+use crate::link::{ClassId, FnId, Program, Site, Target, UnitId};
 use crate::value::{CollKind, EnvId, Ls, V};
-use crate::world::World;
+use crate::world::{Base, World};
 
 /// How much may be computed; reaching a limit is recorded, never silent.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +51,7 @@ impl Limits {
     };
 }
 
+pub(crate) use builtin::is_builtin;
 pub(crate) use frame::Frame;
 use frame::{Kept, Way};
 pub use frame::{Vouch, Vouched};
@@ -69,6 +72,8 @@ pub struct Machine<'a> {
     pub(crate) secret_names: IdMap<Name, bool>,
     /// Names of methods that look objects up.
     pub(crate) lookups: IdMap<Name, Option<MemberId>>,
+    /// Classes with their bases in the order in which attributes are looked for, see [`Machine::order_of`].
+    pub(crate) orders: RefCell<IdMap<ClassId, Rc<[Base]>>>,
     /// Functions of the program that were looked at, see [`Merges`].
     pub(crate) merging: IdMap<FnId, Option<Merges>>,
     /// Regular expressions that were looked at.
@@ -218,6 +223,7 @@ impl<'a> Machine<'a> {
             targets: IdMap::default(),
             secret_names: IdMap::default(),
             growth: IdMap::default(),
+            orders: RefCell::default(),
             merging: IdMap::default(),
             lookups: IdMap::default(),
             stores: IdMap::default(),
@@ -303,6 +309,7 @@ impl<'a> Machine<'a> {
             returned: Vec::new(),
             hits: Vec::new(),
             effects: Vec::new(),
+            known_effects: IdSet::default(),
             touched: BTreeMap::new(),
             used: BTreeMap::new(),
             calls: Vec::new(),
@@ -714,86 +721,4 @@ impl<'a> Machine<'a> {
             Op::Unknown(_) => self.w.store.unknown(),
         }
     }
-}
-
-/// Names that a module sees without importing them.
-pub(crate) fn is_builtin(name: &str) -> bool {
-    const NAMES: [&str; 75] = [
-        "abs",
-        "aiter",
-        "all",
-        "anext",
-        "any",
-        "ascii",
-        "bin",
-        "bool",
-        "bytearray",
-        "bytes",
-        "callable",
-        "chr",
-        "classmethod",
-        "compile",
-        "complex",
-        "delattr",
-        "dict",
-        "dir",
-        "divmod",
-        "enumerate",
-        "eval",
-        "exec",
-        "exit",
-        "filter",
-        "float",
-        "format",
-        "frozenset",
-        "getattr",
-        "globals",
-        "hasattr",
-        "hash",
-        "hex",
-        "id",
-        "input",
-        "int",
-        "isinstance",
-        "issubclass",
-        "iter",
-        "len",
-        "list",
-        "locals",
-        "map",
-        "max",
-        "memoryview",
-        "min",
-        "next",
-        "object",
-        "oct",
-        "open",
-        "ord",
-        "pow",
-        "print",
-        "property",
-        "quit",
-        "range",
-        "repr",
-        "reversed",
-        "round",
-        "set",
-        "setattr",
-        "slice",
-        "sorted",
-        "staticmethod",
-        "str",
-        "sum",
-        "super",
-        "tuple",
-        "type",
-        "vars",
-        "zip",
-        "__import__",
-        "Exception",
-        "ValueError",
-        "KeyError",
-        "basestring",
-    ];
-    NAMES.contains(&name)
 }

@@ -101,7 +101,7 @@ impl Machine<'_> {
             return self.declared_fields(class);
         }
         let mut out: Vec<Name> = Vec::new();
-        for base in self.order_of(class).into_iter().rev() {
+        for base in self.order_of(class).iter().rev().copied() {
             let crate::world::Base::Own(base) = base else {
                 continue;
             };

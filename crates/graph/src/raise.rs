@@ -76,7 +76,9 @@ impl Machine<'_> {
             return true;
         }
         let ancestry: Vec<Base> = match raised {
-            Atom::Object { class, .. } | Atom::Class { class, .. } => self.order_of(*class),
+            Atom::Object { class, .. } | Atom::Class { class, .. } => {
+                self.order_of(*class).to_vec()
+            }
             Atom::LibObject { class, .. } | Atom::Lib(class) => vec![Base::Lib(*class)],
             _ => return true,
         };

@@ -268,11 +268,8 @@ impl Store {
                 ..hop
             });
         }
-        for hop in self.hops(above.trace) {
-            out.trace = self.hop(Hop {
-                parent: out.trace,
-                ..hop
-            });
+        if self.history == History::Kept {
+            out.trace = self.traces.then(out.trace, above.trace);
         }
         out
     }
@@ -435,6 +432,6 @@ impl Store {
 
     /// How many values and sets there are; a measure of memory.
     pub fn size(&self) -> usize {
-        self.values.len() + self.atoms.len() + self.sets.len() + self.hops.len()
+        self.values.len() + self.atoms.len() + self.sets.len() + self.traces.count()
     }
 }

@@ -624,7 +624,7 @@ impl Machine<'_> {
             if !fits || row.bound_by.is_some() != bound {
                 continue;
             }
-            for base in self.order_of(class) {
+            for base in self.order_of(class).iter().copied() {
                 let crate::world::Base::Own(c) = base else {
                     continue;
                 };

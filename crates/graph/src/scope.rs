@@ -676,7 +676,11 @@ impl Machine<'_> {
             }
             env = self.w.store.closure(cells);
         }
-        self.w.classes[id.0 as usize].bases = bases;
+        let known = &mut self.w.classes[id.0 as usize].bases;
+        if *known != bases {
+            *known = bases;
+            self.orders.borrow_mut().clear();
+        }
         let (summary, holes) = self.summarize(body, env, Vec::new());
         let site = self.site(frame, u32::MAX);
         let mut filling = crate::rebuild::Filling::new(&holes, None);

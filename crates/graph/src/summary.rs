@@ -11,7 +11,7 @@ use crate::call::{MAX_HITS, MAX_RECURSION, SMALL};
 use crate::hash::IdMap;
 use crate::label::{InputId, InputShape, Origin};
 use crate::link::{FnId, Site};
-use crate::machine::{Frame, Machine, Stores};
+use crate::machine::{Follow, Frame, Machine, Stores};
 use crate::rebuild::Filling;
 use crate::value::{Atom, EnvId, Ls, V};
 use crate::world::{CallTier, Fact, Freshness, Hit, Key, Place, Summary, SummaryId};
@@ -65,8 +65,8 @@ impl Machine<'_> {
             (_, 0..=SMALL) => 4096,
             // Each turn of a loop that registers is one.
             _ if self.unrolling > 0 => 256,
-            (crate::machine::Follow::Calls, _) => self.limits.contexts / 4,
-            (crate::machine::Follow::Flows, _) => self.limits.contexts,
+            (Follow::Calls, _) => self.limits.contexts / 4,
+            (Follow::Flows, _) => self.limits.contexts,
         };
         let punched = self.punched(f, env, &args, &mut holes);
         // What was computed for the very arguments serves, however many there are by now.
@@ -209,7 +209,10 @@ impl Machine<'_> {
                 true => self.w.store.join(old_raised, frame.raised),
                 false => frame.raised,
             };
-            let inputs = self.inputs_read(&frame);
+            let inputs = match self.follow {
+                Follow::Flows => self.inputs_read(&frame),
+                Follow::Calls => Vec::new(),
+            };
             let summary = &mut self.w.summaries[id.0 as usize];
             summary.inputs = inputs;
             summary.ret = ret;
@@ -299,8 +302,8 @@ impl Machine<'_> {
                 return;
             }
             let hits = match self.follow {
-                crate::machine::Follow::Flows => s.hits.clone(),
-                crate::machine::Follow::Calls => Vec::new(),
+                Follow::Flows => s.hits.clone(),
+                Follow::Calls => Vec::new(),
             };
             (hits, s.effects.clone())
         };
@@ -348,12 +351,12 @@ impl Machine<'_> {
             {
                 self.changed_by_call(frame, name, v);
             }
-            if frame.effects.contains(&effect) {
+            if frame.has_effect(&effect) {
                 continue;
             }
             if frame.effects.len() < MAX_EFFECTS {
                 frame.effects.push(effect);
-            } else if self.follow == crate::machine::Follow::Flows {
+            } else if self.follow == Follow::Flows {
                 let what = format!("more than {MAX_EFFECTS} effects of one function");
                 match self.w.store.deep(v) {
                     Ls::NONE => self.w.notices.insert(what),
@@ -437,7 +440,7 @@ impl Machine<'_> {
     }
 
     pub(crate) fn push_hit(&mut self, frame: &mut Frame, hit: Hit) {
-        if self.follow == crate::machine::Follow::Calls {
+        if self.follow == Follow::Calls {
             return;
         }
         if frame.hits.len() >= MAX_HITS {

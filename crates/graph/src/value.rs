@@ -5,6 +5,7 @@
 
 mod labels;
 mod routes;
+mod traces;
 
 pub use routes::{RouteRef, TableId};
 
@@ -14,6 +15,7 @@ use solvent_ir::{Const, Language, SequenceKind};
 use crate::hash::IdMap;
 use crate::label::{ChainId, Hop, InputId, InputKey, Label, Link, Note, NoteSet, TraceId};
 use crate::link::{ClassId, FnId, Site, UnitId};
+use traces::Traces;
 
 /// An abstract value; [`V::NEVER`] unless something is said.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
@@ -175,8 +177,6 @@ pub(crate) const MAX_DEPTH: u8 = 5;
 const MAX_LABELS: usize = 24;
 /// Longest history of a label.
 pub(crate) const MAX_CHAIN: usize = 12;
-/// Longest trace kept.
-const MAX_TRACE: u16 = 48;
 /// Longest constant text that is computed with, in bytes.
 pub const MAX_TEXT: usize = 16 * 1024;
 
@@ -203,8 +203,7 @@ pub struct Store {
     pub(crate) input_ids: IdMap<InputKey, u32>,
     pub(crate) chains: Vec<Box<[Link]>>,
     pub(crate) chain_ids: IdMap<Box<[Link]>, u32>,
-    pub(crate) hops: Vec<(Hop, u16)>,
-    pub(crate) hop_ids: IdMap<Hop, u32>,
+    pub(crate) traces: Traces,
     pub(crate) notes: Vec<Box<[Note]>>,
     pub(crate) note_ids: IdMap<Box<[Note]>, u32>,
     pub(crate) envs: Vec<Cells>,
@@ -256,8 +255,7 @@ impl Store {
             input_ids: IdMap::default(),
             chains: vec![Box::default()],
             chain_ids: IdMap::default(),
-            hops: vec![(start, 0)],
-            hop_ids: IdMap::default(),
+            traces: Traces::new(start),
             notes: vec![Box::default()],
             note_ids: IdMap::default(),
             envs: vec![Box::default(), Box::default()],
@@ -288,6 +286,11 @@ impl Store {
             .0
             .iter()
             .map(|a| &self.atoms[*a as usize])
+    }
+
+    /// The alternatives by their numbers, sorted.
+    pub(crate) fn ids(&self, v: V) -> &[u32] {
+        &self.values[v.0 as usize].0
     }
 
     /// The alternatives, owned, for loops that make new values.
@@ -333,15 +336,8 @@ impl Store {
     }
 
     /// Hops from the first to the last.
-    pub fn hops(&self, mut id: TraceId) -> Vec<Hop> {
-        let mut out = Vec::new();
-        while id.0 != 0 {
-            let (hop, _) = self.hops[id.0 as usize];
-            out.push(hop);
-            id = hop.parent;
-        }
-        out.reverse();
-        out
+    pub fn hops(&self, id: TraceId) -> Vec<Hop> {
+        self.traces.hops(id)
     }
 
     pub fn constant(&self, v: V) -> Option<&Const> {

@@ -131,13 +131,11 @@ impl Machine<'_> {
             return;
         }
         // What it inherits from the program's own classes goes with it.
-        let all = self
-            .order_of(class)
-            .into_iter()
-            .filter_map(|base| match base {
-                Base::Own(class) => Some(class),
-                _ => None,
-            });
+        let order = self.order_of(class);
+        let all = order.iter().filter_map(|base| match base {
+            Base::Own(class) => Some(*class),
+            _ => None,
+        });
         for class in all.chain([class]) {
             self.escape_methods(class, site, what);
         }

@@ -154,7 +154,7 @@ impl Machine<'_> {
 
     /// Whether a field is written as a number or what is parsed like one.
     pub(crate) fn is_number_field(&self, class: ClassId, name: Name) -> bool {
-        self.order_of(class).into_iter().any(|base| {
+        self.order_of(class).iter().copied().any(|base| {
             let Base::Own(c) = base else { return false };
             let unit = self.p.class_unit(c);
             let body = self.p.function(self.p.fn_id(unit, self.p.class(c).body));

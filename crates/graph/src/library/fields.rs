@@ -16,7 +16,7 @@ impl Machine<'_> {
             return mapping;
         };
         let mut attrs: Vec<(Name, V)> = Vec::new();
-        for base in self.order_of(class) {
+        for base in self.order_of(class).iter().copied() {
             let Base::Own(own) = base else { continue };
             for field in self.declared_fields(own) {
                 let kept = self.name(&format!("[{}]", self.text(field)));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use solvent_base::Name;
 use solvent_ir as ir;
 
-use crate::hash::IdMap;
+use crate::hash::{IdMap, IdSet};
 use crate::link::Site;
 use crate::link::{FnId, UnitId};
 use crate::machine::Machine;
@@ -46,6 +46,8 @@ pub(crate) struct Frame {
     pub returned: Vec<(u32, V)>,
     pub hits: Vec<Hit>,
     pub effects: Vec<(Place, Site, V)>,
+    /// The first of `effects`, once they are many.
+    pub(crate) known_effects: IdSet<(Place, Site, V)>,
     pub touched: BTreeMap<SinkRef, Touch>,
     pub used: BTreeMap<SinkRef, Use>,
     pub calls: Vec<(Site, CallTier, SummaryId)>,
@@ -60,6 +62,9 @@ pub(crate) struct Frame {
     /// Elements of this very turn, by the instruction that gives them, in loops that are taken turn by turn.
     pub elements: Vec<(u32, V)>,
 }
+
+/// Effects that are looked through one by one.
+const FEW_EFFECTS: usize = 16;
 
 /// A way out of a block, as a bit: blocks may be hundreds of thousands, and each has three at most.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -137,6 +142,16 @@ impl Frame {
             .collect()
     }
 
+    /// Whether the effect is among those collected so far.
+    pub fn has_effect(&mut self, effect: &(Place, Site, V)) -> bool {
+        if self.effects.len() < FEW_EFFECTS {
+            return self.effects.contains(effect);
+        }
+        let new = self.effects.iter().skip(self.known_effects.len());
+        self.known_effects.extend(new.copied());
+        self.known_effects.contains(effect)
+    }
+
     pub(super) fn take(&mut self, (from, way): (u32, Way)) {
         self.taken[from as usize] |= way as u8;
     }
@@ -165,7 +180,10 @@ impl Frame {
 
     pub(super) fn start_over(&mut self, kept: &Kept) {
         self.hits.truncate(kept.hits);
-        self.effects.truncate(kept.effects);
+        if self.effects.len() > kept.effects {
+            self.effects.truncate(kept.effects);
+            self.known_effects.clear();
+        }
         self.calls.truncate(kept.calls);
         self.cut.truncate(kept.cut);
         self.returning.truncate(kept.returning);

@@ -102,7 +102,7 @@ impl Machine<'_> {
                 Atom::DynamicModule => self.functions_of(None),
                 Atom::Object { class, .. } | Atom::Class { class, .. } => {
                     let order = self.order_of(class);
-                    let own = order.into_iter().filter_map(|base| match base {
+                    let own = order.iter().copied().filter_map(|base| match base {
                         crate::world::Base::Own(c) => Some(c),
                         _ => None,
                     });

@@ -83,7 +83,7 @@ impl Machine<'_> {
         let Some(class) = entry.class else { return out };
         let own = self.text(self.p.function(entry.function).name).to_string();
         let field = own.strip_prefix("resolve_");
-        for base in self.order_of(class) {
+        for base in self.order_of(class).iter().copied() {
             let Base::Own(c) = base else { continue };
             let unit = self.p.class_unit(c);
             let body = self.p.function(self.p.fn_id(unit, self.p.class(c).body));

@@ -373,7 +373,7 @@ impl Machine<'_> {
         suffix: &str,
     ) -> Vec<(FnId, Vec<String>)> {
         let mut out: Vec<(FnId, Vec<String>)> = Vec::new();
-        for base in self.order_of(class) {
+        for base in self.order_of(class).iter().copied() {
             let Base::Own(c) = base else { continue };
             for (name, function) in self.methods_in(c) {
                 let text = self.text(name).to_string();

@@ -639,7 +639,7 @@ impl Machine<'_> {
         out: &mut Vec<Entry>,
     ) {
         let mut seen: Vec<Name> = Vec::new();
-        for base in self.order_of(class) {
+        for base in self.order_of(class).iter().copied() {
             let crate::world::Base::Own(own) = base else {
                 continue;
             };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use solvent_finding::{Carrier, Transform};
 
-use super::{History, Ls, MAX_LABELS, MAX_TRACE, Store};
+use super::{History, Ls, MAX_LABELS, Store};
 use crate::label::{ChainId, Hop, InputId, InputKey, Label, Link, Note, NoteSet, Origin, TraceId};
 
 impl Store {
@@ -30,7 +30,7 @@ impl Store {
         // Fewer assumptions, then the shorter way: a total order, so loops settle.
         if !labels.is_sorted_by(|a, b| a.identity() < b.identity()) {
             let rank = |l: &Label| {
-                let length = self.hops[l.trace.0 as usize].1;
+                let length = self.traces.length(l.trace);
                 (self.assumptions(l.notes), length, l.trace, l.notes)
             };
             labels.sort_unstable_by(|a, b| {
@@ -184,18 +184,6 @@ impl Store {
         if self.history == History::Dropped {
             return hop.parent;
         }
-        let (last, length) = self.hops[hop.parent.0 as usize];
-        if length >= MAX_TRACE
-            || (hop.parent.0 != 0 && last.site == hop.site && last.kind == hop.kind)
-        {
-            return hop.parent;
-        }
-        if let Some(&id) = self.hop_ids.get(&hop) {
-            return TraceId(id);
-        }
-        let id = self.hops.len() as u32;
-        self.hops.push((hop, length + 1));
-        self.hop_ids.insert(hop, id);
-        TraceId(id)
+        self.traces.hop(hop)
     }
 }
