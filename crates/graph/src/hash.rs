@@ -43,4 +43,6 @@ impl Hasher for IdHasher {
 }
 
 pub type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
+/// Things kept once, told by their number in order of arrival.
+pub type IdIndex<T> = indexmap::IndexSet<T, BuildHasherDefault<IdHasher>>;
 pub type IdSet<K> = HashSet<K, BuildHasherDefault<IdHasher>>;

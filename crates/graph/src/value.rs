@@ -12,7 +12,7 @@ pub use routes::{RouteRef, TableId};
 use solvent_base::{Interner, Name};
 use solvent_ir::{Const, Language, SequenceKind};
 
-use crate::hash::IdMap;
+use crate::hash::{IdIndex, IdMap};
 use crate::label::{ChainId, Hop, InputId, InputKey, Label, Link, Note, NoteSet, TraceId};
 use crate::link::{ClassId, FnId, Site, UnitId};
 use traces::Traces;
@@ -189,25 +189,22 @@ pub enum History {
 /// All values of one run.
 #[derive(Clone)]
 pub struct Store {
-    pub(crate) values: Vec<(Box<[u32]>, Meta)>,
-    pub(crate) value_ids: IdMap<Box<[u32]>, u32>,
-    pub(crate) atoms: Vec<Atom>,
+    pub(crate) values: IdIndex<Box<[u32]>>,
+    /// Of each value.
+    metas: Vec<Meta>,
+    pub(crate) atoms: IdIndex<Atom>,
     /// The value of each atom alone, [`V::NEVER`] where there is none yet.
     alone: Vec<V>,
-    pub(crate) atom_ids: IdMap<Atom, u32>,
-    pub(crate) sets: Vec<Box<[Label]>>,
-    pub(crate) set_ids: IdMap<Box<[Label]>, u32>,
+    pub(crate) sets: IdIndex<Box<[Label]>>,
     pub(crate) unions: IdMap<(u32, u32), Ls>,
     pub(crate) joins: IdMap<(u32, u32), V>,
     pub(crate) inputs: Vec<InputKey>,
     pub(crate) input_ids: IdMap<InputKey, u32>,
-    pub(crate) chains: Vec<Box<[Link]>>,
-    pub(crate) chain_ids: IdMap<Box<[Link]>, u32>,
+    pub(crate) chains: IdIndex<Box<[Link]>>,
     pub(crate) traces: Traces,
-    pub(crate) notes: Vec<Box<[Note]>>,
-    pub(crate) note_ids: IdMap<Box<[Note]>, u32>,
+    pub(crate) notes: IdIndex<Box<[Note]>>,
     pub(crate) envs: Vec<Cells>,
-    pub(crate) env_ids: IdMap<Cells, u32>,
+    env_ids: IdMap<Cells, u32>,
     /// Sets of routes, as tables hold them.
     pub(crate) tables: Vec<Box<[RouteRef]>>,
     pub(crate) table_ids: IdMap<Box<[RouteRef]>, u32>,
@@ -222,6 +219,14 @@ pub struct Store {
     pub(crate) wide: bool,
     pub(crate) none: V,
     pub(crate) unknown: V,
+}
+
+/// What is empty is the first of all.
+fn nothing<T>() -> IdIndex<Box<[T]>>
+where
+    Box<[T]>: Eq + std::hash::Hash,
+{
+    std::iter::once(Box::default()).collect()
 }
 
 impl Store {
@@ -242,24 +247,20 @@ impl Store {
             what: empty,
         };
         let mut store = Self {
-            values: vec![(Box::default(), never)],
-            value_ids: IdMap::default(),
-            atoms: Vec::new(),
+            values: nothing(),
+            metas: vec![never],
+            atoms: IdIndex::default(),
             alone: Vec::new(),
-            atom_ids: IdMap::default(),
-            sets: vec![Box::default()],
-            set_ids: IdMap::default(),
+            sets: nothing(),
             unions: IdMap::default(),
             joins: IdMap::default(),
             inputs: Vec::new(),
             input_ids: IdMap::default(),
-            chains: vec![Box::default()],
-            chain_ids: IdMap::default(),
+            chains: nothing(),
             traces: Traces::new(start),
-            notes: vec![Box::default()],
-            note_ids: IdMap::default(),
+            notes: nothing(),
             envs: vec![Box::default(), Box::default()],
-            env_ids: IdMap::default(),
+            env_ids: std::iter::once((Box::default(), 0)).collect(),
             tables: Vec::new(),
             table_ids: IdMap::default(),
             empty,
@@ -269,11 +270,6 @@ impl Store {
             none: V::NEVER,
             unknown: V::NEVER,
         };
-        store.value_ids.insert(Box::default(), 0);
-        store.set_ids.insert(Box::default(), 0);
-        store.chain_ids.insert(Box::default(), 0);
-        store.note_ids.insert(Box::default(), 0);
-        store.env_ids.insert(Box::default(), 0);
         store.none = store.konst(Const::None);
         store.unknown = store.one(Atom::Data(Ls::NONE));
         store
@@ -283,14 +279,13 @@ impl Store {
 
     pub fn atoms(&self, v: V) -> impl Iterator<Item = &Atom> + '_ {
         self.values[v.0 as usize]
-            .0
             .iter()
             .map(|a| &self.atoms[*a as usize])
     }
 
     /// The alternatives by their numbers, sorted.
     pub(crate) fn ids(&self, v: V) -> &[u32] {
-        &self.values[v.0 as usize].0
+        &self.values[v.0 as usize]
     }
 
     /// The alternatives, owned, for loops that make new values.
@@ -300,7 +295,7 @@ impl Store {
 
     /// The only alternative, if there is one.
     pub fn only(&self, v: V) -> Option<&Atom> {
-        match &*self.values[v.0 as usize].0 {
+        match &*self.values[v.0 as usize] {
             [one] => Some(&self.atoms[*one as usize]),
             _ => None,
         }
@@ -316,7 +311,7 @@ impl Store {
 
     /// All labels anywhere in the value.
     pub fn deep(&self, v: V) -> Ls {
-        self.values[v.0 as usize].1.deep
+        self.metas[v.0 as usize].deep
     }
 
     pub fn input(&self, id: InputId) -> &InputKey {
@@ -587,7 +582,7 @@ impl Store {
 
     /// The value, or just its labels where it is nested too deeply to be put into another one.
     pub fn shallow(&mut self, v: V) -> V {
-        if self.values[v.0 as usize].1.depth + 1 < MAX_DEPTH {
+        if self.metas[v.0 as usize].depth + 1 < MAX_DEPTH {
             return v;
         }
         if self.language == Language::JavaScript {
@@ -646,14 +641,11 @@ impl Store {
     }
 
     pub(crate) fn atom(&mut self, atom: Atom) -> u32 {
-        if let Some(&id) = self.atom_ids.get(&atom) {
-            return id;
+        let (id, new) = self.atoms.insert_full(atom);
+        if new {
+            self.alone.push(V::NEVER);
         }
-        let id = self.atoms.len() as u32;
-        self.atoms.push(atom.clone());
-        self.alone.push(V::NEVER);
-        self.atom_ids.insert(atom, id);
-        id
+        id as u32
     }
 
     /// The value of one alternative.
@@ -677,8 +669,8 @@ impl Store {
     }
 
     fn several(&mut self, ids: Vec<u32>) -> V {
-        if let Some(&id) = self.value_ids.get(&*ids) {
-            return V(id);
+        if let Some(id) = self.values.get_index_of(&*ids) {
+            return V(id as u32);
         }
         let mut deep = Ls::NONE;
         let mut depth = 0;
@@ -690,11 +682,9 @@ impl Store {
         if depth > MAX_DEPTH {
             return self.data(deep);
         }
-        let key: Box<[u32]> = ids.into();
-        let id = self.values.len() as u32;
-        self.values.push((key.clone(), Meta { deep, depth }));
-        self.value_ids.insert(key, id);
-        V(id)
+        let (id, _) = self.values.insert_full(ids.into());
+        self.metas.push(Meta { deep, depth });
+        V(id as u32)
     }
 
     pub(crate) fn measure(&mut self, atom: u32) -> (Ls, u8) {
@@ -752,7 +742,7 @@ impl Store {
             own = self.union(own, set);
         }
         for kid in kids {
-            let meta = self.values[kid.0 as usize].1;
+            let meta = self.metas[kid.0 as usize];
             own = self.union(own, meta.deep);
             depth = depth.max(meta.depth + 1);
         }

@@ -42,14 +42,10 @@ impl Store {
         if labels.len() > MAX_LABELS {
             labels = self.shortened(labels);
         }
-        if let Some(&id) = self.set_ids.get(&*labels) {
-            return Ls(id);
+        match self.sets.get_index_of(&*labels) {
+            Some(id) => Ls(id as u32),
+            None => Ls(self.sets.insert_full(labels.into()).0 as u32),
         }
-        let key: Box<[Label]> = labels.into();
-        let id = self.sets.len() as u32;
-        self.sets.push(key.clone());
-        self.set_ids.insert(key, id);
-        Ls(id)
     }
 
     /// One label of each origin, without what tells its ways apart; sorted, as they come.
@@ -136,25 +132,12 @@ impl Store {
     }
 
     pub fn chain_id(&mut self, links: Vec<Link>) -> ChainId {
-        let key: Box<[Link]> = links.into();
-        if let Some(&id) = self.chain_ids.get(&key) {
-            return ChainId(id);
-        }
-        let id = self.chains.len() as u32;
-        self.chains.push(key.clone());
-        self.chain_ids.insert(key, id);
-        ChainId(id)
+        ChainId(self.chains.insert_full(links.into()).0 as u32)
     }
 
     pub fn note_set(&mut self, notes: BTreeSet<Note>) -> NoteSet {
         let key: Box<[Note]> = notes.into_iter().take(8).collect();
-        if let Some(&id) = self.note_ids.get(&key) {
-            return NoteSet(id);
-        }
-        let id = self.notes.len() as u32;
-        self.notes.push(key.clone());
-        self.note_ids.insert(key, id);
-        NoteSet(id)
+        NoteSet(self.notes.insert_full(key).0 as u32)
     }
 
     pub fn noted(&mut self, set: NoteSet, note: Note) -> NoteSet {
