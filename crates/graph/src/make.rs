@@ -25,6 +25,7 @@ impl Machine<'_> {
             let own = self.w.store.one(Atom::Class { class, env });
             kept.push((self.n.own_class, own));
         }
+        kept.extend(self.kept_by_holder(frame, index, class, args));
         let fresh = self.w.store.one(Atom::Object {
             class,
             attrs: kept.clone().into(),
