@@ -240,6 +240,18 @@ impl Machine<'_> {
         if waits && !self.is_javascript() {
             self.apply_registrar(frame, index, decorator, v);
         }
+        // The program's own is called with the class; the name stands for the class all the same.
+        if !self.has_receivers() {
+            for atom in self.w.store.atoms_of(decorator) {
+                if matches!(
+                    atom,
+                    Atom::Fn { .. } | Atom::Method { .. } | Atom::Partial { .. }
+                ) {
+                    let one = self.w.store.one(atom);
+                    let _ = self.call_value(frame, index, one, &Args::of(&[v]));
+                }
+            }
+        }
         for atom in self.w.store.atoms_of(v) {
             let Atom::Class { class, .. } = atom else {
                 continue;
