@@ -293,20 +293,7 @@ impl Machine<'_> {
         let id = i64::from(site.function.0) << 32 | i64::from(site.inst);
         let id = self.w.store.konst(Const::Int(id));
         attrs.push((self.n.site, id));
-        let mut own_prefix = None;
-        for row in &member.entry_points {
-            if let Some(prefix) = &row.prefix {
-                let ports = Ports {
-                    receiver: None,
-                    args,
-                };
-                if let Some(v) = self.port_plain(prefix, &ports) {
-                    own_prefix = self.constant_texts(v).and_then(|t| t.into_iter().next());
-                }
-            }
-        }
-        let rows = member.entry_points.clone();
-        self.note_made(site, &rows, own_prefix, args);
+        self.note_holder(site, member, args);
         self.w.store.one(Atom::LibObject {
             class,
             attrs: attrs.into(),

@@ -32,11 +32,21 @@ impl Machine<'_> {
     }
 
     fn linearize(&self, class: ClassId, seen: &mut IdSet<u32>, depth: usize) -> Vec<Base> {
-        let mut out = vec![Base::Own(class)];
-        if depth > MAX_BASES || !seen.insert(class.0) {
-            return out;
-        }
-        let bases = self.w.classes[class.0 as usize].bases.clone();
+        let mut out: Vec<Base> = Vec::new();
+        let (mut at, mut depth) = (class, depth);
+        // With one base there is nothing to merge.
+        let bases = loop {
+            if !out.contains(&Base::Own(at)) {
+                out.push(Base::Own(at));
+            }
+            if depth > MAX_BASES || out.len() >= MAX_BASES || !seen.insert(at.0) {
+                return out;
+            }
+            match &self.w.classes[at.0 as usize].bases[..] {
+                [Base::Own(only)] => (at, depth) = (*only, depth + 1),
+                bases => break bases.to_vec(),
+            }
+        };
         let mut lists: Vec<Vec<Base>> = Vec::new();
         for base in &bases {
             lists.push(match base {

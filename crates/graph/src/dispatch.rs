@@ -249,8 +249,13 @@ impl Machine<'_> {
                 let text = format!("{}.{}", self.text(class), self.text(name));
                 self.pass_through(frame, index, receiver, args, &text)
             }
-            Atom::Object { class, .. } => {
+            Atom::Object {
+                class, ref attrs, ..
+            } => {
                 let bases = self.lib_bases(class);
+                if name == self.n.init && !self.is_javascript() {
+                    self.made_by_holder(&bases, attrs, args);
+                }
                 for base in bases.clone() {
                     if let Some(id) = self.class_member(base, name)
                         && self.is_said(frame, index, id, Some(receiver), args)

@@ -145,6 +145,8 @@ impl Machine<'_> {
                     let decorates = |row: &EntryRow| row.shape == EntryShape::Decorator;
                     registered |= bound || !member.entry_points.iter().any(decorates);
                 }
+                // Once it is made.
+                EntryShape::Mount if row.mounts_itself() => {}
                 EntryShape::Mount => {
                     let ports = Ports { receiver, args };
                     let mounted = row
@@ -387,7 +389,16 @@ impl Machine<'_> {
             .and_then(|p| self.port_plain(p, &ports))
             .and_then(|v| self.w.store.constant_str(v))
             .map(|name| self.text(name).to_string());
-        let (receivers, receiver_known) = self.origins(receiver);
+        let holder = match &entry.on {
+            Some(port) => Some(self.port_plain(port, &ports)?),
+            None => receiver,
+        };
+        let (receivers, receiver_known) = self.origins(holder);
+        // `Api()`: it is given its application later, or never.
+        let nothing = holder.and_then(|v| self.w.store.constant(v));
+        if entry.on.is_some() && matches!(nothing, Some(Const::None)) {
+            return None;
+        }
         let mounts = matches!(entry.shape, EntryShape::Mount | EntryShape::Group);
         let mounted = if mounts {
             self.origins(Some(handler)).0
@@ -532,7 +543,7 @@ impl Machine<'_> {
                             _ => continue,
                         }
                     }
-                    Atom::LibObject { ref attrs, .. } => {
+                    Atom::LibObject { ref attrs, .. } | Atom::Object { ref attrs, .. } => {
                         let held = attrs.iter().find(|(n, _)| *n == self.n.site);
                         if let Some(id) = held.and_then(|(_, v)| self.small_int(*v)) {
                             refs.push(RouteRef::Holder(Site {
@@ -642,7 +653,7 @@ impl Machine<'_> {
         let Some(v) = v else { return (out, true) };
         for atom in self.w.store.atoms(v) {
             match atom {
-                Atom::LibObject { attrs, .. } => {
+                Atom::LibObject { attrs, .. } | Atom::Object { attrs, .. } => {
                     known = true;
                     let made = attrs.iter().find(|(n, _)| *n == self.n.site);
                     let ids = made.and_then(|(_, id)| self.w.store.constants(*id));
@@ -654,7 +665,7 @@ impl Machine<'_> {
                         });
                     }
                 }
-                Atom::Object { .. } | Atom::Lib(_) => known = true,
+                Atom::Lib(_) => known = true,
                 _ => {}
             }
         }

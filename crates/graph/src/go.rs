@@ -367,6 +367,10 @@ impl Machine<'_> {
         };
         let v = args.get(0, None)?;
         let mut rest = args.clone();
+        // What is spread brings the text with the others, and none of them is known by its place.
+        if rest.pos.is_empty() {
+            return None;
+        }
         rest.pos.remove(0);
         if method == "Replace"
             && args

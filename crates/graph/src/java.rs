@@ -9,7 +9,7 @@ mod entry;
 mod mapped;
 mod method;
 mod native;
-mod note;
+pub(crate) mod note;
 mod text;
 
 use solvent_base::Name;

@@ -25,6 +25,7 @@ impl Machine<'_> {
             let own = self.w.store.one(Atom::Class { class, env });
             kept.push((self.n.own_class, own));
         }
+        kept.extend(self.kept_by_holder(frame, index, class, args));
         let fresh = self.w.store.one(Atom::Object {
             class,
             attrs: kept.clone().into(),
@@ -238,6 +239,18 @@ impl Machine<'_> {
             Some(Atom::LibObject { class, .. }) if *class == self.n.decorator);
         if waits && !self.is_javascript() {
             self.apply_registrar(frame, index, decorator, v);
+        }
+        // The program's own is called with the class; the name stands for the class all the same.
+        if !self.has_receivers() {
+            for atom in self.w.store.atoms_of(decorator) {
+                if matches!(
+                    atom,
+                    Atom::Fn { .. } | Atom::Method { .. } | Atom::Partial { .. }
+                ) {
+                    let one = self.w.store.one(atom);
+                    let _ = self.call_value(frame, index, one, &Args::of(&[v]));
+                }
+            }
         }
         for atom in self.w.store.atoms_of(v) {
             let Atom::Class { class, .. } = atom else {

@@ -8,6 +8,7 @@ mod listed;
 mod live;
 mod login;
 mod mount;
+mod own;
 mod pieces;
 mod query;
 mod table;

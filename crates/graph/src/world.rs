@@ -297,6 +297,9 @@ pub struct World {
     /// Slots read since the innermost running summary was begun, and what was found there.
     pub(crate) read_log: Vec<(u32, V)>,
     pub(crate) classes: Vec<ClassInfo>,
+    /// What the annotations of classes say, once somebody asked.
+    pub(crate) notes:
+        std::cell::RefCell<IdMap<ClassId, std::sync::Arc<crate::java::note::ClassNotes>>>,
     pub(crate) modules: Vec<ModuleState>,
     pub(crate) defaults: IdMap<(FnId, u32), V>,
     pub(crate) annotations: IdMap<(FnId, u32), V>,
@@ -364,6 +367,7 @@ impl World {
             slots: Vec::new(),
             named: IdMap::default(),
             read_log: Vec::new(),
+            notes: std::cell::RefCell::default(),
             classes: vec![ClassInfo::default(); classes],
             modules: vec![ModuleState::New; units],
             defaults: IdMap::default(),

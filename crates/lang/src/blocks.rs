@@ -4,7 +4,7 @@
 //! called by it, others get names of their own, so that shadowing needs no further care; what a file declares at
 //! its top must be declared first, since other files ask for it by its text.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use solvent_base::Name;
 
@@ -31,6 +31,8 @@ pub(crate) struct Blocks<'n, 'i> {
     scopes: Vec<Scope>,
     by_node: IntMap<usize, ScopeId>,
     open: Vec<Block>,
+    /// Of each text, those that are declared by what is open, the innermost last.
+    visible: HashMap<String, Vec<(ScopeId, Name)>>,
     variables: Variables,
     /// How many variables have each text.
     count: HashMap<String, u32>,
@@ -38,7 +40,7 @@ pub(crate) struct Blocks<'n, 'i> {
 
 struct Block {
     scope: ScopeId,
-    declared: HashMap<String, Name>,
+    declared: HashSet<String>,
 }
 
 impl<'n, 'i> Blocks<'n, 'i> {
@@ -49,8 +51,9 @@ impl<'n, 'i> Blocks<'n, 'i> {
             by_node: IntMap::default(),
             open: vec![Block {
                 scope: ScopeId(0),
-                declared: HashMap::new(),
+                declared: HashSet::new(),
             }],
+            visible: HashMap::new(),
             variables: Variables::default(),
             count: HashMap::new(),
         }
@@ -67,7 +70,7 @@ impl<'n, 'i> Blocks<'n, 'i> {
         self.by_node.insert(node, id);
         self.open.push(Block {
             scope: id,
-            declared: HashMap::new(),
+            declared: HashSet::new(),
         });
     }
 
@@ -76,13 +79,17 @@ impl<'n, 'i> Blocks<'n, 'i> {
         let scope = self.current();
         self.open.push(Block {
             scope,
-            declared: HashMap::new(),
+            declared: HashSet::new(),
         });
     }
 
     /// Closes what was opened last.
     pub fn leave(&mut self) {
-        self.open.pop();
+        for text in self.open.pop().into_iter().flat_map(|block| block.declared) {
+            if let Some(all) = self.visible.get_mut(&text) {
+                all.pop();
+            }
+        }
     }
 
     /// Whether a function or class body is open.
@@ -112,7 +119,12 @@ impl<'n, 'i> Blocks<'n, 'i> {
             self.names.name(&format!("{text}\u{b7}{count}"))
         };
         if let Some(block) = self.open.last_mut() {
-            block.declared.insert(text.to_owned(), name);
+            let (here, first) = (block.scope, block.declared.insert(text.to_owned()));
+            let all = self.visible.entry(text.to_owned()).or_default();
+            if !first {
+                all.pop();
+            }
+            all.push((here, name));
         }
         self.variables.of_node.insert(node, name);
         self.mark(scope, name, bind::VARIABLE | flags);
@@ -122,14 +134,11 @@ impl<'n, 'i> Blocks<'n, 'i> {
     /// Whether the innermost block declares this text.
     pub fn is_declared_here(&self, text: &str) -> bool {
         let block = self.open.last();
-        block.is_some_and(|block| block.declared.contains_key(text))
+        block.is_some_and(|block| block.declared.contains(text))
     }
 
     fn find(&self, text: &str) -> Option<(ScopeId, Name)> {
-        self.open.iter().rev().find_map(|block| {
-            let name = block.declared.get(text)?;
-            Some((block.scope, *name))
-        })
+        self.visible.get(text)?.last().copied()
     }
 
     /// A use at `node`.

@@ -12,6 +12,7 @@ mod java;
 mod javascript;
 mod lower;
 mod mapper;
+mod parse;
 mod python;
 mod scope;
 pub mod settings;

@@ -12,7 +12,7 @@ use solvent_ir::{
 };
 
 use crate::MAX_SOURCE_BYTES;
-use crate::scope::{Home, ScopeId, Scopes, bind};
+use crate::scope::{Home, MAX_NESTING, ScopeId, Scopes, bind};
 use crate::source::Source;
 use crate::ssa::{Builder, Fallback, IntMap};
 
@@ -613,6 +613,22 @@ pub(crate) fn begun(
         lines: lines(bytes),
         problems,
     }
+}
+
+/// Whether functions stand in each other more deeply than is read, which is then said.
+pub(crate) fn is_too_deep(scopes: &Scopes, unit: &mut Unit) -> bool {
+    let deepest = scopes.deepest();
+    if deepest > MAX_NESTING {
+        unit.problems.push(Problem {
+            kind: ProblemKind::Limit,
+            path: Some(unit.path.clone()),
+            span: None,
+            message: format!(
+                "functions nested too deeply to be read ({deepest} levels; at most {MAX_NESTING})"
+            ),
+        });
+    }
+    deepest > MAX_NESTING
 }
 
 /// The body of a module of which nothing could be read.

@@ -4,6 +4,10 @@ use solvent_base::Name;
 
 use crate::ssa::IntMap;
 
+/// Deepest nesting of functions, classes and comprehensions that is read; people write fewer than twenty. Each of
+/// them knows something of all that are around it, so that time and memory go with the square.
+pub(crate) const MAX_NESTING: u32 = 1_000;
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct ScopeId(pub u32);
 
@@ -52,6 +56,7 @@ pub(crate) struct Scopes {
     captured: Vec<Vec<(ScopeId, Name)>>,
     /// By the address of the node that opens the scope.
     by_node: IntMap<usize, ScopeId>,
+    deepest: u32,
 }
 
 /// Where a name read or written in some scope lives.
@@ -78,9 +83,28 @@ impl Scopes {
             scopes,
             captured,
             by_node,
+            deepest: 0,
         };
-        scopes.resolve();
+        scopes.deepest = scopes.nesting();
+        if scopes.deepest <= MAX_NESTING {
+            scopes.resolve();
+        }
         scopes
+    }
+
+    /// Levels of the deepest scope. More than [`MAX_NESTING`]: nothing else is known.
+    pub fn deepest(&self) -> u32 {
+        self.deepest
+    }
+
+    fn nesting(&self) -> u32 {
+        let mut levels: Vec<u32> = Vec::with_capacity(self.scopes.len());
+        for scope in &self.scopes {
+            // What is around a scope comes before it.
+            let around = scope.parent.and_then(|id| levels.get(id.0 as usize));
+            levels.push(around.map_or(0, |level| level + 1));
+        }
+        levels.into_iter().max().unwrap_or(0)
     }
 
     pub fn get(&self, id: ScopeId) -> &Scope {

@@ -99,6 +99,8 @@ pub(crate) struct Builder {
     insts: Vec<Inst>,
     blocks_of: Vec<Block>,
     forward: IntMap<u32, Value>,
+    /// Of each version of an object, the first one that was known when it was emitted.
+    firsts: IntMap<u32, Value>,
     blocks: Vec<BuildBlock>,
     current: Option<Block>,
     definitions: IntMap<(u32, Name), Value>,
@@ -128,6 +130,7 @@ impl Builder {
             insts: Vec::new(),
             blocks_of: Vec::new(),
             forward: IntMap::default(),
+            firsts: IntMap::default(),
             blocks: Vec::new(),
             current: None,
             definitions: IntMap::default(),
@@ -275,8 +278,30 @@ impl Builder {
 
     pub fn emit(&mut self, op: Op, span: Span) -> Value {
         let block = self.here();
+        let earlier = match op {
+            Op::After { object, .. } => Some(object),
+            Op::SetAttr { base, .. } | Op::SetIndex { base, .. } | Op::DelIndex { base, .. } => {
+                Some(base)
+            }
+            Op::Refine { value, .. } => Some(value),
+            _ => None,
+        };
         let value = self.push(op, span, block);
         self.blocks[block.0 as usize].body.push(value);
+        if let Some(earlier) = earlier {
+            let first = self.first(earlier);
+            self.firsts.insert(value.0, first);
+        }
+        value
+    }
+
+    /// The first version of the object that a value is a version of. Each one knows the first of its own time, so that
+    /// an object that is changed again and again is not followed back through all its versions.
+    pub fn first(&self, value: Value) -> Value {
+        let mut value = self.resolve(value);
+        while let Some(&first) = self.firsts.get(&value.0) {
+            value = self.resolve(first);
+        }
         value
     }
 

@@ -219,18 +219,7 @@ impl<B: Code> Lower<'_, '_, '_, B> {
 
     /// The object's first version in this function.
     pub fn origin(&self, value: Value) -> Value {
-        let mut value = self.b.resolve(value);
-        loop {
-            let earlier = match *self.b.op(value) {
-                Op::After { object, .. } => object,
-                Op::SetAttr { base, .. }
-                | Op::SetIndex { base, .. }
-                | Op::DelIndex { base, .. } => base,
-                Op::Refine { value, .. } => value,
-                _ => return value,
-            };
-            value = self.b.resolve(earlier);
-        }
+        self.b.first(value)
     }
 
     /// The object's first version, looked for through the phis of variables that are assigned in one

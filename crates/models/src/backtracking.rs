@@ -13,6 +13,8 @@ use crate::regex::{Asks, Automaton, Chars};
 
 /// Pairs and triples of places that are looked at.
 const MAX_STEPS: u32 = 300_000;
+/// Places that are asked about a character of a text that is tried, which take as long as one such step.
+const ASKED_IN_A_STEP: usize = 100;
 /// How often a text is repeated to see that it still does not match.
 const TURNS: usize = 12;
 
@@ -119,15 +121,18 @@ impl Search<'_> {
                     };
                     let back = self.walk(next.to, from, sure);
                     let again = back.map(|rest| format!("{c}{rest}"));
-                    if let Some(attack) = again.and_then(|again| self.attack(from, &again)) {
+                    if let Some(again) = again
+                        && let Some(attack) = self.attack(from, &again, steps)?
+                    {
                         return Ok(Some(attack));
                     }
                 }
             }
         }
         for q in 0..places.len() as u32 {
-            let found = self.apart_and_back(q, sure, part, steps)?;
-            if let Some(attack) = found.and_then(|again| self.attack(q, &again)) {
+            if let Some(again) = self.apart_and_back(q, sure, part, steps)?
+                && let Some(attack) = self.attack(q, &again, steps)?
+            {
                 return Ok(Some(attack));
             }
         }
@@ -229,7 +234,7 @@ impl Search<'_> {
                     }
                     if found {
                         let again = spelled(&came, start, goal);
-                        if let Some(attack) = self.attack(*p, &again) {
+                        if let Some(attack) = self.attack(*p, &again, steps)? {
                             return Ok(Some(attack));
                         }
                         break;
@@ -266,7 +271,12 @@ impl Search<'_> {
     }
 
     /// A text that gets to the place, goes round, and then does not match.
-    fn attack(&self, place: u32, again: &str) -> Option<Attack> {
+    fn attack(
+        &self,
+        place: u32,
+        again: &str,
+        steps: &mut u32,
+    ) -> Result<Option<Attack>, &'static str> {
         let count = self.automaton.places.len() as u32;
         let ways: Vec<Vec<u32>> = self
             .automaton
@@ -281,19 +291,27 @@ impl Search<'_> {
                 inside.map(|n| n.to).collect()
             })
             .collect();
-        let before = self.walk(self.automaton.start(), place, &ways)?;
+        let Some(before) = self.walk(self.automaton.start(), place, &ways) else {
+            return Ok(None);
+        };
         let repeated = again.repeat(TURNS);
-        ["", "!", "\u{0}", "\n\n", "a", "0", " ", "~", "\u{2603}"]
-            .into_iter()
-            .find(|after| {
-                let text: Vec<char> = format!("{before}{repeated}{after}").chars().collect();
-                !self.may_match(&text)
-            })
-            .map(|after| Attack {
-                before,
-                again: again.to_owned(),
-                after: after.to_owned(),
-            })
+        for after in ["", "!", "\u{0}", "\n\n", "a", "0", " ", "~", "\u{2603}"] {
+            let text: Vec<char> = format!("{before}{repeated}{after}").chars().collect();
+            // Every place may be asked at every character.
+            let asked = text.len() * count as usize / ASKED_IN_A_STEP;
+            *steps = steps.saturating_add(u32::try_from(asked).unwrap_or(u32::MAX));
+            if *steps > MAX_STEPS {
+                return Err("the pattern takes too long to be tried");
+            }
+            if !self.may_match(&text) {
+                return Ok(Some(Attack {
+                    before,
+                    again: again.to_owned(),
+                    after: after.to_owned(),
+                }));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether the text may match: what is maybe passed is.
@@ -400,6 +418,13 @@ mod tests {
 
     fn is_polynomial(pattern: &str) -> bool {
         matches!(growth(pattern, Anchoring::Search), Growth::Polynomial(_))
+    }
+
+    #[test]
+    fn a_long_pattern_that_matches_everything_is_given_up_in_time() {
+        let pattern = format!("({}\\w+\\s?)*$", "\\w+\\s".repeat(130));
+        let given_up = growth(&pattern, Anchoring::Search);
+        assert!(matches!(given_up, Growth::Unknown(_)), "{given_up:?}");
     }
 
     #[test]

@@ -600,8 +600,12 @@ pub struct EntryRow {
     /// For those that hold or mount routes: a list of them, made by `Route` calls or as pairs of route text
     /// and handler.
     pub table: Option<Port>,
-    /// The name that `Name` gives to a route's text, or to which a handler is bound.
+    /// The name that `Name` gives to a route's text, or to which a handler is bound. Of a collection: what stands in
+    /// front of its routes, behind a slash, where nothing is given for that.
     pub named: Option<Port>,
+    /// For `Mount`: what the collection is mounted on, where that is not what the call is a method of. One whose
+    /// `mounted` is what the call gives is made by it: `Api(app)`.
+    pub on: Option<Port>,
     /// What is called before the handler, a list of what `Parameter` calls made: `dependencies=[Depends(f)]`.
     pub before: Option<Port>,
     /// The class that the handler's result is passed to, when it is named: `response_class=HTMLResponse`.
@@ -610,6 +614,15 @@ pub struct EntryRow {
     pub suffix: Option<Port>,
     /// How parameters are filled by what is written for them; `None`: by the route alone.
     pub filling: Option<Filling>,
+}
+
+impl EntryRow {
+    /// Whether what the call makes is what it mounts.
+    pub fn mounts_itself(&self) -> bool {
+        self.mounted
+            .as_ref()
+            .is_some_and(|port| port.root == crate::PortRoot::Return)
+    }
 }
 
 /// A framework that fills a handler's parameters by their names, annotations and defaults.

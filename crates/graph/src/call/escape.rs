@@ -31,7 +31,9 @@ impl Machine<'_> {
                         escapes.insert((site, what.to_owned()));
                     }
                 }
-                Atom::Class { class, .. } | Atom::Object { class, .. } => {
+                Atom::Class { class, .. } => self.escape_class(class, site, what),
+                Atom::Object { class, attrs, .. } => {
+                    self.hand(&attrs);
                     self.escape_class(class, site, what);
                 }
                 Atom::Coll { kids, rest, .. } => {
@@ -70,7 +72,7 @@ impl Machine<'_> {
     pub(crate) fn hand_all(&mut self, args: &Args) {
         for v in args.all() {
             for atom in self.w.store.atoms_of(v) {
-                if let Atom::LibObject { attrs, .. } = atom {
+                if let Atom::LibObject { attrs, .. } | Atom::Object { attrs, .. } = atom {
                     self.hand(&attrs);
                 }
             }

@@ -50,7 +50,7 @@ impl Machine<'_> {
             return unknown;
         };
         let mut said = args.clone();
-        said.pos.remove(0);
+        said.pos.drain(..said.pos.len().min(1));
         let models = self.m;
         let rows = &models.get(id).entry_points;
         let row = rows

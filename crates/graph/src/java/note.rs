@@ -1,5 +1,7 @@
 //! Which annotations stand over a class or a method, by their names.
 
+use std::sync::Arc;
+
 use solvent_base::Name;
 use solvent_ir::{self as ir, Arg, Op};
 
@@ -8,7 +10,29 @@ use crate::machine::{Frame, Machine};
 use crate::value::{Atom, V};
 use crate::world::Base;
 
+/// What the annotations of a class say.
+#[derive(Debug)]
+pub(crate) struct ClassNotes {
+    /// The last parts of their names.
+    names: Vec<String>,
+    /// Whether one says that its methods answer with something that is no page.
+    produces_other: bool,
+}
+
 impl Machine<'_> {
+    /// Read once for each class, which may have many methods.
+    fn notes_over(&self, class: ClassId) -> Arc<ClassNotes> {
+        if let Some(known) = self.w.notes.borrow().get(&class) {
+            return known.clone();
+        }
+        let notes = Arc::new(ClassNotes {
+            names: self.class_notes(class),
+            produces_other: self.class_produces_other(class),
+        });
+        self.w.notes.borrow_mut().insert(class, notes.clone());
+        notes
+    }
+
     /// Whether what the method returns is the answer itself, and may be a page.
     pub(crate) fn answers_itself(&self, f: FnId) -> bool {
         let function = self.p.function(f);
@@ -22,20 +46,20 @@ impl Machine<'_> {
             .filter_map(|note| self.note_name(outer, *note))
             .collect();
         let says = |names: &[String], wanted: &str| names.iter().any(|name| name == wanted);
-        let whole = self.class_notes(class);
+        let whole = self.notes_over(class);
         // What a resource of JAX-RS gives always is.
         let resource = over
             .iter()
             .any(|name| ["GET", "POST", "PUT", "DELETE", "PATCH"].contains(&name.as_str()));
         (says(&over, "ResponseBody")
-            || says(&whole, "RestController")
-            || says(&whole, "ResponseBody")
+            || says(&whole.names, "RestController")
+            || says(&whole.names, "ResponseBody")
             || resource)
             && !function
                 .decorators
                 .iter()
                 .any(|note| self.produces_other(outer, *note))
-            && !self.class_produces_other(class)
+            && !whole.produces_other
             && !self.gives_object(outer, function)
     }
 
@@ -221,7 +245,7 @@ impl Machine<'_> {
     /// Whether a framework that looks for annotated classes finds this one: it, or a class of its family, has an
     /// annotation. Which one does not matter: annotations may stand for others.
     pub(crate) fn may_be_found(&self, class: ClassId) -> bool {
-        let annotated = |class: ClassId| !self.class_notes(class).is_empty();
+        let annotated = |class: ClassId| !self.notes_over(class).names.is_empty();
         if annotated(class) {
             return true;
         }

@@ -132,7 +132,7 @@ impl Machine<'_> {
                 if args.spread.is_some() {
                     return None;
                 }
-                for (v, _) in &args.pos[1..] {
+                for (v, _) in args.pos.iter().skip(1) {
                     at = join(&at, &self.constant_text(*v)?)?;
                 }
                 Some(self.place(&at))

@@ -2,7 +2,7 @@
 
 use solvent_ir::{FunctionKind, ParamKind};
 use solvent_models::pattern::{Anchoring, allowed_by_match};
-use solvent_models::{EntryRow, EntryShape, MemberId};
+use solvent_models::{EntryRow, EntryShape, Member, MemberId, Port};
 
 use crate::call::Args;
 use crate::entry::{Bound, Entry};
@@ -35,15 +35,23 @@ pub(crate) struct Answering {
 }
 
 impl Machine<'_> {
-    /// Remembers what kind of route holder was made where.
-    pub(crate) fn note_made(
-        &mut self,
-        site: Site,
-        rows: &[EntryRow],
-        prefix: Option<String>,
-        args: &Args,
-    ) {
-        for row in rows {
+    /// Remembers what kind of route holder was made where, and what stands in front of its routes.
+    pub(crate) fn note_holder(&mut self, site: Site, member: &Member, args: &Args) {
+        let ports = Ports {
+            receiver: None,
+            args,
+        };
+        let mut text_at = |port: &Option<Port>| {
+            let v = self.port_plain(port.as_ref()?, &ports)?;
+            self.constant_texts(v)?.into_iter().next()
+        };
+        let mut prefix = None;
+        for row in &member.entry_points {
+            let own = text_at(&row.prefix);
+            let own = own.or_else(|| Some(format!("/{}", text_at(&row.named)?)));
+            prefix = own.or(prefix);
+        }
+        for row in &member.entry_points {
             let application = match row.shape {
                 EntryShape::Application => true,
                 EntryShape::Collection | EntryShape::Group | EntryShape::Route => false,
@@ -103,6 +111,10 @@ impl Machine<'_> {
                         let made = Some(made);
                         self.register(frame, index, id, i as u32, made, args, handler, None);
                     }
+                }
+                // `Api(app)` is mounted where it is made.
+                EntryShape::Mount if row.mounts_itself() => {
+                    self.register(frame, index, id, i as u32, None, args, made, None);
                 }
                 EntryShape::Application | EntryShape::Collection => {
                     self.bind_around(frame, index, id, i as u32, made, args);

@@ -16,7 +16,7 @@ use std::collections::HashSet;
 
 use solvent_base::{FilePath, Interner, Name, Problem, ProblemKind, Span};
 use solvent_ir::{Language, Unit};
-use tree_sitter::{Node, Parser};
+use tree_sitter::Node;
 
 use crate::LISTED_ERRORS;
 use crate::blocks::Variables;
@@ -88,12 +88,7 @@ pub(crate) fn lower(path: &FilePath, bytes: &[u8], interner: &Interner) -> Unit 
 }
 
 fn lower_text(source: &Source<'_>, names: &mut Names<'_>, unit: &mut Unit) {
-    let mut parser = Parser::new();
-    let tree = match parser.set_language(&tree_sitter_go::LANGUAGE.into()) {
-        Ok(()) => parser.parse(source.text.as_bytes(), None),
-        Err(_) => None,
-    };
-    let Some(tree) = tree else {
+    let Some(tree) = crate::parse::tree(&tree_sitter_go::LANGUAGE.into(), &source.text) else {
         unit.problems.push(Problem {
             kind: ProblemKind::Limit,
             path: Some(unit.path.clone()),
@@ -106,6 +101,9 @@ fn lower_text(source: &Source<'_>, names: &mut Names<'_>, unit: &mut Unit) {
     unit.problems
         .extend(syntax_errors(root, source, &unit.path));
     let (scopes, facts) = scope::of_file(root, &source.text, names);
+    if crate::lower::is_too_deep(&scopes, unit) {
+        return;
+    }
     let builtins = Builtins::new(names, &[], &["len", "cap", "print", "println", "string"]);
     let mut file = File::new(source, names, &scopes, builtins, &facts);
     file.module(Code::Module(root));

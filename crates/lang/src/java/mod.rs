@@ -30,10 +30,11 @@ mod tree;
 
 use solvent_base::{FilePath, Interner, Problem, ProblemKind, Span};
 use solvent_ir::{Language, Unit};
-use tree_sitter::{Node, Parser};
+use tree_sitter::Node;
 
 use crate::LISTED_ERRORS;
 use crate::lower::{Builtins, File, Names, begun};
+use crate::parse;
 use crate::source::Source;
 
 /// Deepest tree that is read. Hand-written code stays below 200.
@@ -83,12 +84,7 @@ pub(crate) fn lower(path: &FilePath, bytes: &[u8], interner: &Interner) -> Unit 
 }
 
 fn lower_text(source: &Source<'_>, stem: &str, names: &mut Names<'_>, unit: &mut Unit) {
-    let mut parser = Parser::new();
-    let parsed = parser
-        .set_language(&tree_sitter_java::LANGUAGE.into())
-        .ok()
-        .and_then(|()| parser.parse(source.text.as_bytes(), None));
-    let Some(tree) = parsed else {
+    let Some(tree) = parse::tree(&tree_sitter_java::LANGUAGE.into(), &source.text) else {
         unit.problems.push(Problem {
             kind: ProblemKind::Syntax,
             path: Some(unit.path.clone()),
@@ -113,6 +109,9 @@ fn lower_text(source: &Source<'_>, stem: &str, names: &mut Names<'_>, unit: &mut
         unit.module = names.name(&format!("{}.{stem}", index.package));
     }
     let (scopes, shared) = scope::of(index, tree.root_node(), &source.text, names);
+    if crate::lower::is_too_deep(&scopes, unit) {
+        return;
+    }
     let builtins = Builtins::new(names, &[], &[]);
     let mut file = File::new(source, names, &scopes, builtins, &shared);
     file.module(Code::Module(tree.root_node()));

@@ -159,6 +159,9 @@ fn lower_text(source: &Source<'_>, names: &mut Names<'_>, unit: &mut Unit) {
         .semantic
         .into_scoping();
     let (scopes, symbols) = scope::of_program(program, &scoping, names);
+    if crate::lower::is_too_deep(&scopes, unit) {
+        return;
+    }
     let builtins = Builtins::new(names, &[], &[]);
     let mut file = File::new(source, names, &scopes, builtins, &symbols);
     file.module(Code::Module(program));

@@ -187,6 +187,9 @@ fn lower_text(source: &Source<'_>, names: &mut Names<'_>, unit: &mut Unit) {
 
     let body = &parsed.syntax().body;
     let scopes = scope::of_module(body, names);
+    if crate::lower::is_too_deep(&scopes, unit) {
+        return;
+    }
     let builtins = Builtins::new(names, IMMUTABLE, HARMLESS);
     let mut file = File::new(source, names, &scopes, builtins, ());
     file.module(Code {

@@ -15,6 +15,39 @@ fn kinds(unit: &Unit) -> Vec<ProblemKind> {
 }
 
 #[test]
+fn functions_in_functions_are_read_to_a_depth_and_then_refused() {
+    let nested = |n: usize| {
+        [
+            ("a.js", format!("x = {}1;\n", "a => ".repeat(n))),
+            (
+                "a.go",
+                format!(
+                    "package a\nvar x = {}1{}\n",
+                    "func(a int) { f(".repeat(n),
+                    ") }".repeat(n)
+                ),
+            ),
+            (
+                "A.java",
+                format!("class A {{ F x = {}1; }}\n", "a -> ".repeat(n)),
+            ),
+        ]
+    };
+    for (name, text) in nested(5_000) {
+        let path = FilePath::new(name).expect("a path");
+        let unit = solvent_lang::lower(&path, text.as_bytes(), &Interner::new());
+        assert_eq!(kinds(&unit), [ProblemKind::Limit], "{name}");
+        assert_eq!(unit.functions.len(), 1, "{name}");
+    }
+    for (name, text) in nested(500) {
+        let path = FilePath::new(name).expect("a path");
+        let unit = solvent_lang::lower(&path, text.as_bytes(), &Interner::new());
+        assert_eq!(kinds(&unit), [], "{name}");
+        assert!(unit.functions.len() > 500, "{name}");
+    }
+}
+
+#[test]
 fn deep_nesting_is_refused_or_survived() {
     let n = 100_000;
     let texts = [

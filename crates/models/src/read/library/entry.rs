@@ -9,7 +9,7 @@ use super::Library;
 use crate::row::*;
 use crate::toml_row::Row;
 
-pub(super) const ENTRY_KEYS: [&str; 33] = [
+pub(super) const ENTRY_KEYS: [&str; 34] = [
     "shape",
     "framework",
     "route",
@@ -43,6 +43,7 @@ pub(super) const ENTRY_KEYS: [&str; 33] = [
     "stacks",
     "served_at",
     "named",
+    "on",
 ];
 
 /// `parameters = { plain = "http-query", body = "http-json", models = ["pydantic.BaseModel"] }`.
@@ -214,6 +215,7 @@ pub(super) fn read_entry(library: &mut Library<'_>, row: &Row<'_>) {
         served_at: one("served_at"),
         table: port(row, "table"),
         named: port(row, "named"),
+        on: port(row, "on"),
         before: port(row, "before"),
         answers: port(row, "answers"),
         suffix: port(row, "suffix"),

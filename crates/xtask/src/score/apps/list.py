@@ -47,7 +47,14 @@ def flask(app, root):
 def starlette(app, root, prefix=""):
     out = []
     for route in app.routes:
-        path = prefix + getattr(route, "path", "")
+        if hasattr(route, "effective_route_contexts"):
+            # A router that is included, as newer versions of FastAPI list it.
+            for one in route.effective_route_contexts():
+                one = getattr(one, "starlette_route", None) or one
+                methods = sorted(m for m in getattr(one, "methods", None) or [] if m in HTTP)
+                put(out, methods, prefix + one.path, below(file_of(one.endpoint), root))
+            continue
+        path = prefix + (getattr(route, "path", "") or "")
         if getattr(route, "routes", None) is not None and not hasattr(route, "endpoint"):
             out.extend(starlette(route, root, path))
         elif hasattr(route, "endpoint"):
