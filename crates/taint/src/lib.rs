@@ -7,6 +7,7 @@
 mod access;
 mod claimed;
 mod closed;
+mod computed;
 mod forged;
 mod found;
 pub mod judge;
@@ -153,6 +154,7 @@ fn reach_here<T>(
     findings.extend(view.forged(&entry_points));
     findings.extend(view.told(&entry_points));
     findings.extend(view.claims(&entry_points));
+    findings.extend(view.computed(&entry_points));
     let sent = view.sent(&entry_points);
     fixed_sinks.sort_by(|a, b| (&a.location, &a.weakness).cmp(&(&b.location, &b.weakness)));
     print::number(&mut findings, &world, graph);
