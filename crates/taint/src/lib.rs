@@ -11,6 +11,7 @@ mod computed;
 mod forged;
 mod found;
 pub mod judge;
+mod pages;
 mod place;
 mod print;
 mod sent;
@@ -156,6 +157,7 @@ fn reach_here<T>(
     findings.extend(view.claims(&entry_points));
     findings.extend(view.computed(&entry_points));
     let sent = view.sent(&entry_points);
+    let mut findings = view.one_per_page(findings);
     fixed_sinks.sort_by(|a, b| (&a.location, &a.weakness).cmp(&(&b.location, &b.weakness)));
     print::number(&mut findings, &world, graph);
     findings.sort_by(|a, b| {
