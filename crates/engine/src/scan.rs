@@ -165,7 +165,9 @@ pub(crate) fn scan_looking(
             if is_script(system, &file.path) {
                 sources.push(file.path.clone());
             }
-        } else if solvent_lang::view::language_of(&file.path, true, true).is_some() {
+        } else if solvent_lang::view::language_of(&file.path, true, true).is_some()
+            || solvent_lang::view::may_be_template(&file.path)
+        {
             rest.push(file.path.clone());
         } else if let Some(language) = file
             .path
@@ -181,12 +183,24 @@ pub(crate) fn scan_looking(
         .iter()
         .filter_map(solvent_lang::language_of)
         .collect();
-    let rendered_by = |path: &FilePath| {
-        let has = |language| code.contains(&language);
-        let (python, javascript) = (has(Language::Python), has(Language::JavaScript));
-        solvent_lang::view::language_of(path, python, javascript)
+    let has = |language| code.contains(&language);
+    let (python, javascript) = (has(Language::Python), has(Language::JavaScript));
+    let rendered_by = |path: &FilePath, bytes: &[u8]| {
+        solvent_lang::view::language_in(path, bytes, python, javascript)
     };
-    rest.retain(|path| rendered_by(path).is_some());
+    // Pages in other folders are templates where their text says so.
+    let by_text = |path: &FilePath| {
+        solvent_lang::view::may_be_template(path)
+            && solvent_lang::view::language_of(path, python, javascript).is_none()
+    };
+    rest.retain(|path| {
+        solvent_lang::view::language_of(path, python, javascript).is_some()
+            || ((python || javascript) && by_text(path) && {
+                let cap = solvent_lang::view::MAX_VIEW_BYTES as u64;
+                let text = system.read(path, cap);
+                text.is_ok_and(|bytes| rendered_by(path, &bytes).is_some())
+            })
+    });
     sources.extend(rest);
 
     progress.stage(&format!("reading {} files", sources.len()));
@@ -213,7 +227,7 @@ pub(crate) fn scan_looking(
             let digest = Digest::of(&bytes);
             Ok(Some(match known {
                 Some((same, unit)) if same == digest => (unit, digest),
-                _ => match rendered_by(path) {
+                _ => match rendered_by(path, &bytes) {
                     Some(language) => {
                         let unit = solvent_lang::view::lower(path, &bytes, names, language);
                         (unit, digest)

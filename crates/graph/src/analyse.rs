@@ -268,6 +268,9 @@ impl Machine<'_> {
     }
 
     fn index_names(&mut self) {
+        if self.p.language == solvent_ir::Language::Python {
+            self.w.unmade = crate::made::never_made(self.p, self.names);
+        }
         for f in self.p.functions() {
             let function = self.p.function(f);
             if function.kind != FunctionKind::Def {

@@ -4,7 +4,7 @@ use crate::apply::paths::Absolute;
 use crate::call::{Args, Out};
 use crate::label::Note;
 use crate::library::Ports;
-use crate::link::Site;
+use crate::link::{FnId, Site};
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, CollKind, Ls, V};
 use solvent_base::Name;
@@ -402,20 +402,22 @@ impl Machine<'_> {
             .filter(|f| self.p.function(*f).class.is_some() != dynamic)
             .filter(|f| self.fits(*f, args, !dynamic))
             .collect();
+        // Where an object of some of them is made, the others are not meant as far as anybody sees.
+        let (unmade, made): (Vec<_>, Vec<_>) = fitting.iter().copied().partition(|f| {
+            let class = self.p.function(*f).class;
+            class.is_some_and(|class| {
+                let id = self.p.class_id(self.p.unit_of(*f), class);
+                self.w.unmade.contains(&id)
+            })
+        });
+        let fitting = if made.is_empty() || unmade.is_empty() || modelled {
+            fitting
+        } else {
+            self.may_be_meant(frame, index, name, unmade);
+            made
+        };
         if fitting.is_empty() || modelled || fitting.len() > self.limits.candidates {
-            // Any of them may be meant.
-            let site = self.site(frame, index);
-            let what = format!(
-                "a call of `{}` on a value that is not known",
-                self.text(name)
-            );
-            for f in fitting {
-                self.w.meant.insert((f, site));
-                let escapes = self.w.escapes.entry(f).or_default();
-                if escapes.len() < 4 {
-                    escapes.insert((site, what.clone()));
-                }
-            }
+            self.may_be_meant(frame, index, name, fitting);
             return None;
         }
         let site = self.site(frame, index);
@@ -463,6 +465,22 @@ impl Machine<'_> {
             out.ret = Some(self.w.store.unknown());
         }
         Some(out)
+    }
+
+    /// Any of the methods may be meant by the call, and is not followed.
+    fn may_be_meant(&mut self, frame: &Frame, index: u32, name: Name, methods: Vec<FnId>) {
+        let site = self.site(frame, index);
+        let what = format!(
+            "a call of `{}` on a value that is not known",
+            self.text(name)
+        );
+        for f in methods {
+            self.w.meant.insert((f, site));
+            let escapes = self.w.escapes.entry(f).or_default();
+            if escapes.len() < 4 {
+                escapes.insert((site, what.clone()));
+            }
+        }
     }
 
     /// `a / b` of paths.

@@ -27,6 +27,7 @@ pub mod label;
 mod library;
 pub mod link;
 pub mod machine;
+mod made;
 mod make;
 mod media;
 mod named;

@@ -309,6 +309,8 @@ impl Machine<'_> {
         };
         let kind = match canonical.as_str() {
             "builtins.str" | "builtins.bytes" | "builtins.bytearray" => return v_or_unknown,
+            // A text that is known stays one: `path.resolve("/")`.
+            "String" if v != V::NEVER && self.constant_texts(v).is_some() => return v,
             "builtins.int" | "builtins.float" | "builtins.bool" => {
                 let deep = self.w.store.deep(v_or_unknown);
                 let is_const = self.w.store.constants(v_or_unknown).is_some();

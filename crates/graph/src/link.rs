@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use solvent_base::{FilePath, Interner, Name, Span};
 use solvent_finding::Symbol;
 use solvent_ir::{
-    Class, ClassIndex, FnIndex, Function, FunctionKind, Inst, Language, Op, Settings, Unit,
+    Class, ClassIndex, FnIndex, Function, FunctionKind, Inst, Language, Op, Settings, Unit, Value,
 };
 
 use crate::shape::{Shape, unit_shapes};
@@ -265,11 +265,32 @@ impl Program {
         &self.function(site.function).insts[site.inst as usize]
     }
 
+    /// Where an instruction is written. What is joined from several ways is written nowhere: it stands where the last
+    /// of them gave it a value.
     pub fn span(&self, site: Site) -> Span {
-        self.function(site.function)
-            .insts
-            .get(site.inst as usize)
-            .map_or(self.function(site.function).name_span, |inst| inst.span)
+        let function = self.function(site.function);
+        let mut at = site.inst as usize;
+        for _ in 0..8 {
+            let Some(inst) = function.insts.get(at) else {
+                return function.name_span;
+            };
+            let Op::Phi(inputs) = &inst.op else {
+                return inst.span;
+            };
+            if inst.span != Span::default() {
+                return inst.span;
+            }
+            let written = |v: &Value| function.insts.get(v.0 as usize).map(|i| i.span);
+            let last = inputs
+                .iter()
+                .map(|(_, v)| *v)
+                .max_by_key(|v| (written(v).map(|span| span.start), v.0));
+            match last {
+                Some(last) if last.0 as usize != at => at = last.0 as usize,
+                _ => break,
+            }
+        }
+        function.name_span
     }
 
     pub fn symbol(&self, id: FnId, names: &Interner) -> Symbol {

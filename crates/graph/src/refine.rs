@@ -634,7 +634,7 @@ impl Machine<'_> {
             let models = self.m;
             let member = models.get(id);
             for guard in &member.guards {
-                if guard.holds_when != sense {
+                if guard.holds_when != sense || self.holds_for_all_paths(frame, member, args) {
                     continue;
                 }
                 let Some(at) = port_values(function, callee, args, &guard.at) else {

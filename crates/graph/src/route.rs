@@ -597,21 +597,28 @@ impl Machine<'_> {
             return None;
         }
         let cells = self.w.store.env(env);
-        cells.iter().find_map(|(_, v)| match self.w.store.only(*v) {
-            Some(Atom::Fn {
-                function: inner,
-                env: inner_env,
-            }) if *inner != function
-                && self
-                    .p
-                    .function(*inner)
-                    .parent
-                    .is_none_or(|p| self.p.fn_id(self.p.unit_of(*inner), p) != outer) =>
-            {
-                Some((outer, *inner, *inner_env))
-            }
-            _ => None,
-        })
+        let of_parameter = |(of, name): &(FnId, solvent_base::Name)| {
+            let given = &self.p.function(*of).params;
+            given.iter().any(|param| param.name == *name)
+        };
+        let given = cells.iter().filter(|(cell, _)| of_parameter(cell));
+        given
+            .into_iter()
+            .find_map(|(_, v)| match self.w.store.only(*v) {
+                Some(Atom::Fn {
+                    function: inner,
+                    env: inner_env,
+                }) if *inner != function
+                    && self
+                        .p
+                        .function(*inner)
+                        .parent
+                        .is_none_or(|p| self.p.fn_id(self.p.unit_of(*inner), p) != outer) =>
+                {
+                    Some((outer, *inner, *inner_env))
+                }
+                _ => None,
+            })
     }
 
     /// Methods of a class that handle requests, by the rows of its library bases.

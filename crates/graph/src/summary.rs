@@ -117,6 +117,11 @@ impl Machine<'_> {
 
     /// An argument of a function that was given many different ones, `seen`, already.
     fn simplified(&mut self, v: V, seen: u32, limit: u32) -> V {
+        // What differs is often deep inside an argument, an option of an option; a plain text says more.
+        let plain = |a: &Atom| matches!(a, Atom::Const(ir::Const::Str(_)));
+        if seen < limit * 2 && self.w.store.only(v).is_some_and(plain) {
+            return v;
+        }
         if seen < limit * 3 {
             return self.w.store.without_constants(v);
         }

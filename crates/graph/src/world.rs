@@ -337,6 +337,8 @@ pub struct World {
     pub(crate) tasks: BTreeSet<FnId>,
     /// Methods by bare name, for receivers of unknown type.
     pub(crate) by_name: IdMap<Name, Vec<FnId>>,
+    /// Classes of which nobody is seen to make an object.
+    pub(crate) unmade: IdSet<ClassId>,
     /// Limits that cut the whole search.
     pub limits_hit: BTreeSet<String>,
     /// Limits whose effect is known by function, see `escapes`.
@@ -390,6 +392,7 @@ impl World {
             logins: std::collections::BTreeMap::new(),
             tasks: BTreeSet::new(),
             by_name: IdMap::default(),
+            unmade: IdSet::default(),
             limits_hit: BTreeSet::new(),
             notices: BTreeSet::new(),
             unsettled: BTreeSet::new(),

@@ -705,6 +705,8 @@ pub enum Judge {
     Answer,
     /// Whether what a request says of itself decides what it may.
     Claim,
+    /// Whether a token that decides can be computed by whoever asks.
+    Token,
 }
 
 /// `sh -c TEXT`: the argument after `flag` is a sink of `kind`.

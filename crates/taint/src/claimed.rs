@@ -143,6 +143,12 @@ impl View<'_> {
 
     /// The name of a role that an instruction reads of what was sent.
     fn claim(&self, function: &Function, op: &Op) -> Option<String> {
+        let name = self.sent_field(function, op)?;
+        ROLES.contains(&letters(&name).as_str()).then_some(name)
+    }
+
+    /// The name of the field, header or cookie that an instruction reads of what was sent.
+    pub(crate) fn sent_field(&self, function: &Function, op: &Op) -> Option<String> {
         let text = |name: &solvent_base::Name| self.tracer.names.text(*name).to_string();
         let (name, of) = match op {
             Op::Index { base, key } => match function.op(*key) {
@@ -165,12 +171,7 @@ impl View<'_> {
             }
             _ => return None,
         };
-        let flat: String = name
-            .chars()
-            .filter(char::is_ascii_alphabetic)
-            .map(|c| c.to_ascii_lowercase())
-            .collect();
-        (ROLES.contains(&flat.as_str()) && self.was_sent(function, of, 0)).then_some(name)
+        self.was_sent(function, of, 0).then_some(name)
     }
 
     /// Whether a value is a part of the request that whoever asks fills.
@@ -290,7 +291,7 @@ impl View<'_> {
     }
 
     /// Whether control depends on a value.
-    fn is_asked(&self, function: &Function, value: ir::Value, depth: u32) -> bool {
+    pub(crate) fn is_asked(&self, function: &Function, value: ir::Value, depth: u32) -> bool {
         let branches = function.blocks.iter().any(|block| {
             matches!(block.terminator, Terminator::Branch { condition, .. } if condition == value)
         });
@@ -318,6 +319,14 @@ impl View<'_> {
         let title = format!("{}: `{role}` in {}", info.words, self.place_name(site));
         Some(self.found_at((weakness, info), site, title, entry, ""))
     }
+}
+
+/// A name with everything but letters gone, in lower case.
+pub(crate) fn letters(name: &str) -> String {
+    name.chars()
+        .filter(char::is_ascii_alphabetic)
+        .map(|c| c.to_ascii_lowercase())
+        .collect()
 }
 
 /// Whether the name asks a question that is answered by yes: `is_admin`.

@@ -7,9 +7,11 @@
 mod access;
 mod claimed;
 mod closed;
+mod computed;
 mod forged;
 mod found;
 pub mod judge;
+mod pages;
 mod place;
 mod print;
 mod sent;
@@ -153,7 +155,9 @@ fn reach_here<T>(
     findings.extend(view.forged(&entry_points));
     findings.extend(view.told(&entry_points));
     findings.extend(view.claims(&entry_points));
+    findings.extend(view.computed(&entry_points));
     let sent = view.sent(&entry_points);
+    let mut findings = view.one_per_page(findings);
     fixed_sinks.sort_by(|a, b| (&a.location, &a.weakness).cmp(&(&b.location, &b.weakness)));
     print::number(&mut findings, &world, graph);
     findings.sort_by(|a, b| {

@@ -176,6 +176,12 @@ impl Tracer<'_> {
         out
     }
 
+    /// Whether one request leaves it in the program's memory, and another finds it there.
+    pub fn is_stored(&self, label: Label) -> bool {
+        let notes = self.world.store.notes(label.notes);
+        notes.iter().any(|note| matches!(note, Note::Stored { .. }))
+    }
+
     pub fn assumptions(&self, label: Label) -> Vec<Assumption> {
         self.world
             .store

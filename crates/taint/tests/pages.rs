@@ -91,7 +91,9 @@ fn the_examples_of_weakness_pages_get_the_verdicts_they_claim() {
         // What is judged by more than a flow is never more than undecided.
         let found = match weakness.judged_by {
             Judge::Access | Judge::Role => "undecided",
-            Judge::Flow | Judge::Session | Judge::Answer | Judge::Claim => "vulnerable",
+            Judge::Flow | Judge::Session | Judge::Answer | Judge::Claim | Judge::Token => {
+                "vulnerable"
+            }
         };
         assert!(
             [found, "repaired", "silent"]

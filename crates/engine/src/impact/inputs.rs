@@ -70,7 +70,8 @@ fn digest(system: &dyn System, path: &FilePath) -> Option<String> {
     let is_settings = solvent_lang::settings::is_settings(path);
     let may_describe = matches!(path.extension(), Some("yaml" | "yml" | "json"));
     let may_be_script = path.extension().is_none();
-    if !(is_code || is_settings || may_describe || may_be_script) {
+    let may_be_template = solvent_lang::view::may_be_template(path);
+    if !(is_code || may_be_template || is_settings || may_describe || may_be_script) {
         return None;
     }
     let cap = if is_settings {
@@ -84,6 +85,7 @@ fn digest(system: &dyn System, path: &FilePath) -> Option<String> {
         Ok(bytes) => {
             let counts = is_code
                 || is_settings
+                || (may_be_template && is_template(path, &bytes))
                 || (may_describe && solvent_lang::is_description(path, &bytes))
                 || (may_be_script && solvent_lang::language_of_script(path, &bytes).is_some());
             counts.then(|| Digest::of(&bytes).hex())
@@ -91,6 +93,15 @@ fn digest(system: &dyn System, path: &FilePath) -> Option<String> {
         // What cannot be read is told with its reason.
         Err(error) => (is_code || is_settings).then(|| format!("{error:?}")),
     }
+}
+
+/// Whether a page's text makes it a template in a tree of some languages.
+fn is_template(path: &FilePath, bytes: &[u8]) -> bool {
+    [(true, false), (false, true), (true, true)]
+        .iter()
+        .any(|(python, javascript)| {
+            solvent_lang::view::language_in(path, bytes, *python, *javascript).is_some()
+        })
 }
 
 #[cfg(test)]

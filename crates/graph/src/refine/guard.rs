@@ -121,6 +121,19 @@ impl Machine<'_> {
         }
     }
 
+    /// `path.startswith("/")`: every absolute path begins so, which keeps none of them below a folder.
+    pub(super) fn holds_for_all_paths(&self, frame: &Frame, member: &Member, args: &[Arg]) -> bool {
+        if !matches!(
+            member.path.as_str(),
+            "builtins.str.startswith" | "String.startsWith"
+        ) {
+            return false;
+        }
+        let begins = args.first().map(|arg| frame.vals[arg.value().0 as usize]);
+        let texts = begins.and_then(|v| self.constant_texts(v));
+        texts.is_some_and(|texts| texts.iter().any(|text| matches!(text.as_str(), "" | "/")))
+    }
+
     /// `"'" not in x[1:-1]`.
     pub(super) fn not_inside(
         &mut self,

@@ -51,7 +51,7 @@ fn syntax_of(path: &FilePath) -> Option<(Syntax, &'static str)> {
         "njk" | "nunjucks" => (Syntax::Curly, "nunjucks"),
         "swig" | "twig" => (Syntax::Curly, "swig"),
         "jinja" | "jinja2" | "j2" => (Syntax::Curly, "jinja2"),
-        "html" | "htm" | "xhtml" if in_folder_of_views(path) => (Syntax::Curly, "template"),
+        "html" | "htm" | "xhtml" => (Syntax::Curly, "template"),
         _ => return None,
     })
 }
@@ -74,6 +74,9 @@ fn in_folder_of_views(path: &FilePath) -> bool {
 /// `templates` is the folder of Python's frameworks, and a tree of one language has no other.
 pub fn language_of(path: &FilePath, python: bool, javascript: bool) -> Option<Language> {
     let (syntax, engine) = syntax_of(path)?;
+    if engine == "template" && !in_folder_of_views(path) {
+        return None;
+    }
     let either = syntax == Syntax::Curly && engine == "template";
     let of_python = match engine {
         "jinja2" => true,
@@ -86,6 +89,43 @@ pub fn language_of(path: &FilePath, python: bool, javascript: bool) -> Option<La
         false if javascript => Some(Language::JavaScript),
         _ => None,
     }
+}
+
+/// Whether the file's text may make it a template where its name and its folder do not: a page in any folder.
+pub fn may_be_template(path: &FilePath) -> bool {
+    syntax_of(path).is_some_and(|(_, engine)| engine == "template")
+}
+
+/// As [`language_of`], and of pages in other folders those that hold tags: `{% .. %}`, which no browser's framework
+/// has, or `{{ .. }}` in a tree without JavaScript, whose frameworks write that into pages.
+pub fn language_in(
+    path: &FilePath,
+    bytes: &[u8],
+    python: bool,
+    javascript: bool,
+) -> Option<Language> {
+    if let Some(language) = language_of(path, python, javascript) {
+        return Some(language);
+    }
+    if !may_be_template(path) || bytes.len() > MAX_VIEW_BYTES {
+        return None;
+    }
+    let tags = holds(bytes, b"{%", b"%}");
+    match (python, javascript) {
+        (true, false) if tags || holds(bytes, b"{{", b"}}") => Some(Language::Python),
+        (true, true) if tags => Some(Language::Python),
+        (false, true) if tags => Some(Language::JavaScript),
+        _ => None,
+    }
+}
+
+/// Whether the text holds the one, and the other behind it.
+fn holds(bytes: &[u8], opens: &[u8; 2], closes: &[u8; 2]) -> bool {
+    let find = |from: usize, what: &[u8; 2]| {
+        let rest = bytes.get(from..)?;
+        rest.windows(2).position(|pair| pair == what)
+    };
+    find(0, opens).is_some_and(|at| find(at + 2, closes).is_some())
 }
 
 /// Lowers a template for programs of this language. What was not understood is said in the code itself, so that it

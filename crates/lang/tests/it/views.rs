@@ -58,6 +58,26 @@ fn a_folder_says_who_renders_a_page() {
 }
 
 #[test]
+fn pages_in_other_folders_are_templates_by_their_text() {
+    let of = |name, text: &str, python, javascript| {
+        view::language_in(&path(name), text.as_bytes(), python, javascript)
+    };
+    let python = Some(Language::Python);
+    assert_eq!(of("htdocs/a.html", "<p>{{ a }}", true, false), python);
+    assert_eq!(of("htdocs/a.html", "<p>{{ a }}", true, true), None);
+    assert_eq!(of("a.html", "{% if a %}a{% endif %}", true, true), python);
+    assert_eq!(
+        of("a.html", "{% if a %}a{% endif %}", false, true),
+        Some(Language::JavaScript)
+    );
+    assert_eq!(of("a.html", "}} a {{", true, false), None);
+    assert_eq!(of("a.txt", "{{ a }}", true, false), None);
+    assert_eq!(of("templates/a.html", "<p>", true, false), python);
+    let long = "{{ a }}".repeat(view::MAX_VIEW_BYTES / 7 + 1);
+    assert_eq!(of("a.html", &long, true, false), None);
+}
+
+#[test]
 fn what_does_not_parse_is_said_in_the_page_itself() {
     for (name, text) in [
         ("views/a.ejs", "<% if ( { %><%- x %>"),

@@ -78,6 +78,7 @@ pub(super) fn read_weakness(set: &mut ModelSet, table: &DeTable<'_>, file: &File
         ("session", Judge::Session),
         ("answer", Judge::Answer),
         ("claim", Judge::Claim),
+        ("token", Judge::Token),
     ];
     let judged_by = choice(&row, "judged_by", &judges).unwrap_or(Judge::Flow);
     let severity = choice(&row, "severity", &SEVERITIES);

@@ -1,5 +1,6 @@
 //! One value at one sink: a flow, or what cuts it.
 
+use solvent_base::Location;
 use solvent_finding::{Assumption, Carrier, Flow, NoPathReason, Stop};
 use solvent_graph::Entry;
 use solvent_graph::label::{ChainId, Label, Marks, Origin};
@@ -166,7 +167,31 @@ impl View<'_> {
                 let location = self.tracer.location(hit.sink.site);
                 assumed.push(Assumption::NameOnlyCall { name, location });
             }
+            if self.tracer.is_stored(label)
+                && let Some((location, what)) = guessed_twice(&assumed)
+            {
+                tell(Err(Cut::Doubt(Stop::DynamicBoundary { location, what })));
+                continue;
+            }
             tell(Ok((flow, assumed, &hit.facts)));
         }
     }
+}
+
+/// Of a flow that one request leaves and another finds: where neither who leaves it nor who finds it is known by more than
+/// a method's name, both guesses would have to be right, and to be about one object.
+fn guessed_twice(assumed: &[Assumption]) -> Option<(Location, String)> {
+    let mut calls = assumed.iter().filter_map(|one| match one {
+        Assumption::NameOnlyCall { name, location } => Some((name, location)),
+        _ => None,
+    });
+    let (first, at) = calls.next()?;
+    let (second, _) = calls.find(|(_, location)| *location != at)?;
+    Some((
+        at.clone(),
+        format!(
+            "what one request leaves and another finds goes through calls of `{first}` and `{second}`, both matched by \
+             name only"
+        ),
+    ))
 }

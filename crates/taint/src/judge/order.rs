@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use solvent_finding::{Finding, Flow, MAX_FLOWS, Symbol};
+use solvent_finding::{Carrier, Finding, Flow, Input, MAX_FLOWS, Symbol};
 
 /// Where a method stands among those that a route answers: the plainest names the route.
 pub(super) fn plainness(method: &str) -> usize {
@@ -11,15 +11,32 @@ pub(super) fn plainness(method: &str) -> usize {
     known.unwrap_or(METHODS.len())
 }
 
-/// The best flows, with one of every input before a second one of any.
+/// The best flows, with one of every input before a second one of any. Where there are more than are told, one of
+/// every carrier is among them: any header may be all that a list of best ones holds.
 pub(super) fn each_input_first(flows: Vec<Flow>) -> Vec<Flow> {
-    let mut seen: BTreeSet<String> = BTreeSet::new();
-    let (mut first, more): (Vec<Flow>, Vec<Flow>) = flows
-        .into_iter()
-        .partition(|flow| seen.insert(flow.input.name.clone()));
+    let mut seen: BTreeSet<(Option<Carrier>, String)> = BTreeSet::new();
+    let (mut first, more): (Vec<Flow>, Vec<Flow>) = flows.into_iter().partition(|flow| {
+        let Input { carrier, name } = &flow.input;
+        let unnamed = name.is_empty().then(|| carrier.clone());
+        seen.insert((unnamed, name.clone()))
+    });
     first.extend(more);
-    first.truncate(MAX_FLOWS);
-    first
+    let mut carriers: BTreeSet<Carrier> = BTreeSet::new();
+    let opens: Vec<bool> = first
+        .iter()
+        .map(|flow| carriers.insert(flow.input.carrier.clone()))
+        .collect();
+    let mut room = MAX_FLOWS.saturating_sub(carriers.len());
+    let mut out = Vec::new();
+    for (flow, opens) in first.into_iter().zip(opens) {
+        if !opens && room == 0 {
+            continue;
+        }
+        room -= usize::from(!opens);
+        out.push(flow);
+    }
+    out.truncate(MAX_FLOWS);
+    out
 }
 
 /// Without findings that only ask whether a file is there, unless there is nothing worse about the

@@ -124,3 +124,44 @@ fn hostile_trees_end_within_the_steps_that_their_size_allows() {
         }
     }
 }
+
+/// What differs between calls of a large function is often deep inside an option; the plain text beside it decides.
+#[test]
+fn a_plain_text_is_not_lost_among_many_options() {
+    let mut long = String::new();
+    for i in 0..80 {
+        let _ = writeln!(long, "  let o{i} = options.o{i} || {i};");
+    }
+    let mut others = String::new();
+    for i in 0..6 {
+        let _ = writeln!(
+            others,
+            "function other{i}(server) {{ return files(server.folder, {{ o{i}: () => server.o{i} }}); }}\nother{i}({{ folder: '/srv', o{i}: {i} }});"
+        );
+    }
+    let found = findings(application(&format!(
+        "const fs = require('fs');
+const path = require('path');
+function local(folder, uri) {{
+  const p = path.normalize(path.join(folder, uri));
+  if (p.startsWith(folder)) return p;
+}}
+function files(folder, options) {{
+{long}
+  const lookup = local.bind(0, folder);
+  return function (req, res, next) {{
+    const found = lookup(req.url);
+    if (!found) return next();
+    fs.createReadStream(found).pipe(res);
+  }};
+}}
+{others}
+function start(server) {{
+  app.use(files('/', {{ o1: () => server.headers }}));
+}}
+start({{ headers: {{}} }});
+"
+    )));
+    let read = of(&found, "createReadStream");
+    assert!(matches!(read, Some(Verdict::Reachable { .. })), "{read:?}");
+}

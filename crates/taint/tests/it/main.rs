@@ -36,7 +36,9 @@ pub fn scan(files: &BTreeMap<String, String>) -> Reach {
             settings.extend(solvent_lang::settings::settings(&path, bytes));
         } else if solvent_lang::is_description(&path, bytes) {
             units.push(solvent_lang::lower_description(&path, bytes, &names));
-        } else if let Some(language) = solvent_lang::view::language_of(&path, python, javascript) {
+        } else if let Some(language) =
+            solvent_lang::view::language_in(&path, bytes, python, javascript)
+        {
             units.push(solvent_lang::view::lower(&path, bytes, &names, language));
         } else {
             units.push(solvent_lang::lower(&path, bytes, &names));
