@@ -4,7 +4,7 @@ use solvent_base::Name;
 
 use crate::ssa::IntMap;
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct ScopeId(pub u32);
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,6 +35,8 @@ pub(crate) mod bind {
     pub const STORED: u16 = 128;
     /// Assigned in more than one place, so that it may be different objects at different times.
     pub const REASSIGNED: u16 = 256;
+    /// By `from .. import`: it is what another file has.
+    pub const IMPORTED: u16 = 512;
 }
 
 pub(crate) struct Scope {
