@@ -427,6 +427,8 @@ impl Machine<'_> {
             diverged: false,
             turn: crate::machine::Turn::default(),
             elements: Vec::new(),
+            patched: crate::hash::IdMap::default(),
+            aliases: None,
         }
     }
 
