@@ -431,6 +431,8 @@ impl Machine<'_> {
             diverged: false,
             turn: crate::machine::Turn::default(),
             elements: Vec::new(),
+            patched: crate::hash::IdMap::default(),
+            aliases: None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! One member's rows applied to one call.
 
+mod files;
 pub(crate) mod keep;
 mod part;
 pub(crate) mod paths;
@@ -236,6 +237,8 @@ impl Machine<'_> {
             None => ret,
         };
         let ret = self.as_part(ret, member, receiver);
+        let ret = self.opened(frame, index, member, &ports, ret);
+        let ret = self.renders_later(member, &ports, ret);
         self.bind_made(frame, index, id, ret, args);
         let ret = self.or_nothing(ret, member, receiver, args);
         let group = |row: &solvent_models::EntryRow| row.shape == solvent_models::EntryShape::Group;

@@ -1,9 +1,11 @@
 //! Attributes, elements and keys: reading and writing the parts of a value.
 
+mod named;
+
 use std::rc::Rc;
 
 use solvent_base::Name;
-use solvent_ir::Const;
+use solvent_ir::{Const, Op};
 
 use crate::call::Args;
 use crate::hash::IdSet;
@@ -15,9 +17,6 @@ use crate::world::{Base, Place};
 
 /// Longest chain of base classes that is followed.
 const MAX_BASES: usize = 64;
-
-/// Attributes that are followed one by one where their name is not known.
-const MAX_NAMED: usize = 12;
 
 impl Machine<'_> {
     /// The class and its bases in the order in which attributes are looked for.
@@ -223,6 +222,9 @@ impl Machine<'_> {
         if base == V::NEVER {
             return self.w.store.unknown();
         }
+        if let Some(v) = self.raised_before(name) {
+            return v;
+        }
         let atoms = self.w.store.atoms_of(base);
         let several = atoms.len() > 1;
         let mut out = V::NEVER;
@@ -276,7 +278,10 @@ impl Machine<'_> {
                 let path = self.path_of(attrs);
                 let receiver = self.w.store.one(atom.clone());
                 if let Some(v) = known {
-                    return v;
+                    return match class == self.n.instance {
+                        true => self.bind_attr(v, receiver, ClassId(u32::MAX)),
+                        false => v,
+                    };
                 }
                 // What the library itself says of an attribute goes before what is written to it elsewhere.
                 let own = self.is_kept(class) && self.class_member(class, name).is_some();
@@ -325,10 +330,31 @@ impl Machine<'_> {
             } => {
                 let found = attrs.iter().find(|(n, _)| *n == name).map(|(_, v)| *v);
                 let receiver = self.w.store.one(atom.clone());
+                if let Some((without, any)) = self.set_by_any_name(&atom) {
+                    let known = self.attr_of(frame, without, name, site);
+                    return match self.w.store.only(known) {
+                        Some(Atom::Member { .. }) => any,
+                        _ => self.w.store.join(known, any),
+                    };
+                }
                 if let Some(v) = found {
+                    // Others may have set it since.
+                    let others = attrs.iter().any(|(n, _)| *n == self.n.shared);
+                    return match self.field_of(class, name).filter(|_| others) {
+                        Some(set) => self.w.store.join(v, set),
+                        None => v,
+                    };
+                }
+                if !self.has_receivers()
+                    && &*self.text(name) == "__dict__"
+                    && let Some(v) = self.attributes(&atom)
+                {
                     return v;
                 }
                 let env = self.class_env(receiver);
+                if !self.has_receivers() && &*self.text(name) == "__class__" {
+                    return self.w.store.one(Atom::Class { class, env });
+                }
                 if let Some(raw) = self.class_attr(class, env, name) {
                     if let Some(v) = self.by_descriptor(frame, raw, receiver, site) {
                         return v;
@@ -408,6 +434,10 @@ impl Machine<'_> {
                             let brought = self.brought(*c, env, name);
                             let raw = brought.or_else(|| self.w.read(Place::ClassAttr(*c, name)));
                             if let Some(raw) = raw {
+                                // `__new__` is a static method, whatever is written.
+                                if &*self.text(name) == "__new__" {
+                                    return raw;
+                                }
                                 return self.bind_attr(raw, receiver, own);
                             }
                         }
@@ -457,112 +487,6 @@ impl Machine<'_> {
         self.w.store.one(raw)
     }
 
-    /// What `__getattr__` of a class gives for an attribute that is not found.
-    fn by_getattr(
-        &mut self,
-        frame: &mut Frame,
-        class: ClassId,
-        receiver: V,
-        name: Name,
-        site: Site,
-    ) -> Option<V> {
-        if self.has_receivers() || self.text(name).starts_with("__") {
-            return None;
-        }
-        let getattr = self.name("__getattr__");
-        let method = self.method_of(class, getattr, receiver)?;
-        let key = self.w.store.konst(Const::Str(name));
-        self.call_value(frame, site.inst, method, &Args::of(&[key]))
-            .ret
-    }
-
-    /// What `__get__` of an object in the class gives.
-    fn by_descriptor(&mut self, frame: &mut Frame, raw: V, receiver: V, site: Site) -> Option<V> {
-        if self.has_receivers() {
-            return None;
-        }
-        let class = match self.w.store.only(raw) {
-            Some(Atom::Object { class, .. }) => *class,
-            _ => return None,
-        };
-        let get = self.name("__get__");
-        let method = self.method_of(class, get, raw)?;
-        let unknown = self.w.store.unknown();
-        self.call_value(frame, site.inst, method, &Args::of(&[receiver, unknown]))
-            .ret
-    }
-
-    /// Everything that an attribute of a name known in part may be: `getattr(tools, "do_" + name)`.
-    pub(crate) fn any_attr(
-        &mut self,
-        frame: &mut Frame,
-        base: V,
-        name: V,
-        site: Site,
-    ) -> Option<V> {
-        let mut head: Option<String> = None;
-        for atom in self.w.store.atoms_of(name) {
-            let start = match atom {
-                Atom::Text(pieces) => match pieces.first() {
-                    Some(crate::value::Piece::Lit(text)) => self.text(*text).to_string(),
-                    _ => String::new(),
-                },
-                Atom::Const(Const::Str(text)) => self.text(text).to_string(),
-                _ => String::new(),
-            };
-            head = Some(match head {
-                None => start,
-                Some(before) if start.starts_with(&before) => before,
-                Some(before) if before.starts_with(&start) => start,
-                Some(_) => String::new(),
-            });
-        }
-        let head = head.unwrap_or_default();
-        let mut names: Vec<Name> = Vec::new();
-        for atom in self.w.store.atoms_of(base) {
-            let (class, unit) = match &atom {
-                Atom::Object { class, attrs, .. } => {
-                    names.extend(attrs.iter().map(|(n, _)| *n));
-                    (Some(*class), None)
-                }
-                Atom::Class { class, .. } => (Some(*class), None),
-                Atom::Module(unit) => (None, Some(*unit)),
-                _ => return None,
-            };
-            if let Some(class) = class {
-                for base in self.order_of(class).iter().copied() {
-                    if let Base::Own(base) = base {
-                        names.extend(self.methods_in(base).into_iter().map(|(n, _)| n));
-                    }
-                }
-            }
-            if let Some(unit) = unit {
-                let body = self.p.function(self.p.body(unit));
-                names.extend(body.insts.iter().filter_map(|inst| match inst.op {
-                    solvent_ir::Op::StoreName { name, .. } => Some(name),
-                    _ => None,
-                }));
-            }
-        }
-        names.sort_unstable();
-        names.dedup();
-        names.retain(|name| {
-            let text = self.text(*name);
-            text.starts_with(&head) && !text.starts_with("__") && !text.starts_with('<')
-        });
-        let mut out = V::NEVER;
-        for (i, name) in names.into_iter().enumerate() {
-            let one = self.attr(frame, base, name, site);
-            if i >= MAX_NAMED {
-                self.escape(one, site, "a call by a name known only at run time", 0);
-                continue;
-            }
-            out = self.w.store.join(out, one);
-        }
-        let unknown = self.w.store.unknown();
-        Some(self.w.store.join(out, unknown))
-    }
-
     /// What handlers left on a request: those that hand it on, and for who sees it afterwards the last one too.
     fn left_on_request(&mut self, path: Name, name: Name) -> Option<V> {
         let before = self.w.read(Place::LibAttr(path, name));
@@ -580,10 +504,13 @@ impl Machine<'_> {
     /// The class of a request or an answer, which handlers hand on to each other, as a place for what they
     /// leave on it.
     pub(crate) fn of_request(&self, class: Name) -> Option<Name> {
-        if !self.is_javascript() {
+        if self.is_go() || self.is_java() {
             return None;
         }
         let text = self.text(class);
+        if !self.is_javascript() {
+            return text.ends_with("Request").then_some(class);
+        }
         let one = Self::is_of_one_request(&text);
         (one || text.ends_with("Locals")).then_some(class)
     }
@@ -703,11 +630,35 @@ impl Machine<'_> {
             if matches!(atom, Atom::LibObject { .. } | Atom::Lib(_) | Atom::Data(_)) {
                 self.escape_code(value, site, "a library's object");
             }
+            if matches!(atom, Atom::Object { .. }) && !self.has_receivers() {
+                let one = self.w.store.one(atom.clone());
+                let set = match &*self.text(name) {
+                    "__dict__" => Some(self.with_attributes(frame, index, one, value)),
+                    _ => match self.by_setter(frame, index, &atom, name, value) {
+                        Some(v) => Some(v),
+                        None => self.by_setattr(frame, index, &atom, name, value),
+                    },
+                };
+                if let Some(v) = set {
+                    all.extend(self.w.store.atoms_of(v));
+                    continue;
+                }
+            }
             all.push(match atom {
                 Atom::Object { class, attrs, open } => {
                     // What a call on a field that nothing is known of leaves says nothing.
                     if !self.is_java() || value != self.w.store.unknown() {
                         frame.effects.push((Place::Field(class, name), site, value));
+                    }
+                    // A new version of what the class has, for all of its instances.
+                    if !self.has_receivers()
+                        && attrs.iter().all(|(n, _)| *n != name)
+                        && self.is_version(frame, index)
+                        && let Some(holder) = self.holder_of(class, name)
+                    {
+                        frame
+                            .effects
+                            .push((Place::ClassAttr(holder, name), site, value));
                     }
                     let attrs = self.with_attr(&attrs, name, value, single);
                     Atom::Object { class, attrs, open }
@@ -730,9 +681,13 @@ impl Machine<'_> {
                     Atom::Module(unit)
                 }
                 Atom::Class { class, env } => {
+                    let holder = match self.is_version(frame, index) {
+                        true => self.holder_of(class, name).unwrap_or(class),
+                        false => class,
+                    };
                     frame
                         .effects
-                        .push((Place::ClassAttr(class, name), site, value));
+                        .push((Place::ClassAttr(holder, name), site, value));
                     Atom::Class { class, env }
                 }
                 Atom::Lib(path) => {
@@ -773,6 +728,19 @@ impl Machine<'_> {
             });
         }
         self.w.store.bounded_value(all)
+    }
+
+    /// Whether the attribute that is set here is what was read from it, and changed.
+    fn is_version(&self, frame: &Frame, index: u32) -> bool {
+        let function = self.p.function(frame.f);
+        let op = function.insts.get(index as usize).map(|inst| &inst.op);
+        let Some(Op::SetAttr { value, .. }) = op else {
+            return false;
+        };
+        matches!(
+            function.op(*value),
+            Op::After { .. } | Op::SetIndex { .. } | Op::SetAttr { .. } | Op::DelIndex { .. }
+        )
     }
 
     pub(crate) fn with_attr(

@@ -221,7 +221,11 @@ impl Machine<'_> {
         let following = function.insts.iter().skip(index as usize + 1);
         for inst in following {
             let Op::After { call, object } = inst.op else {
-                break;
+                // The receiver may be read from a cell.
+                match inst.op {
+                    Op::Captured { .. } => continue,
+                    _ => break,
+                }
             };
             if call.0 == index && !frame.afters.contains_key(&(index, object.0)) {
                 frame.afters.insert((index, object.0), after);
@@ -458,6 +462,16 @@ impl Machine<'_> {
                         return self.resolve(frame, index, key, args);
                     }
                 }
+                // `reject(error)`
+                if self.is_javascript() && &*self.text(class) == "<reject>" {
+                    let v = args.get(0, None).unwrap_or_else(|| self.w.store.none());
+                    let function = self.p.function(frame.f);
+                    self.raise(frame, function, v);
+                    return Out::ret(self.w.store.none());
+                }
+                if class == self.n.own_class {
+                    return self.instance_of_made(frame, index, &atom, args);
+                }
                 if class == self.n.decorator {
                     let handler = args.get(0, None).unwrap_or_else(|| self.w.store.unknown());
                     let plan = self.w.store.one(atom);
@@ -682,6 +696,16 @@ impl Machine<'_> {
             out.ret = Some(v);
         }
         let mut filling = Filling::new(&holes, None);
+        for (param, after) in afters.iter().enumerate() {
+            let given = usize::from(receiver.is_some()) + args.pos.len();
+            if let Some(after) = after
+                && param >= given
+                && sources.iter().all(|(p, _)| *p as usize != param)
+            {
+                let after = self.w.store.fill(*after, &mut filling);
+                self.default_changed(frame, index, f, param, after);
+            }
+        }
         for (param, source) in &sources {
             let after = match afters.get(*param as usize) {
                 Some(Some(after)) => Some(self.w.store.fill(*after, &mut filling)),

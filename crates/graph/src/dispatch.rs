@@ -4,12 +4,12 @@ use crate::apply::paths::Absolute;
 use crate::call::{Args, Out};
 use crate::label::Note;
 use crate::library::Ports;
-use crate::link::{FnId, Site};
+use crate::link::{ClassId, FnId, Site};
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, CollKind, Ls, V};
 use solvent_base::Name;
 use solvent_ir::{BinaryOp, Const};
-use solvent_models::MemberId;
+use solvent_models::{EntryShape, MemberId};
 
 /// What lists the files of a folder.
 const LISTS: [&str; 6] = [
@@ -31,6 +31,7 @@ impl Machine<'_> {
     ) -> Out {
         let text = self.text(path);
         self.note_library(frame, index, path);
+        self.write_into_files(frame, index, None, args);
         let site = self.site(frame, index);
         if let Some(value) = self.environment_call(&text, args.get(0, None), site) {
             return Out::ret(value);
@@ -143,6 +144,7 @@ impl Machine<'_> {
         args: &Args,
     ) -> Out {
         self.looked_up(frame, index, receiver, name, args);
+        self.write_into_files(frame, index, Some(receiver), args);
         let atoms = self.w.store.atoms_of(receiver);
         let single = atoms.len() == 1;
         let mut out = Out::default();
@@ -218,6 +220,14 @@ impl Machine<'_> {
         if let Some(out) = native {
             return out;
         }
+        if !self.has_receivers()
+            && let Some(out) = self.python_method(frame, index, &atom, &self.text(name), args)
+        {
+            return out;
+        }
+        if let Some(out) = self.special_method(frame, index, &atom, name, args) {
+            return out;
+        }
         if let Some(class) = class {
             let class = self.name(class);
             if let Some(id) = self.class_member(class, name) {
@@ -252,6 +262,9 @@ impl Machine<'_> {
             Atom::Object {
                 class, ref attrs, ..
             } => {
+                if let Some(out) = self.inherited(frame, index, &atom, name, args) {
+                    return out;
+                }
                 let bases = self.lib_bases(class);
                 if name == self.n.init && !self.is_javascript() {
                     self.made_by_holder(&bases, attrs, args);
@@ -325,6 +338,49 @@ impl Machine<'_> {
                 self.unknown_call(frame, index, receiver, args, &text)
             }
         }
+    }
+
+    /// A member of a library base, called on a class: `View.as_view("name")`.
+    pub(crate) fn class_call(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        class: ClassId,
+        receiver: V,
+        name: Name,
+        args: &Args,
+    ) -> Out {
+        let method = self.text(name).to_string();
+        if method == "__new__"
+            && let Some(v) = self.new_instance(frame, index, args)
+        {
+            return Out::ret(v);
+        }
+        let binds = self.m.entry_rows(EntryShape::BaseClass).any(|(_, row)| {
+            row.bound_by
+                .as_deref()
+                .is_some_and(|b| b.ends_with(&format!(".{method}")))
+        });
+        if binds {
+            let kind = self.n.bound;
+            let mut attrs = Vec::new();
+            if let Some(actions) = args.get(0, None) {
+                attrs.push((self.n.actions, actions));
+            }
+            let bound = Atom::LibObject {
+                class: kind,
+                attrs: attrs.into(),
+                data: receiver,
+            };
+            return Out::ret(self.w.store.one(bound));
+        }
+        for base in self.lib_bases(class) {
+            if let Some(id) = self.class_member(base, name) {
+                return self.apply_member(frame, index, id, Some(receiver), args, false);
+            }
+        }
+        let text = format!("{}.{method}", self.text(self.p.class(class).name));
+        self.unknown_call(frame, index, receiver, args, &text)
     }
 
     /// Labels pass, without an assumption: methods of builtin values that have no row.

@@ -96,9 +96,14 @@ impl Machine<'_> {
                     let handler = row.handler.as_ref();
                     if let Some(handler) = handler.and_then(|p| self.port_plain(p, &ports)) {
                         let row = i as u32;
-                        self.register(frame, index, id, row, receiver, args, handler, None);
+                        for one in self.w.store.atoms_of(handler) {
+                            let one = self.w.store.one(one);
+                            self.register(frame, index, id, row, receiver, args, one, None);
+                        }
                     }
-                    registered = true;
+                    // What is made with hooks is what routes are bound to.
+                    let makes = |row: &EntryRow| row.shape == EntryShape::Application;
+                    registered |= !member.entry_points.iter().any(makes);
                 }
                 EntryShape::Decorator | EntryShape::Hook => {
                     // `@Query(() => String)` is called with a function, and waits for another.
@@ -452,6 +457,13 @@ impl Machine<'_> {
         if mounts {
             text.push_str(registration.prefix.as_deref().unwrap_or_default());
         }
+        // So do hooks that stand in one list.
+        if entry.shape == EntryShape::Hook
+            && let Some(Atom::Fn { function, .. } | Atom::Method { function, .. }) =
+                self.w.store.only(handler)
+        {
+            text.push_str(&format!("<hook {}>", function.0));
+        }
         let made = RouteRef::Made {
             site,
             row,
@@ -753,43 +765,5 @@ impl Machine<'_> {
             }
         }
         out
-    }
-
-    /// A member of a library base, called on a class: `View.as_view("name")`.
-    pub(crate) fn class_call(
-        &mut self,
-        frame: &mut Frame,
-        index: u32,
-        class: ClassId,
-        receiver: V,
-        name: Name,
-        args: &Args,
-    ) -> Out {
-        let method = self.text(name).to_string();
-        let binds = self.m.entry_rows(EntryShape::BaseClass).any(|(_, row)| {
-            row.bound_by
-                .as_deref()
-                .is_some_and(|b| b.ends_with(&format!(".{method}")))
-        });
-        if binds {
-            let kind = self.n.bound;
-            let mut attrs = Vec::new();
-            if let Some(actions) = args.get(0, None) {
-                attrs.push((self.n.actions, actions));
-            }
-            let bound = Atom::LibObject {
-                class: kind,
-                attrs: attrs.into(),
-                data: receiver,
-            };
-            return Out::ret(self.w.store.one(bound));
-        }
-        for base in self.lib_bases(class) {
-            if let Some(id) = self.class_member(base, name) {
-                return self.apply_member(frame, index, id, Some(receiver), args, false);
-            }
-        }
-        let text = format!("{}.{method}", self.text(self.p.class(class).name));
-        self.unknown_call(frame, index, receiver, args, &text)
     }
 }

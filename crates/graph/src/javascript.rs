@@ -16,7 +16,7 @@ use solvent_base::Name;
 use solvent_ir::{Const, Language, ParamKind};
 
 use crate::call::{Args, Out};
-use crate::link::{FnId, Site, Target, UnitId};
+use crate::link::{ClassId, FnId, Site, Target, UnitId};
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, CollKind, EnvId, Ls, V};
 use crate::world::{CallTier, Place};
@@ -331,6 +331,9 @@ impl Machine<'_> {
         value: V,
         single: bool,
     ) -> Option<V> {
+        if let Some(v) = self.by_setter_javascript(frame, site.inst, atom, name, value) {
+            return Some(v);
+        }
         match atom {
             Atom::Coll {
                 kind: CollKind::Dict,
@@ -359,6 +362,49 @@ impl Machine<'_> {
             }
             _ => None,
         }
+    }
+
+    /// `set name(v)` of a class or of an object that is written as one.
+    fn by_setter_javascript(
+        &mut self,
+        frame: &mut Frame,
+        index: u32,
+        atom: &Atom,
+        name: Name,
+        value: V,
+    ) -> Option<V> {
+        if !self.is_javascript() {
+            return None;
+        }
+        let setter = match atom {
+            Atom::Object { .. } | Atom::Class { .. } => {
+                let setter = self.setter_of(name);
+                let receiver = self.w.store.one(atom.clone());
+                let class = self.receiver_class(receiver)?;
+                let raw = self.class_attr(class, EnvId::EMPTY, setter)?;
+                self.bind_attr(raw, receiver, class)
+            }
+            Atom::Coll { kids, .. } => {
+                let setter = self.setter_of(name);
+                let (_, f) = kids.iter().find(|(key, _)| *key == Const::Str(setter))?;
+                let receiver = self.w.store.one(atom.clone());
+                self.bind_attr(*f, receiver, ClassId(u32::MAX))
+            }
+            _ => return None,
+        };
+        let receiver = self.w.store.one(atom.clone());
+        let out = self.call_value(frame, index, setter, &Args::of(&[value]));
+        Some(out.receiver.unwrap_or(receiver))
+    }
+
+    /// The name that what sets an attribute has.
+    fn setter_of(&mut self, name: Name) -> Name {
+        if let Some(known) = self.setters.get(&name) {
+            return *known;
+        }
+        let setter = self.name(&format!("<set {}>", self.text(name)));
+        self.setters.insert(name, setter);
+        setter
     }
 
     /// What is called by `base.name(..)`.

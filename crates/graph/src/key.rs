@@ -1,5 +1,6 @@
 //! Keys and elements: reading and writing the parts of containers.
 
+mod context;
 mod named;
 
 use crate::call::Args;
@@ -108,7 +109,8 @@ impl Machine<'_> {
                 ref attrs,
                 data,
             } => {
-                let stored = match (self.path_of(attrs), self.w.store.constant_str(key)) {
+                let path = self.path_of(attrs).or_else(|| self.kept_by_key(class));
+                let stored = match (path, self.w.store.constant_str(key)) {
                     (Some(path), Some(key)) => self.w.read(Place::LibKey(path, key)),
                     _ => None,
                 };
@@ -136,7 +138,7 @@ impl Machine<'_> {
                 v
             }
             Atom::Object { class, .. } => {
-                let receiver = self.w.store.one(atom);
+                let receiver = self.w.store.one(atom.clone());
                 let getitem = self.name("__getitem__");
                 match self.method_of(class, getitem, receiver) {
                     Some(method) => {
@@ -145,7 +147,10 @@ impl Machine<'_> {
                             .ret
                             .unwrap_or(V::NEVER)
                     }
-                    None => self.derive(receiver, &Link::Value),
+                    None => match self.index_held(frame, index, &atom, key) {
+                        Some(v) => v,
+                        None => self.derive(receiver, &Link::Value),
+                    },
                 }
             }
             Atom::Lib(path) => {
@@ -159,6 +164,9 @@ impl Machine<'_> {
                     Some(stored) => self.w.store.join(one, stored),
                     None => one,
                 }
+            }
+            Atom::Module(unit) if !self.has_receivers() => {
+                self.name_of_module(frame, unit, key, site)
             }
             // Generics: `list[int]`, `Model[T]`.
             Atom::Class { .. } => self.w.store.one(atom),
@@ -310,9 +318,8 @@ impl Machine<'_> {
                     all.extend(self.w.store.atoms_of(v));
                 }
                 Atom::LibObject { class, attrs, data } => {
-                    if let (Some(path), Some(key)) =
-                        (self.path_of(&attrs), self.w.store.constant_str(key))
-                    {
+                    let path = self.path_of(&attrs).or_else(|| self.kept_by_key(class));
+                    if let (Some(path), Some(key)) = (path, self.w.store.constant_str(key)) {
                         frame.effects.push((Place::LibKey(path, key), site, value));
                     }
                     let plain =
@@ -349,8 +356,24 @@ impl Machine<'_> {
                             let after = out.receiver.unwrap_or(receiver);
                             all.extend(self.w.store.atoms_of(after));
                         }
-                        None => all.push(atom),
+                        None => match self.held_of(&atom) {
+                            Some(held) => {
+                                let held = self.set_index(frame, index, held, key, value);
+                                let after = self.holding(&atom, held);
+                                all.extend(self.w.store.atoms_of(after));
+                            }
+                            None => all.push(atom),
+                        },
                     }
+                }
+                Atom::Module(unit) if !self.has_receivers() => {
+                    for key in self.w.store.constants(key).unwrap_or_default() {
+                        if let Const::Str(name) = key {
+                            frame.effects.push((Place::Global(unit, name), site, value));
+                        }
+                    }
+                    self.escape_code(value, site, "a variable by a name that is not followed");
+                    all.push(Atom::Module(unit));
                 }
                 other => {
                     self.escape(value, site, "a container that is not followed", 0);
@@ -425,6 +448,15 @@ impl Machine<'_> {
                     let v = self.coll_remove(kind, &kids, rest, keys, Some(want.clone()));
                     all.extend(self.w.store.atoms_of(v));
                     continue;
+                }
+                (atom @ Atom::Object { .. }, _) => {
+                    if let Some(held) = self.held_of(&atom) {
+                        let held = self.del_index(held, key);
+                        let after = self.holding(&atom, held);
+                        all.extend(self.w.store.atoms_of(after));
+                        continue;
+                    }
+                    atom
                 }
                 (Atom::LibObject { class, attrs, data }, Some(_)) if data != V::NEVER => {
                     let data = self.del_index(data, key);
@@ -507,6 +539,7 @@ impl Machine<'_> {
             } if *rest == V::NEVER && *keys == Ls::NONE => {
                 Some(kids.iter().map(|(_, v)| *v).collect())
             }
+            atom @ Atom::Object { .. } => self.exact_items(self.held_of(atom)?),
             _ => None,
         }
     }
@@ -586,7 +619,7 @@ impl Machine<'_> {
                     }
                 }
                 Atom::Object { class, .. } => {
-                    let receiver = self.w.store.one(atom);
+                    let receiver = self.w.store.one(atom.clone());
                     let (iter, next) = (self.name("__iter__"), self.name("__next__"));
                     if let Some(method) = self.method_of(class, next, receiver) {
                         self.call_value(frame, index, method, &Args::default())
@@ -602,6 +635,8 @@ impl Machine<'_> {
                         } else {
                             self.element(frame, index, got)
                         }
+                    } else if let Some(held) = self.held_of(&atom) {
+                        self.element(frame, index, held)
                     } else {
                         self.derive(receiver, &Link::Value)
                     }
@@ -616,56 +651,6 @@ impl Machine<'_> {
         }
         // An empty container may have been filled where that is not seen: code that loops over it
         // must not count as dead.
-        if out == V::NEVER {
-            self.w.store.unknown()
-        } else {
-            out
-        }
-    }
-
-    /// What `with` binds.
-    pub(crate) fn enter_context(&mut self, frame: &mut Frame, index: u32, v: V) -> V {
-        let mut out = V::NEVER;
-        for atom in self.w.store.atoms_of(v) {
-            let one = match atom {
-                Atom::Coll {
-                    kind: CollKind::Iter,
-                    rest,
-                    ..
-                } => {
-                    if rest == V::NEVER {
-                        self.w.store.unknown()
-                    } else {
-                        rest
-                    }
-                }
-                Atom::Object { class, .. } => {
-                    let receiver = self.w.store.one(atom);
-                    let mut got = None;
-                    for name in ["__enter__", "__aenter__"] {
-                        let name = self.name(name);
-                        if let Some(method) = self.method_of(class, name, receiver) {
-                            got = self.call_value(frame, index, method, &Args::default()).ret;
-                            break;
-                        }
-                    }
-                    got.unwrap_or(receiver)
-                }
-                Atom::LibObject { class, .. } => {
-                    let receiver = self.w.store.one(atom);
-                    let enter = self.name("__enter__");
-                    if self.class_member(class, enter).is_some() {
-                        self.call_member(frame, index, receiver, enter, &Args::default())
-                            .ret
-                            .unwrap_or(receiver)
-                    } else {
-                        receiver
-                    }
-                }
-                other => self.w.store.one(other),
-            };
-            out = self.w.store.join(out, one);
-        }
         if out == V::NEVER {
             self.w.store.unknown()
         } else {
@@ -696,6 +681,10 @@ impl Machine<'_> {
                     out = self.merge_mapping(frame, index, out, data);
                 }
                 Atom::Const(_) => {}
+                atom @ Atom::Object { .. } if self.held_of(&atom).is_some() => {
+                    let held = self.held_of(&atom).unwrap_or(V::NEVER);
+                    out = self.merge_mapping(frame, index, out, held);
+                }
                 other => {
                     let one = self.w.store.one(other);
                     // A mapping of inputs put over known keys: any key may be the attacker's.

@@ -5,9 +5,10 @@
 //! are widened. Calls are in `call`, attributes in `attr`, operators in `operate`, what the models
 //! say in `library`, checks in `refine`.
 
-mod builtin;
+mod alias;
 mod format;
 mod frame;
+mod names;
 mod turns;
 mod unroll;
 
@@ -51,10 +52,10 @@ impl Limits {
     };
 }
 
-pub(crate) use builtin::is_builtin;
 pub(crate) use frame::Frame;
 use frame::{Kept, Way};
 pub use frame::{Vouch, Vouched};
+pub(crate) use names::is_builtin;
 pub(crate) use unroll::Turn;
 
 /// The interpreter over one program.
@@ -70,6 +71,8 @@ pub struct Machine<'a> {
     pub(crate) targets: IdMap<(UnitId, Name, u32), Target>,
     /// Whether a name speaks of a secret.
     pub(crate) secret_names: IdMap<Name, bool>,
+    /// Names under which what sets an attribute is kept, by the attribute's.
+    pub(crate) setters: IdMap<Name, Name>,
     /// Names of methods that look objects up.
     pub(crate) lookups: IdMap<Name, Option<MemberId>>,
     /// Classes with their bases in the order in which attributes are looked for, see [`Machine::order_of`].
@@ -82,6 +85,10 @@ pub struct Machine<'a> {
     pub(crate) stores: IdMap<FnId, Stores>,
     /// Values of a body that hold what it stores under a name, once somebody asked.
     pub(crate) holders: IdMap<FnId, Rc<IdMap<Name, Vec<u32>>>>,
+    /// Variables of other files that names are by an import, once somebody asked.
+    pub(crate) origins: IdMap<(UnitId, Name), Option<(UnitId, Name)>>,
+    /// Objects that stand in two places of a function, once it was looked at.
+    pub(crate) aliases: IdMap<FnId, Option<Rc<alias::Aliases>>>,
     /// Blocks that were walked to see which writes nobody finds any more.
     pub(crate) walked: u64,
     pub(crate) n: Known,
@@ -146,6 +153,18 @@ pub(crate) struct Known {
     pub all: Name,
     /// The class of an object whose class was made by a function and brings what it captured.
     pub own_class: Name,
+    /// What an instance of a container's or text's subclass holds.
+    pub held: Name,
+    /// Others have the instance too, and may set its attributes.
+    pub shared: Name,
+    /// The template that renders what a decorated function returns.
+    pub renders: Name,
+    /// Attributes of an instance whose names are not known.
+    pub any: Name,
+    /// Names that the content of an open file is kept under.
+    pub written: Name,
+    /// An instance of a class that was made when the program ran.
+    pub instance: Name,
     pub use_: Name,
     pub method_go: Name,
     /// What a CommonJS module exports.
@@ -178,6 +197,12 @@ impl Known {
             method: names.name("method"),
             all: names.name("__all__"),
             own_class: names.name("<class>"),
+            held: names.name("<held>"),
+            shared: names.name("<shared>"),
+            renders: names.name("<renders>"),
+            any: names.name("<any>"),
+            written: names.name("<written>"),
+            instance: names.name("<instance>"),
             use_: names.name("use"),
             method_go: names.name("Method"),
             exports: names.name("<exports>"),
@@ -226,8 +251,11 @@ impl<'a> Machine<'a> {
             orders: RefCell::default(),
             merging: IdMap::default(),
             lookups: IdMap::default(),
+            setters: IdMap::default(),
             stores: IdMap::default(),
             holders: IdMap::default(),
+            origins: IdMap::default(),
+            aliases: IdMap::default(),
             walked: 0,
             n: Known::new(names, p.language),
             follow: Follow::Flows,
@@ -320,6 +348,8 @@ impl<'a> Machine<'a> {
             diverged: false,
             turn: Turn::default(),
             elements: Vec::new(),
+            patched: IdMap::default(),
+            aliases: self.aliases_of(f),
         };
         if blocks == 0 {
             frame.ret = self.w.store.none();
@@ -346,7 +376,11 @@ impl<'a> Machine<'a> {
         }
         if function.is_generator {
             let yields = frame.yields;
-            frame.ret = self.w.store.many(CollKind::Iter, yields);
+            let returned = self.w.store.deep(frame.ret);
+            frame.ret = self
+                .w
+                .store
+                .coll(CollKind::Iter, Vec::new(), yields, returned);
         }
         frame
     }
@@ -401,7 +435,14 @@ impl<'a> Machine<'a> {
                 frame.diverged = false;
                 new = self.w.store.unknown();
             }
-            let new = self.read_again(frame, function, index, new);
+            let mut new = self.read_again(frame, function, index, new);
+            // Turn by turn, what is made in one turn is another object in the next.
+            let joined = self.unrolling == 0;
+            if let Some((_, patched)) = frame.patched.get(&index).filter(|(raw, _)| *raw == new)
+                && joined
+            {
+                new = *patched;
+            }
             let old = frame.vals[index as usize];
             if new != old {
                 let widen = round >= WIDEN_AFTER && matches!(inst.op, Op::Phi(_));
@@ -414,6 +455,9 @@ impl<'a> Machine<'a> {
                     frame.vals[index as usize] = new;
                     changed = true;
                 }
+            }
+            if joined && let Some(aliases) = frame.aliases.clone() {
+                self.reflect(frame, function, &aliases, index);
             }
             if frame.diverged {
                 frame.stopped.push((block, index));
@@ -462,12 +506,14 @@ impl<'a> Machine<'a> {
                 if let Some(value) = value {
                     frame.returned.push((value.0, v));
                     self.named(frame, value.0, function.name, v);
+                    self.returns_to_template(frame, value.0, v);
                 }
                 self.note_vouches(frame, function, *value, v);
             }
             Terminator::Raise(Some(value)) => {
                 let v = frame.vals[value.0 as usize];
                 let v = self.made_to_raise(frame, value.0, v);
+                self.raised_from(frame, value.0);
                 self.raise(frame, function, v);
             }
             Terminator::Raise(None) => self.raise_again(frame, function),
@@ -611,7 +657,10 @@ impl<'a> Machine<'a> {
             }
             Op::Compare { op, left, right } => {
                 let (left, right) = (get(frame, *left), get(frame, *right));
-                self.compare(*op, left, right)
+                match self.by_comparison_methods(frame, index, *op, left, right) {
+                    Some(v) => v,
+                    None => self.compare(*op, left, right),
+                }
             }
             Op::Format(parts) => self.format(frame, index, parts),
             Op::Sequence { kind, items } => {
@@ -700,19 +749,22 @@ impl<'a> Machine<'a> {
             }
             Op::Enter(v) => {
                 let v = get(frame, *v);
+                self.left_context(frame, index, v);
                 self.enter_context(frame, index, v)
             }
             Op::Await(v) => get(frame, *v),
             Op::Yield(v) => {
                 let v = v.map_or_else(|| self.w.store.none(), |v| get(frame, v));
                 frame.yields = self.w.store.join(frame.yields, v);
-                self.w.store.unknown()
+                self.sent_in()
             }
             Op::YieldFrom(v) => {
                 let v = get(frame, *v);
                 let element = self.element(frame, index, v);
                 frame.yields = self.w.store.join(frame.yields, element);
-                self.w.store.unknown()
+                // What the inner one returns is among its labels.
+                let labels = self.w.store.deep(v);
+                self.w.store.data(labels)
             }
             Op::Caught(type_) => {
                 let type_ = type_.map(|type_| get(frame, type_));

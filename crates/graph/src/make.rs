@@ -5,7 +5,7 @@ use crate::link::ClassId;
 use crate::machine::{Frame, Machine};
 use crate::value::{Atom, EnvId, Open, V};
 use solvent_base::Name;
-use solvent_ir::{self as ir, Op};
+use solvent_ir::{self as ir, Const, Op};
 
 impl Machine<'_> {
     pub(crate) fn instantiate(
@@ -16,24 +16,30 @@ impl Machine<'_> {
         env: EnvId,
         args: &Args,
     ) -> Out {
-        let _ = env;
-        if let Some(other) = self.made_by_new(frame, index, class, env, args) {
+        let (other, begun) = self.made_by_new(frame, index, class, env, args);
+        if other != V::NEVER && begun == V::NEVER {
             return Out::ret(other);
         }
-        let mut kept: Vec<(Name, V)> = self.kept_by_exception(class, args).into_iter().collect();
-        if env != EnvId::EMPTY && env != EnvId::SAME {
-            let own = self.w.store.one(Atom::Class { class, env });
-            kept.push((self.n.own_class, own));
+        let mut kept = self.instance_begins(class, env, args);
+        let own_init = self.class_attr(class, env, self.n.init).is_some();
+        if begun == V::NEVER {
+            kept.extend(self.holds_at_first(frame, index, class, args, own_init));
         }
         kept.extend(self.kept_by_holder(frame, index, class, args));
-        let fresh = self.w.store.one(Atom::Object {
-            class,
-            attrs: kept.clone().into(),
-            open: Open::No,
-        });
+        let fresh = match begun {
+            V::NEVER => self.w.store.one(Atom::Object {
+                class,
+                attrs: kept.clone().into(),
+                open: Open::No,
+            }),
+            _ => begun,
+        };
         self.privileges_in(frame, index, class, args);
         let init = self.n.init;
         let Some(method) = self.method_of(class, init, fresh) else {
+            if begun != V::NEVER {
+                return Out::ret(self.w.store.join(begun, other));
+            }
             if let [only] = self.lib_bases(class)[..] {
                 self.note_library_member(frame, index, only, init);
             }
@@ -47,21 +53,32 @@ impl Machine<'_> {
                 .collect();
             attrs.extend(kept);
             let fields = self.constructor_fields(class);
-            for ((v, _), name) in args.pos.iter().zip(fields) {
-                attrs.push((name, *v));
+            // `Row(*columns)`, `Row(**columns)`: each may be any of them.
+            let others: Vec<V> = args.spread.into_iter().chain(args.keywords).collect();
+            let others = self.w.store.join_all(others);
+            for (at, name) in fields.into_iter().enumerate() {
+                match args.pos.get(at) {
+                    Some((v, _)) => attrs.push((name, *v)),
+                    None if others != V::NEVER && attrs.iter().all(|(n, _)| *n != name) => {
+                        attrs.push((name, others));
+                    }
+                    None => {}
+                }
             }
             let object = Atom::Object {
                 class,
                 attrs: attrs.into(),
                 open: Open::Yes,
             };
-            return Out::ret(self.w.store.one(object));
+            let object = self.w.store.one(object);
+            return Out::ret(self.made_by_fields(frame, index, class, object));
         };
         let out = self.call_value(frame, index, method, args);
         if out.ret.is_none() {
             return Out::never();
         }
         let object = out.receiver.unwrap_or(fresh);
+        let object = self.w.store.join(object, other);
         Out {
             ret: Some(object),
             afters: out.afters,
@@ -69,8 +86,8 @@ impl Machine<'_> {
         }
     }
 
-    /// What a `__new__` of our own gives that is no instance of the class: it is the result, and `__init__` is
-    /// not called.
+    /// What a `__new__` of our own gives: what is no instance of the class is the result, and `__init__` is not
+    /// called; instances are what `__init__` begins with.
     fn made_by_new(
         &mut self,
         frame: &mut Frame,
@@ -78,26 +95,36 @@ impl Machine<'_> {
         class: ClassId,
         env: EnvId,
         args: &Args,
-    ) -> Option<V> {
+    ) -> (V, V) {
         let name = self.name("__new__");
         let this = self.w.store.one(Atom::Class { class, env });
-        let method = self.method_of(class, name, this)?;
-        let got = self.call_value(frame, index, method, args).ret?;
-        let mut out = V::NEVER;
+        let (mut other, mut begun) = (V::NEVER, V::NEVER);
+        let Some(method) = self.method_of(class, name, this) else {
+            return (other, begun);
+        };
+        let Some(got) = self.call_value(frame, index, method, args).ret else {
+            return (other, begun);
+        };
         for atom in self.w.store.atoms_of(got) {
-            if matches!(&atom, Atom::Object { class: made, .. } if *made != class)
-                || matches!(&atom, Atom::Const(_) | Atom::Text(_) | Atom::Coll { .. })
-            {
-                let one = self.w.store.one(atom);
-                out = self.w.store.join(out, one);
+            let instance = match &atom {
+                Atom::Object { class: made, .. } => *made == class,
+                Atom::Const(Const::None) => continue,
+                Atom::Data(labels) if *labels == crate::value::Ls::NONE => continue,
+                _ => false,
+            };
+            let one = self.w.store.one(atom);
+            if instance {
+                begun = self.w.store.join(begun, one);
+            } else {
+                other = self.w.store.join(other, one);
             }
         }
-        (out != V::NEVER).then_some(out)
+        (other, begun)
     }
 
     /// What a class is made with, by position, where it says no more than which fields it has: those of a
     /// dataclass, its bases' first.
-    fn constructor_fields(&self, class: ClassId) -> Vec<Name> {
+    pub(crate) fn constructor_fields(&self, class: ClassId) -> Vec<Name> {
         if self.has_receivers() {
             return self.declared_fields(class);
         }
@@ -179,12 +206,15 @@ impl Machine<'_> {
                     }
                 }
                 // `@x.setter`, `@x.deleter` of a property: the property itself goes on.
-                Atom::Member { receiver, name: _ }
+                Atom::Member { receiver, name }
                     if self.w.store.atoms(receiver).any(
                         |a| matches!(a, Atom::LibObject { class, .. } if *class == self.n.property),
                     ) =>
                 {
-                    receiver
+                    match &*self.text(name) {
+                        "setter" => self.with_setter(receiver, v),
+                        _ => receiver,
+                    }
                 }
                 Atom::Fn { .. }
                 | Atom::Method { .. }
@@ -219,6 +249,7 @@ impl Machine<'_> {
                     let args = Args::of(&[v]);
                     let one = self.w.store.one(other);
                     let _ = self.call_value(frame, index, one, &args);
+                    self.renders_what_returns(one, v);
                     v
                 }
             };

@@ -33,7 +33,14 @@ impl Machine<'_> {
         {
             return Some(Out::ret(v));
         }
+        if let Some(out) = self.of_names(frame, index, path, args) {
+            return Some(out);
+        }
         Some(Out::ret(match path {
+            _ if path.ends_with(".__new__") && !args.pos.is_empty() => {
+                self.new_instance(frame, index, args)?
+            }
+            "builtins.type" if args.pos.len() == 3 => self.made_class(frame, index, args)?,
             "builtins.super" => self.super_value(frame, args)?,
             "builtins.getattr" => {
                 let wanted = args.get(1, None)?;
@@ -61,7 +68,7 @@ impl Machine<'_> {
                 out
             }
             "builtins.len" => {
-                let v = first?;
+                let v = self.held_in_only(first?).or(first)?;
                 let count = match self.w.store.only(v)? {
                     Atom::Const(Const::Str(name)) => self.text(*name).chars().count(),
                     Atom::Coll {
@@ -212,22 +219,30 @@ impl Machine<'_> {
                 }
                 out
             }
-            "builtins.globals" => {
-                let module = self.w.store.one(Atom::Module(frame.unit));
-                let _ = module;
-                return None;
-            }
-            "builtins.setattr" => {
+            "builtins.setattr" | "builtins.object.__setattr__" => {
                 let (base, name, value) = (first?, args.get(1, None)?, args.get(2, None)?);
                 self.attribute_named(frame, index, args);
-                let name = self.w.store.constant_str(name)?;
-                let v = self.set_attr(frame, index, base, name, value);
+                let v = match self.w.store.constant_str(name) {
+                    Some(name) => self.set_attr(frame, index, base, name, value),
+                    None => self.set_under_some(frame, index, base, name, value),
+                };
                 let mut out = Out::ret(self.w.store.none());
                 if let Some((_, Some(source))) = args.pos.first() {
                     out.afters.push((*source, v));
                 }
                 return Some(out);
             }
+            "builtins.vars" if args.count() == 1 => {
+                let dict = self.name("__dict__");
+                let site = self.site(frame, index);
+                let v = first?;
+                let is_object = |a: &Atom| matches!(a, Atom::Object { .. });
+                if !self.w.store.atoms(v).all(is_object) {
+                    return None;
+                }
+                self.attr(frame, v, dict, site)
+            }
+            "os.getenv" => self.variable_written(frame, index, args)?,
             "importlib.import_module" | "builtins.__import__" => {
                 let v = first?;
                 match self.constant_texts(v) {

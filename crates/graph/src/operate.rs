@@ -167,7 +167,8 @@ impl Machine<'_> {
                             break;
                         }
                     }
-                    got.unwrap_or(receiver)
+                    let held = self.held_in_only(receiver);
+                    got.or(held).unwrap_or(receiver)
                 }
                 other => self.w.store.one(other),
             };
@@ -221,6 +222,9 @@ impl Machine<'_> {
             if complete && out != V::NEVER {
                 return out;
             }
+        }
+        if let Some(v) = self.by_operator_methods(frame, site.inst, op, left, right) {
+            return v;
         }
         // All of these make numbers, which harm nobody.
         if self.adds_as_text() && op != BinaryOp::Add {

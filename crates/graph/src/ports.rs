@@ -261,6 +261,10 @@ impl Machine<'_> {
                 Atom::LibObject { data, .. } if data != V::NEVER => {
                     self.any_key(data).unwrap_or(V::NEVER)
                 }
+                atom @ Atom::Object { .. } => match self.held_of(&atom) {
+                    Some(held) => self.any_key(held).unwrap_or(V::NEVER),
+                    None => V::NEVER,
+                },
                 _ => V::NEVER,
             };
             out = self.w.store.join(out, one);

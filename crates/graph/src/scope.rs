@@ -1,10 +1,12 @@
 //! Names: cells, globals, imports, and what definitions make.
 
+mod shared;
+
 use crate::label::Origin;
 use crate::link::{FnId, Site, Target, UnitId};
 use crate::machine::{Follow, Frame, Machine, is_builtin};
 use crate::shape::{block_of, successors};
-use crate::value::{Atom, CollKind, EnvId, Ls, V};
+use crate::value::{Atom, EnvId, Ls, V};
 use crate::world::{Base, CallTier, ModuleState, Place};
 use solvent_base::Name;
 use solvent_ir::{self as ir, Const, FunctionKind, Scope};
@@ -27,6 +29,13 @@ impl Machine<'_> {
         }
         let found = self.outer_cell(frame, cell);
         let mut v = match found {
+            // What another closure of an activation that is over left there.
+            Some(v) if self.p.shape(cell.0).given_inside.contains(&name) => {
+                match self.w.read(Place::Cell(cell.0, name)) {
+                    Some(left) => self.w.store.join(v, left),
+                    None => v,
+                }
+            }
             Some(v) => v,
             None => self
                 .w
@@ -177,6 +186,11 @@ impl Machine<'_> {
                     self.w.write(place, site, v);
                     self.forget_overwritten(frame.f, place, site);
                 } else {
+                    // What is imported is the other file's, and changed there.
+                    let place = match self.imported_from(frame.unit, name) {
+                        Some((unit, name)) => Place::Global(unit, name),
+                        None => place,
+                    };
                     frame.effects.push((place, site, v));
                 }
             }
@@ -207,7 +221,8 @@ impl Machine<'_> {
                 let owner = self.p.fn_id(frame.unit, owner);
                 if self.p.shape(owner).crowded {
                     self.keep_by_name(frame, owner, name, site, v);
-                } else {
+                } else if self.outer_cell(frame, (owner, name)) != Some(v) {
+                    // A call that got it left it as it was, else.
                     frame.effects.push((Place::Cell(owner, name), site, v));
                 }
             }
@@ -216,6 +231,10 @@ impl Machine<'_> {
 
     /// A variable of this activation, as the functions inside it find it.
     pub(crate) fn keep_in_frame(&mut self, frame: &mut Frame, name: Name, v: V) {
+        let v = match self.p.shape(frame.f).given_inside.contains(&name) {
+            true => self.without_positions(v, 0),
+            false => v,
+        };
         let before = frame.cells.get(&name).copied();
         let joined = before.map_or(v, |before| self.w.store.join(before, v));
         if before != Some(joined) {
@@ -319,6 +338,7 @@ impl Machine<'_> {
             return self.global_go(unit, name);
         }
         if let Some(v) = self.w.read(Place::Global(unit, name)) {
+            let v = self.changed_elsewhere(unit, name, v);
             return self.shared(v);
         }
         let text = self.text(name);
@@ -347,47 +367,6 @@ impl Machine<'_> {
             return self.lib_value(path);
         }
         self.w.store.unknown()
-    }
-
-    /// A value read from a shared place may have been changed by code that is not seen here:
-    /// containers keep their known keys but are open.
-    pub(crate) fn shared(&mut self, v: V) -> V {
-        let open = |a: &Atom| matches!(a, Atom::Coll { .. });
-        if !self.w.store.atoms(v).any(open) {
-            return v;
-        }
-        let unknown = self.w.store.unknown();
-        let mut all = Vec::new();
-        for atom in self.w.store.atoms_of(v) {
-            all.push(match atom {
-                Atom::Coll {
-                    kind,
-                    kids,
-                    rest,
-                    keys,
-                } if kind != CollKind::Tuple && (kids.is_empty() || kind != CollKind::Set) => {
-                    // Constant tables (literals that nobody is seen to write to) stay exact.
-                    if rest == V::NEVER && !kids.is_empty() {
-                        Atom::Coll {
-                            kind,
-                            kids,
-                            rest,
-                            keys,
-                        }
-                    } else {
-                        let rest = self.w.store.join(rest, unknown);
-                        Atom::Coll {
-                            kind,
-                            kids,
-                            rest,
-                            keys,
-                        }
-                    }
-                }
-                other => other,
-            });
-        }
-        self.w.store.bounded_value(all)
     }
 
     pub(crate) fn import(
@@ -676,9 +655,11 @@ impl Machine<'_> {
             }
             env = self.w.store.closure(cells);
         }
-        let known = &mut self.w.classes[id.0 as usize].bases;
-        if *known != bases {
-            *known = bases;
+        // What it derives from where its function is called is more than what is known where nobody calls that.
+        let before = &self.w.classes[id.0 as usize].bases;
+        let known = !before.contains(&Base::Unknown) && before.len() == bases.len();
+        if !(known && bases.contains(&Base::Unknown)) && *before != bases {
+            self.w.classes[id.0 as usize].bases = bases;
             self.orders.borrow_mut().clear();
         }
         let (summary, holes) = self.summarize(body, env, Vec::new());

@@ -3,7 +3,7 @@
 use solvent_base::Name;
 
 use crate::hash::IdSet;
-use solvent_ir::{FnIndex, Function, Op, Terminator, Unit, Value};
+use solvent_ir::{FnIndex, Function, Op, Scope, Terminator, Unit, Value};
 
 /// Facts of a function's control flow that do not depend on values.
 #[derive(Clone, Default, Debug)]
@@ -24,6 +24,8 @@ pub struct Shape {
     pub captures: Vec<(FnIndex, Name)>,
     /// Whether an inner function reads a cell of this one.
     pub has_cells: bool,
+    /// Variables of this one that functions inside it give values or change.
+    pub given_inside: Vec<Name>,
     /// Whether more cells of this one are read inside it than closures bring along ([`MAX_CELLS`]): they are
     /// kept by their names, as variables of a module are.
     pub crowded: bool,
@@ -83,6 +85,21 @@ pub(crate) fn unit_shapes(unit: &Unit) -> Vec<Shape> {
     for (shape, read) in shapes.iter_mut().zip(&read) {
         shape.has_cells = !read.is_empty();
         shape.crowded = read.len() > MAX_CELLS;
+    }
+    for function in &unit.functions {
+        for inst in &function.insts {
+            if let Op::StoreName {
+                scope: Scope::Enclosing(owner),
+                name,
+                ..
+            } = inst.op
+            {
+                let given = &mut shapes[owner.0 as usize].given_inside;
+                if !given.contains(&name) {
+                    given.push(name);
+                }
+            }
+        }
     }
     let crowded: Vec<bool> = shapes.iter().map(|shape| shape.crowded).collect();
     // Inner functions come after the function that contains them, so one backward pass closes the

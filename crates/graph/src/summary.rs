@@ -489,15 +489,38 @@ impl Machine<'_> {
         })
     }
 
+    /// What functions inside did to the object that a parameter is: its variable is a cell then.
+    fn changed_inside(&mut self, frame: &Frame, param: usize, arg: V) -> Option<V> {
+        let name = self.p.function(frame.f).params.get(param)?.name;
+        if !self.p.shape(frame.f).given_inside.contains(&name) {
+            return None;
+        }
+        let held = frame.cells.get(&name).copied()?;
+        let mut all: Vec<Atom> = self.w.store.atoms_of(held);
+        all.retain(|atom| {
+            matches!(
+                atom,
+                Atom::Coll { .. } | Atom::Object { .. } | Atom::LibObject { .. }
+            )
+        });
+        let objects = self.w.store.bounded_value(all);
+        let v = self.w.store.join(arg, objects);
+        (objects != V::NEVER && v != arg).then_some(v)
+    }
+
     /// The last version of each parameter on the ways out.
     pub(crate) fn final_versions(&mut self, frame: &Frame, args: &[V]) -> Box<[Option<V>]> {
         let p = self.p;
         let (shape, function) = (p.shape(frame.f), p.function(frame.f));
-        if shape.versions.is_empty() {
+        if shape.versions.is_empty() && shape.given_inside.is_empty() {
             return Box::default();
         }
         let mut out = Vec::with_capacity(args.len());
         for (param, arg) in args.iter().enumerate() {
+            if let Some(v) = self.changed_inside(frame, param, *arg) {
+                out.push(Some(v));
+                continue;
+            }
             let param = param as u32;
             if !shape.changes(param) {
                 out.push(None);

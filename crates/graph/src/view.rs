@@ -83,6 +83,8 @@ impl Machine<'_> {
                     let text = self.rendered(frame, index, name, with, &member.path);
                     plain = self.w.store.join(plain, text);
                 }
+                // When the function has returned.
+                View::Decorates { .. } => {}
                 View::Configures { autoescape } => {
                     let v = self.port_plain(autoescape, ports);
                     if v.and_then(|v| self.w.store.truth(v)) == Some(false) {
@@ -113,6 +115,72 @@ impl Machine<'_> {
             }
         }
         plain
+    }
+
+    /// The decorator that a call makes, with the template that renders what the function below it returns.
+    pub(crate) fn renders_later(&mut self, member: &Member, ports: &Ports<'_>, made: V) -> V {
+        let mut name = V::NEVER;
+        for view in &member.views {
+            if let View::Decorates { name: at } = view
+                && let Some(v) = self.port_plain(at, ports)
+            {
+                name = self.w.store.join(name, v);
+            }
+        }
+        if name == V::NEVER {
+            return made;
+        }
+        let mut out = V::NEVER;
+        for atom in self.w.store.atoms_of(made) {
+            let one = match atom {
+                Atom::LibObject { class, attrs, data } => {
+                    let attrs = self.with_attr(&attrs, self.n.renders, name, true);
+                    Atom::LibObject { class, attrs, data }
+                }
+                other => other,
+            };
+            let one = self.w.store.one(one);
+            out = self.w.store.join(out, one);
+        }
+        out
+    }
+
+    /// A function gets a decorator that renders what it returns.
+    pub(crate) fn renders_what_returns(&mut self, decorator: V, decorated: V) {
+        for atom in self.w.store.atoms_of(decorator) {
+            let Atom::LibObject { attrs, .. } = atom else {
+                continue;
+            };
+            let Some((_, name)) = attrs.iter().find(|(n, _)| *n == self.n.renders) else {
+                continue;
+            };
+            for of in self.w.store.atoms_of(decorated) {
+                if let Atom::Fn { function, .. } = of {
+                    self.w.renders.insert(function, *name);
+                }
+            }
+        }
+    }
+
+    /// What a function returns goes to the template that its decorator names.
+    pub(crate) fn returns_to_template(&mut self, frame: &mut Frame, index: u32, v: V) {
+        let Some(name) = self.w.renders.get(&frame.f).copied() else {
+            return;
+        };
+        let mapping = self.w.store.atoms(v).any(|a| {
+            matches!(
+                a,
+                Atom::Coll {
+                    kind: CollKind::Dict,
+                    ..
+                } | Atom::Data(_)
+            )
+        });
+        if !mapping {
+            return;
+        }
+        let request = frame.args.first().copied();
+        self.rendered(frame, index, name, (v, request), "a decorator");
     }
 
     /// Whether something may be read from the value: functions are call backs, and what is not there is nothing.

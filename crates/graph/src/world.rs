@@ -333,6 +333,8 @@ pub struct World {
     pub(crate) closures: IdMap<FnId, EnvId>,
     /// Functions that a library's login check stands in front of, with the names of the checks.
     pub(crate) logins: std::collections::BTreeMap<FnId, std::collections::BTreeSet<String>>,
+    /// Functions whose result a template renders, with its name.
+    pub(crate) renders: IdMap<FnId, V>,
     /// Functions that a queue runs.
     pub(crate) tasks: BTreeSet<FnId>,
     /// Methods by bare name, for receivers of unknown type.
@@ -390,6 +392,7 @@ impl World {
             uses: BTreeMap::new(),
             closures: IdMap::default(),
             logins: std::collections::BTreeMap::new(),
+            renders: IdMap::default(),
             tasks: BTreeSet::new(),
             by_name: IdMap::default(),
             unmade: IdSet::default(),

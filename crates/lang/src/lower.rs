@@ -107,6 +107,8 @@ pub(crate) trait Code: Clone {
     type Shared;
     /// Whether what is reached by the name of a class is kept there, so that writes into it are written back.
     const KEEPS_IN_CLASSES: bool = false;
+    /// Whether classes and modules are objects, so that writes into their attributes are written back.
+    const KEEPS_IN_DEFINITIONS: bool = false;
     /// Whether a name that the file does not declare may be a variable of another file.
     const SHARES_GLOBALS: bool = false;
 }

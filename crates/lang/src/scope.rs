@@ -8,7 +8,7 @@ use crate::ssa::IntMap;
 /// them knows something of all that are around it, so that time and memory go with the square.
 pub(crate) const MAX_NESTING: u32 = 1_000;
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct ScopeId(pub u32);
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,6 +39,8 @@ pub(crate) mod bind {
     pub const STORED: u16 = 128;
     /// Assigned in more than one place, so that it may be different objects at different times.
     pub const REASSIGNED: u16 = 256;
+    /// By `from .. import`: it is what another file has.
+    pub const IMPORTED: u16 = 512;
 }
 
 pub(crate) struct Scope {

@@ -4,7 +4,7 @@ use solvent_base::{Name, Span};
 use solvent_ir::{Arg, Block, Const, FunctionKind, Item, Op, Scope, Terminator, Value};
 
 use crate::lower::{Code, Lower};
-use crate::scope::{Home, bind};
+use crate::scope::{Home, ScopeId, bind};
 
 /// How many versions, places or operands are followed from one value. Chains of this length do not
 /// occur outside generated code; cutting one loses an alias, nothing else.
@@ -64,7 +64,13 @@ impl<B: Code> Lower<'_, '_, '_, B> {
             Op::Attr { base, name } => {
                 let base = self.b.resolve(base);
                 if !self.is_rooted(base) {
-                    if name == self.file.well_known.prototype || self.is_class_by_name(base) {
+                    if name == self.file.well_known.prototype
+                        || self.is_class_by_name(base)
+                        || self.is_definition(base)
+                        // What a function gave may be what others have too.
+                        || (B::KEEPS_IN_DEFINITIONS
+                            && matches!(self.b.op(base), Op::Call { .. }))
+                    {
                         // What a function object keeps is not in a version of it.
                         let value = new;
                         self.b.emit(Op::SetAttr { base, name, value }, span);
@@ -170,7 +176,7 @@ impl<B: Code> Lower<'_, '_, '_, B> {
             Op::Global(name) => {
                 let stored = self.kind == FunctionKind::Module
                     && self.file.scopes.home(self.scope, name) == Home::Local;
-                if !stored && self.is_module_variable(name) {
+                if !stored && (self.is_module_variable(name) || self.is_imported(name)) {
                     self.b.emit(
                         Op::StoreName {
                             scope: Scope::Module,
@@ -305,6 +311,47 @@ impl<B: Code> Lower<'_, '_, '_, B> {
             }
     }
 
+    /// Whether `value` is a class or a module of the program, or of a library: what is written into its attributes
+    /// others find there.
+    fn is_definition(&self, value: Value) -> bool {
+        B::KEEPS_IN_DEFINITIONS
+            && match *self.b.op(value) {
+                Op::Global(name) => !self.is_builtin(name) && !self.is_module_variable(name),
+                Op::Import { .. } | Op::Class(_) => true,
+                Op::Attr { base, .. } => {
+                    matches!(self.b.op(self.b.resolve(base)), Op::Import { .. })
+                }
+                _ => false,
+            }
+    }
+
+    /// Whether a name of the module is what another file has, bound by an import.
+    fn is_imported(&self, name: Name) -> bool {
+        B::KEEPS_IN_DEFINITIONS
+            && self.file.scopes.flags(ScopeId(0), name) & bind::IMPORTED != 0
+            && !self.is_module_variable(name)
+    }
+
+    /// Whether a method is called for what it does on an object that a class or a module has, or that is imported.
+    fn is_kept_in_definition(&self, call: Value, receiver: Value) -> bool {
+        let kept = match *self.b.op(self.origin(receiver)) {
+            Op::Attr { base, .. } => self.is_definition(self.b.resolve(base)),
+            Op::Global(name) => self.is_imported(name),
+            _ => false,
+        };
+        if !kept {
+            return false;
+        }
+        let Op::Call { callee, .. } = self.b.op(call) else {
+            return false;
+        };
+        let method = match *self.b.op(self.b.resolve(*callee)) {
+            Op::Attr { name, .. } => name,
+            _ => return false,
+        };
+        self.discarded == Some(call) || method == self.file.well_known.setdefault
+    }
+
     /// Whether a write into `value` can be seen again through a variable.
     fn is_rooted(&mut self, value: Value) -> bool {
         let mut value = value;
@@ -400,10 +447,12 @@ impl<B: Code> Lower<'_, '_, '_, B> {
         let mut done: Vec<Value> = Vec::new();
         if let Some(receiver) = receiver {
             let receiver = self.b.resolve(receiver);
-            if self.may_change(receiver) && self.is_rooted(receiver) {
+            if (self.may_change(receiver) && self.is_rooted(receiver))
+                || self.is_kept_in_definition(call, receiver)
+            {
                 done.push(receiver);
                 self.after(call, receiver, span);
-            } else if let Some(this) = self.behind_super(receiver) {
+            } else if let Some(this) = self.behind_super(receiver, span) {
                 done.push(this);
                 self.after(call, this, span);
             }
@@ -432,7 +481,7 @@ impl<B: Code> Lower<'_, '_, '_, B> {
     }
 
     /// `super().m()` runs on the first parameter.
-    fn behind_super(&mut self, receiver: Value) -> Option<Value> {
+    fn behind_super(&mut self, receiver: Value, span: Span) -> Option<Value> {
         let Op::Call { callee, .. } = self.b.op(receiver) else {
             return None;
         };
@@ -445,6 +494,7 @@ impl<B: Code> Lower<'_, '_, '_, B> {
         let first = self.first_parameter?;
         match self.file.scopes.home(self.scope, first) {
             Home::Local => self.b.read(first),
+            Home::Cell => Some(self.read_name(first, span)),
             _ => None,
         }
     }

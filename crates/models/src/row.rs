@@ -439,6 +439,9 @@ pub enum View {
         locals: Vec<Port>,
         request: Option<Given>,
     },
+    /// It makes a decorator: what the function below returns is rendered by the template of that name. The function's
+    /// first argument is the request.
+    Decorates { name: Port },
     /// What stands there turns escaping on or off, for all templates.
     Configures { autoescape: Port },
     /// It writes into the page what stands there, escaped where that is configured.

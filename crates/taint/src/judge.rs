@@ -320,6 +320,13 @@ impl<'a> View<'a> {
                                             .entry(first)
                                             .or_default()
                                             .push((flow, assumed, methods));
+                                    } else {
+                                        // Who answers requests without a route that is known.
+                                        doubts.insert(Stop::DynamicBoundary {
+                                            location: self.tracer.location(sink.site),
+                                            what: "it runs in front of handlers, none of which is found"
+                                                .to_owned(),
+                                        });
                                     }
                                 }
                                 Err(Cut::Closed(reasons)) => harmless.extend(reasons),

@@ -3,7 +3,7 @@
 use solvent_base::Name;
 use solvent_models::{Member, PortRoot, SinkRow, StepRow};
 
-use crate::label::{Hop, Link, TraceKind};
+use crate::label::{Hop, TraceKind};
 use crate::library::Ports;
 use crate::link::Site;
 use crate::machine::{Frame, Machine};
@@ -13,22 +13,6 @@ use solvent_ir::{Const, Op};
 
 /// Under this name a table's content is kept, whichever connection leads to it.
 pub(crate) const TABLES: &str = "<tables>";
-
-/// Under this name the content of files is kept.
-const FILES: &str = "<files>";
-
-/// Calls that give a file's content, or the file to read it from.
-const OPENS: [&str; 6] = [
-    "builtins.open",
-    "codecs.open",
-    "aiofiles.open",
-    "pathlib.Path.open",
-    "pathlib.Path.read_text",
-    "pathlib.Path.read_bytes",
-];
-
-/// Letters and digits of a path that tell it from others.
-const MIN_KNOWN: usize = 4;
 
 /// Bytes of a statement that are read for the names of its tables.
 const MAX_STATEMENT: usize = 8192;
@@ -62,7 +46,7 @@ impl Machine<'_> {
                     self.file_written(frame, index, member, sink, ports);
                     continue;
                 }
-                "file-path-read" if OPENS.contains(&member.path.as_str()) => {
+                "file-path-read" if super::files::OPENS.contains(&member.path.as_str()) => {
                     let got = self.file_read(frame, index, sink, ports);
                     out = self.w.store.join(out, got);
                     continue;
@@ -84,71 +68,6 @@ impl Machine<'_> {
             }
         }
         (out, rows)
-    }
-
-    /// An upload that is saved is kept under the parts of its path that are known.
-    fn file_written(
-        &mut self,
-        frame: &mut Frame,
-        index: u32,
-        member: &Member,
-        sink: &SinkRow,
-        ports: &Ports<'_>,
-    ) {
-        let Some(upload) = ports.receiver.filter(|_| member.path.ends_with(".save")) else {
-            return;
-        };
-        if self.w.store.deep(upload) == Ls::NONE {
-            return;
-        }
-        let content = self.derive(upload, &Link::Value);
-        let site = self.site(frame, index);
-        let path = self.port(&mut Some(&mut *frame), index, &sink.at, ports);
-        for place in path.map(|v| self.file_places(v)).unwrap_or_default() {
-            frame.effects.push((place, site, content));
-        }
-    }
-
-    /// What was saved under the path of a file that is opened.
-    fn file_read(&mut self, frame: &mut Frame, index: u32, sink: &SinkRow, ports: &Ports<'_>) -> V {
-        if !sink.when.iter().all(|when| self.holds(when, ports)) {
-            return V::NEVER;
-        }
-        let site = self.site(frame, index);
-        let path = self.port(&mut Some(&mut *frame), index, &sink.at, ports);
-        let mut out = V::NEVER;
-        for place in path.map(|v| self.file_places(v)).unwrap_or_default() {
-            if let Some(kept) = self.w.read(place) {
-                let what = self.name("reads back the file that was saved");
-                let kept = self.hop_all(kept, TraceKind::Source, site, what);
-                out = self.w.store.join(out, kept);
-            }
-        }
-        out
-    }
-
-    /// Where the content of files under a path is kept: by what of the path is known, if that says anything.
-    fn file_places(&mut self, path: V) -> Vec<Place> {
-        let files = self.name(FILES);
-        let mut out = Vec::new();
-        for atom in self.w.store.atoms_of(path) {
-            let pieces = match atom {
-                Atom::Const(Const::Str(text)) => vec![Piece::Lit(text)],
-                Atom::Text(pieces) => pieces.to_vec(),
-                _ => continue,
-            };
-            let text: String = pieces
-                .iter()
-                .map(|piece| match piece {
-                    Piece::Lit(text) => self.text(*text).to_string(),
-                    Piece::Data(_) => "*".to_owned(),
-                })
-                .collect();
-            if text.chars().filter(|c| c.is_alphanumeric()).count() >= MIN_KNOWN {
-                out.push(Place::LibKey(files, self.name(&text)));
-            }
-        }
-        out
     }
 
     /// What a statement puts into a table is kept for those that read it.

@@ -30,6 +30,10 @@ impl Machine<'_> {
                     }
                     other = self.w.store.join(other, rest);
                 }
+                atom @ Atom::Object { .. } if self.held_of(&atom).is_some() => {
+                    let held = self.held_of(&atom).unwrap_or(V::NEVER);
+                    self.spread_keywords(built, held);
+                }
                 _ => {
                     let one = self.w.store.one(atom);
                     let more = self.derive(one, &crate::label::Link::Value);
@@ -150,6 +154,7 @@ impl Machine<'_> {
                         v = self.w.store.join(v, keywords);
                     }
                     if let Some(default) = self.default_of(f, i as u32, env) {
+                        let default = self.kept_in_default(f, param.name, default);
                         v = self.w.store.join(v, default);
                     }
                     if v != V::NEVER {

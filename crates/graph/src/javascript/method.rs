@@ -109,13 +109,18 @@ impl Machine<'_> {
         }
         let v = self.w.store.one(receiver.clone());
         let unknown = self.w.store.unknown();
+        // What was raised on the way here, by whatever was called.
+        let mut rejected = self.w.store.join(unknown, frame.raised);
+        for v in frame.caught.clone().into_values() {
+            rejected = self.w.store.join(rejected, v);
+        }
         let mut out = V::NEVER;
         let callbacks: Vec<(Option<V>, Args)> = match method {
             "then" => vec![
                 (args.get(0, None), Args::of(&[v])),
-                (args.get(1, None), Args::of(&[unknown])),
+                (args.get(1, None), Args::of(&[rejected])),
             ],
-            "catch" => vec![(args.get(0, None), Args::of(&[unknown]))],
+            "catch" => vec![(args.get(0, None), Args::of(&[rejected]))],
             _ => vec![(args.get(0, None), Args::default())],
         };
         if method != "then" {

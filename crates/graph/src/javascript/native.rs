@@ -232,7 +232,13 @@ impl Machine<'_> {
                 let name = self.name(&text);
                 self.w.store.konst(Const::Str(name))
             }
-            "Promise.resolve" | "Promise.reject" => first.unwrap_or_else(|| self.w.store.none()),
+            "Promise.resolve" => first.unwrap_or_else(|| self.w.store.none()),
+            "Promise.reject" => {
+                let function = self.p.function(frame.f);
+                let v = first.unwrap_or_else(|| self.w.store.none());
+                self.raise(frame, function, v);
+                self.w.store.unknown()
+            }
             "Promise.all" | "Promise.allSettled" => {
                 let v = first?;
                 match self.exact_items(v) {
@@ -343,8 +349,12 @@ impl Machine<'_> {
             attrs: Box::new([(self.n.path, at)]),
             data: V::NEVER,
         });
-        // What is rejected arrives at `catch`, which gets anything.
-        let reject = self.w.store.unknown();
+        let class = self.name("<reject>");
+        let reject = self.w.store.one(Atom::LibObject {
+            class,
+            attrs: Box::default(),
+            data: V::NEVER,
+        });
         let inner = Args::of(&[resolve, reject]);
         let got = self.call_value(frame, index, executor, &inner);
         let place = Place::LibAttr(key, value);

@@ -61,6 +61,9 @@ pub(crate) struct Frame {
     pub turn: super::unroll::Turn,
     /// Elements of this very turn, by the instruction that gives them, in loops that are taken turn by turn.
     pub elements: Vec<(u32, V)>,
+    /// Values of which another place of the same object says more: as they were computed, and as they are.
+    pub patched: IdMap<u32, (V, V)>,
+    pub aliases: Option<std::rc::Rc<super::alias::Aliases>>,
 }
 
 /// Effects that are looked through one by one.

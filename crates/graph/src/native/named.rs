@@ -1,7 +1,7 @@
 //! Modules and functions that are looked up by a name of which only parts are known.
 
 use solvent_base::Name;
-use solvent_ir::FunctionKind;
+use solvent_ir::{Const, FunctionKind};
 
 use crate::link::{FnId, Site, UnitId};
 use crate::machine::{Frame, Machine};
@@ -46,8 +46,13 @@ impl Machine<'_> {
     fn patterns(&self, v: V) -> Option<Vec<Pattern>> {
         let mut out = Vec::new();
         for atom in self.w.store.atoms(v) {
-            let Atom::Text(pieces) = atom else {
-                return None;
+            let pieces = match atom {
+                Atom::Text(pieces) => pieces,
+                Atom::Const(Const::Str(name)) => {
+                    out.push(Pattern(vec![Some(self.text(*name).to_string())]));
+                    continue;
+                }
+                _ => return None,
             };
             let parts = pieces.iter().map(|piece| match piece {
                 Piece::Lit(name) => Some(self.text(*name).to_string()),
@@ -86,7 +91,7 @@ impl Machine<'_> {
 
     /// Functions of modules and methods of objects that a name of which parts are known may mean. Where there
     /// are more than can be followed, all are known to be called from there.
-    pub(super) fn attributes_like(
+    pub(crate) fn attributes_like(
         &mut self,
         frame: &mut Frame,
         base: V,

@@ -89,12 +89,19 @@ impl<'a> Lower<'_, 'a, '_> {
     }
 
     fn method(&mut self, method: &'a ast::MethodDefinition<'a>) {
-        // Reading gives what the getter gives; what a setter does is not followed.
-        if method.value.body.is_none() || method.kind == ast::MethodDefinitionKind::Set {
+        if method.value.body.is_none() {
             return;
         }
         let Some(name) = self.member_name(&method.key) else {
             return;
+        };
+        // Reading gives what the getter gives; what sets it stands beside it, under a name of its own.
+        let name = match method.kind {
+            ast::MethodDefinitionKind::Set => {
+                let text = self.file.names.text(name);
+                self.name(&format!("<set {text}>"))
+            }
+            _ => name,
         };
         let span = self.at(method.span);
         let decorators: Vec<Value> = method

@@ -298,8 +298,15 @@ impl<'a> Lower<'_, 'a, '_> {
                             let args = vec![Arg::Positional(value)];
                             self.b.emit(Op::Call { callee, args }, at)
                         }
-                        // What a setter does is not followed.
-                        ast::PropertyKind::Set => continue,
+                        ast::PropertyKind::Set => {
+                            if let Some(name) = name {
+                                let text = self.file.names.text(name);
+                                let name = self.name(&format!("<set {text}>"));
+                                let key = self.constant(Const::Str(name), at);
+                                entries.push(Entry::Pair(key, value));
+                            }
+                            continue;
+                        }
                     };
                     entries.push(Entry::Pair(key, value));
                 }

@@ -58,6 +58,7 @@ pub(crate) enum Statements<'a> {
 
 impl<'a> crate::lower::Code for Code<'a> {
     type Shared = &'a scope::Symbols;
+    const KEEPS_IN_DEFINITIONS: bool = true;
 }
 
 pub(crate) type Lower<'f, 'a, 'i> = crate::lower::Lower<'f, 'a, 'i, Code<'a>>;

@@ -157,10 +157,26 @@ impl Collector<'_> {
     }
 
     /// The object at the root of a member is changed.
-    fn change(&mut self, object: &ast::Expression<'_>) {
+    fn change(&mut self, object: &ast::Expression<'_>, written: bool) {
         let mut root = object;
+        let mut within = written;
         while let Some(member) = root.get_member_expr() {
             root = member.object();
+            within = true;
+        }
+        // What an arrow does to a part of `this`, the method around it must see.
+        if within
+            && matches!(root, ast::Expression::ThisExpression(_))
+            && let Some(owner) = self.receiver()
+            && owner != self.current
+        {
+            let this = self.symbols.this;
+            self.mark(self.current, this, bind::NONLOCAL);
+            let mut at = self.scopes[self.current.0 as usize].parent;
+            while let Some(id) = at.filter(|id| *id != owner) {
+                self.mark(id, this, bind::USED);
+                at = self.scopes[id.0 as usize].parent;
+            }
         }
         if let ast::Expression::Identifier(id) = root
             && let Some(reference) = id.reference_id.get()
@@ -380,14 +396,14 @@ impl<'a> Visit<'a> for Collector<'_> {
 
     fn visit_call_expression(&mut self, it: &ast::CallExpression<'a>) {
         if let Some(member) = it.callee.get_member_expr() {
-            self.change(member.object());
+            self.change(member.object(), false);
         }
         walk::walk_call_expression(self, it);
     }
 
     fn visit_simple_assignment_target(&mut self, it: &ast::SimpleAssignmentTarget<'a>) {
         if let Some(member) = it.as_member_expression() {
-            self.change(member.object());
+            self.change(member.object(), true);
         }
         walk::walk_simple_assignment_target(self, it);
     }

@@ -33,6 +33,7 @@ pub(crate) struct Code<'a> {
 
 impl crate::lower::Code for Code<'_> {
     type Shared = ();
+    const KEEPS_IN_DEFINITIONS: bool = true;
 }
 
 pub(crate) type Lower<'f, 'a, 'i> = crate::lower::Lower<'f, 'a, 'i, Code<'a>>;

@@ -3,10 +3,13 @@
 //! Python decides this per block of code: a name assigned anywhere in a function is local to all of
 //! it (Language Reference, 4.2 "Naming and binding"; comprehensions PEP 572).
 
+use std::collections::HashSet;
+
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
     self as ast, Comprehension, ExceptHandler, Expr, ExprContext, Parameters, Pattern, Stmt,
 };
+use solvent_base::Name;
 
 use crate::lower::{Names, with_stack};
 use crate::scope::{Scope, ScopeId, ScopeKind, Scopes, address, bind};
@@ -19,18 +22,103 @@ pub(crate) fn of_module(body: &[Stmt], names: &mut Names<'_>) -> Scopes {
         scopes: vec![module],
         by_node: IntMap::default(),
         current: ScopeId(0),
+        changed: Vec::new(),
+        handed: Vec::new(),
+        made: HashSet::new(),
     };
     for stmt in body {
         collector.visit_stmt(stmt);
     }
+    collector.shared_objects();
     Scopes::new(collector.scopes, collector.by_node)
 }
+
+/// Methods of builtin types that leave what they are called on as it is.
+const LOOKS: [&str; 58] = [
+    "as_posix",
+    "capitalize",
+    "casefold",
+    "center",
+    "copy",
+    "count",
+    "decode",
+    "encode",
+    "endswith",
+    "expandtabs",
+    "find",
+    "format",
+    "format_map",
+    "get",
+    "getlist",
+    "group",
+    "groups",
+    "hex",
+    "index",
+    "isalnum",
+    "isalpha",
+    "isascii",
+    "isdecimal",
+    "isdigit",
+    "isdisjoint",
+    "isidentifier",
+    "islower",
+    "isnumeric",
+    "isspace",
+    "issubset",
+    "istitle",
+    "isupper",
+    "items",
+    "join",
+    "keys",
+    "ljust",
+    "lower",
+    "lstrip",
+    "match",
+    "partition",
+    "removeprefix",
+    "removesuffix",
+    "replace",
+    "rfind",
+    "rindex",
+    "rjust",
+    "rpartition",
+    "rsplit",
+    "rstrip",
+    "split",
+    "splitlines",
+    "startswith",
+    "strip",
+    "title",
+    "translate",
+    "upper",
+    "values",
+    "zfill",
+];
+
+/// Classes of containers, by the names that they are called with.
+const CONTAINERS: [&str; 9] = [
+    "list",
+    "dict",
+    "set",
+    "bytearray",
+    "defaultdict",
+    "OrderedDict",
+    "Counter",
+    "deque",
+    "SimpleNamespace",
+];
 
 struct Collector<'n, 'i> {
     names: &'n mut Names<'i>,
     scopes: Vec<Scope>,
     by_node: IntMap<usize, ScopeId>,
     current: ScopeId,
+    /// Names through which something of an object is written, or a method of it is called.
+    changed: Vec<(ScopeId, Name)>,
+    /// Names that are given to calls.
+    handed: Vec<(ScopeId, Name)>,
+    /// Names that are given a new container or object.
+    made: HashSet<(ScopeId, Name)>,
 }
 
 impl Collector<'_, '_> {
@@ -45,6 +133,89 @@ impl Collector<'_, '_> {
             *known |= bind::REASSIGNED;
         }
         *known |= flags;
+    }
+
+    /// The object at the root of an expression is changed.
+    fn change(&mut self, object: &Expr) {
+        let mut root = object;
+        loop {
+            root = match root {
+                Expr::Attribute(attribute) => &attribute.value,
+                Expr::Subscript(subscript) => &subscript.value,
+                Expr::Name(name) => {
+                    let name = self.names.name(&name.id);
+                    self.changed.push((self.current, name));
+                    return;
+                }
+                _ => return,
+            };
+        }
+    }
+
+    /// A name that is given a display, or what a class makes.
+    fn given(&mut self, target: &Expr, value: &Expr) {
+        let makes = match value {
+            Expr::List(_)
+            | Expr::Dict(_)
+            | Expr::Set(_)
+            | Expr::ListComp(_)
+            | Expr::DictComp(_)
+            | Expr::SetComp(_) => true,
+            Expr::Call(call) => {
+                let callee = match &*call.func {
+                    Expr::Name(name) => name.id.as_str(),
+                    Expr::Attribute(attribute) => attribute.attr.as_str(),
+                    _ => "",
+                };
+                CONTAINERS.contains(&callee) || callee.starts_with(char::is_uppercase)
+            }
+            _ => false,
+        };
+        if let (true, Expr::Name(name)) = (makes, target) {
+            let name = self.names.name(&name.id);
+            self.made.insert((self.current, name));
+        }
+    }
+
+    /// What an inner function does to an object of the function around it, that one must see: it reads the cell.
+    fn shared_objects(&mut self) {
+        for (at, name) in std::mem::take(&mut self.changed) {
+            if self.owner(at, name).is_some() {
+                *self.scopes[at.0 as usize].names.entry(name).or_default() |= bind::NONLOCAL;
+            }
+        }
+        for (at, name) in std::mem::take(&mut self.handed) {
+            let owner = self.owner(at, name);
+            if owner.is_some_and(|owner| self.made.contains(&(owner, name))) {
+                *self.scopes[at.0 as usize].names.entry(name).or_default() |= bind::NONLOCAL;
+            }
+        }
+    }
+
+    /// The function around a scope whose variable a name is that the scope itself does not bind.
+    fn owner(&self, at: ScopeId, name: Name) -> Option<ScopeId> {
+        let inside = &self.scopes[at.0 as usize];
+        let inner = matches!(inside.kind, ScopeKind::Function | ScopeKind::Comprehension);
+        let own = inside.names.get(&name).copied().unwrap_or(0);
+        if !inner || own & (bind::VARIABLE | bind::GLOBAL) != 0 {
+            return None;
+        }
+        let mut next = inside.parent;
+        while let Some(id) = next {
+            let scope = &self.scopes[id.0 as usize];
+            let flags = scope.names.get(&name).copied().unwrap_or(0);
+            if flags & bind::GLOBAL != 0 && scope.kind != ScopeKind::Class {
+                return None;
+            }
+            if scope.kind == ScopeKind::Function
+                && flags & bind::VARIABLE != 0
+                && flags & (bind::NONLOCAL | bind::DEFINITION) == 0
+            {
+                return Some(id);
+            }
+            next = scope.parent;
+        }
+        None
     }
 
     fn within(&mut self, node: usize, kind: ScopeKind, visit: impl FnOnce(&mut Self)) {
@@ -170,7 +341,7 @@ impl<'a> Visitor<'a> for Collector<'_, '_> {
                         continue;
                     }
                     let bound = alias.asname.as_ref().unwrap_or(&alias.name);
-                    self.mark(bound, bind::VARIABLE | bind::DEFINITION);
+                    self.mark(bound, bind::VARIABLE | bind::DEFINITION | bind::IMPORTED);
                 }
             }
             Stmt::Global(global) => {
@@ -192,6 +363,12 @@ impl<'a> Visitor<'a> for Collector<'_, '_> {
                     self.visit_type_params(params);
                 }
                 self.visit_expr(&alias.value);
+            }
+            Stmt::Assign(assign) => {
+                for target in &assign.targets {
+                    self.given(target, &assign.value);
+                }
+                visitor::walk_stmt(self, stmt);
             }
             Stmt::AnnAssign(assign) if assign.value.is_none() && assign.simple => {
                 // A bare annotation makes the name local without binding it.
@@ -216,6 +393,29 @@ impl<'a> Visitor<'a> for Collector<'_, '_> {
                     Expr::Name(name) => self.walrus(&name.id),
                     other => self.visit_expr(other),
                 }
+            }
+            Expr::Attribute(ast::ExprAttribute { value, ctx, .. })
+            | Expr::Subscript(ast::ExprSubscript { value, ctx, .. })
+                if matches!(ctx, ExprContext::Store | ExprContext::Del) =>
+            {
+                self.change(value);
+                visitor::walk_expr(self, expr);
+            }
+            Expr::Call(call) => {
+                match &*call.func {
+                    Expr::Attribute(method) if !LOOKS.contains(&method.attr.as_str()) => {
+                        self.change(&method.value);
+                    }
+                    _ => {}
+                }
+                let named = call.arguments.keywords.iter().map(|named| &named.value);
+                for arg in call.arguments.args.iter().chain(named) {
+                    if let Expr::Name(name) = arg {
+                        let name = self.names.name(&name.id);
+                        self.handed.push((self.current, name));
+                    }
+                }
+                visitor::walk_expr(self, expr);
             }
             Expr::Lambda(lambda) => {
                 if let Some(parameters) = &lambda.parameters {

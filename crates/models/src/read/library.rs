@@ -168,6 +168,7 @@ pub(super) fn read_library(set: &mut ModelSet, table: &DeTable<'_>, file: &File<
                 "output",
                 "unread",
                 "macro",
+                "decorates",
             ],
             read_view,
         ),
@@ -363,6 +364,8 @@ fn read_view(library: &mut Library<'_>, row: &Row<'_>) {
         })
     } else if row.has("unread") {
         required_port(row, "unread").map(|at| View::Unread { at })
+    } else if row.has("decorates") {
+        required_port(row, "decorates").map(|name| View::Decorates { name })
     } else if row.has("macro") {
         let (name, of) = (required_port(row, "macro"), required_port(row, "name"));
         name.zip(of).map(|(name, of)| View::Calls { name, of })

@@ -1,4 +1,4 @@
-//! Names of Python that need no import.
+//! Names of the language.
 
 /// Names that a module sees without importing them.
 pub(crate) fn is_builtin(name: &str) -> bool {
