@@ -215,6 +215,8 @@ impl Checker<'_> {
         let wrong =
             match op {
                 Op::Param(index) => *index as usize >= function.params.len(),
+                // A function expression knows itself by its own name.
+                Op::Function(index) if index.0 as usize == self.index => false,
                 Op::Function(index) => self.child(*index).is_none_or(|child| {
                     matches!(child.kind, FunctionKind::Module | FunctionKind::ClassBody)
                 }),
