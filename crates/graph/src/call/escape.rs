@@ -82,10 +82,12 @@ impl Machine<'_> {
     /// Functions, and objects that have some, that a library's call gets and of which no row says when they are called.
     /// What the language itself brings calls nothing but what rows say.
     pub(crate) fn hand_over(&mut self, member: &Member, args: &Args, site: Site) {
-        // A check of who is there calls what it stands in front of, as the route does.
+        // A check of who is there calls what it stands in front of, as the route does; in JavaScript it stands beside
+        // that, and what it is given it calls with whom it found.
         // One that makes a log by the name of a class calls nothing of the class.
         let names_log = member.library == "java" && member.path.ends_with(".getLogger");
-        let calls_nothing_else = member.tests || member.requires_login || names_log;
+        let stands_in_front = member.requires_login && !self.is_javascript();
+        let calls_nothing_else = member.tests || stands_in_front || names_log;
         if calls_nothing_else
             || !member.callbacks.is_empty()
             || member.path.starts_with("builtins.")

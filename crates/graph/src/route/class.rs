@@ -17,18 +17,24 @@ impl Machine<'_> {
             if self.w.classes[class.0 as usize].bases.is_empty() {
                 continue;
             }
-            let row = {
-                let bases = self.lib_bases(class);
-                models
-                    .entry_rows(EntryShape::BaseClass)
-                    .find(|(member, row)| {
-                        row.bound_by.is_none()
-                            && bases
-                                .iter()
-                                .any(|b| self.m.derives(&self.text(*b), &member.path))
-                    })
-                    .map(|(_, row)| row)
+            let bases: Vec<_> = self.lib_bases(class);
+            let bases: Vec<_> = bases.iter().map(|base| self.text(*base)).collect();
+            let fitting: Vec<_> = models
+                .entry_rows(EntryShape::BaseClass)
+                .filter(|(member, row)| {
+                    row.bound_by.is_none()
+                        && bases.iter().any(|base| models.derives(base, &member.path))
+                })
+                .collect();
+            // What a row says of a class holds before what one says of its base: a handler of HTTP is one of a server
+            // of sockets too.
+            let is_nearest = |path: &str| {
+                !fitting
+                    .iter()
+                    .any(|(other, _)| other.path != path && models.derives(&other.path, path))
             };
+            let nearest = fitting.iter().find(|(member, _)| is_nearest(&member.path));
+            let row = nearest.or(fitting.first()).map(|(_, row)| *row);
             let Some(row) = row else {
                 continue;
             };
