@@ -6,12 +6,26 @@ use crate::{FilePath, Problem};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Timestamp(pub i64);
 
+/// What an operating system tells of a file and changes whenever its bytes change: device, number, size in bytes, and
+/// when its content and when anything about it changed last, in nanoseconds since 1970. The last one cannot be set by
+/// programs (`st_ctim` in POSIX `stat`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stamp {
+    pub device: u64,
+    pub number: u64,
+    pub size: u64,
+    pub content_changed: i64,
+    pub status_changed: i64,
+}
+
 /// One regular file below the root.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FileEntry {
     pub path: FilePath,
     /// Bytes.
     pub size: u64,
+    /// `None` where nothing is known that tells a change without reading.
+    pub stamp: Option<Stamp>,
 }
 
 /// Files below the root in path order, and what could not be walked.

@@ -498,6 +498,7 @@ impl System for Tree<'_> {
             .map(|(path, entry)| FileEntry {
                 path: path.clone(),
                 size: entry.size,
+                stamp: None,
             })
             .collect();
         problems.extend(self.problems.iter().cloned());

@@ -2,12 +2,13 @@
 //!
 //! A change anywhere may alter a flow anywhere, so nothing is concluded from which files differ: both revisions are
 //! answered in full, and what spares work is that an answer is remembered by everything that it rests on. Read
-//! [`inputs`] (what that is), [`known`] (answers), [`outline`] (which functions changed), [`compare`].
+//! [`inputs`] (what that is), [`stamps`] (what need not be read again), [`known`] (answers), [`outline`] (which functions changed), [`compare`].
 
 mod compare;
 mod inputs;
 mod known;
 mod outline;
+mod stamps;
 mod watch;
 
 pub use watch::Watch;

@@ -7,13 +7,14 @@ mod watch;
 
 pub use watch::Watcher;
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ignore::WalkBuilder;
-use solvent_base::system::{SKIPPED_FOLDER_MARKER, SKIPPED_FOLDERS};
+use solvent_base::system::{SKIPPED_FOLDER_MARKER, SKIPPED_FOLDERS, Stamp};
 use solvent_base::{FileEntry, FilePath, Problem, ProblemKind, ReadError, System, Timestamp, Walk};
 
 /// Files that one walk lists. A monorepo of the largest known size has a few million; a generated
@@ -159,6 +160,7 @@ impl System for Host {
                 Ok(metadata) => walk.files.push(FileEntry {
                     path,
                     size: metadata.len(),
+                    stamp: Some(stamp(&metadata)),
                 }),
                 Err(error) => walk.problems.push(self.walk_problem(&error)),
             }
@@ -228,6 +230,17 @@ impl Host {
             span: None,
             message: cause,
         }
+    }
+}
+
+fn stamp(metadata: &Metadata) -> Stamp {
+    let nanoseconds = |seconds: i64, rest: i64| seconds.saturating_mul(1_000_000_000) + rest;
+    Stamp {
+        device: metadata.dev(),
+        number: metadata.ino(),
+        size: metadata.len(),
+        content_changed: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
+        status_changed: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
     }
 }
 

@@ -123,6 +123,7 @@ impl System for Memory {
             .map(|(path, content)| FileEntry {
                 path: path.clone(),
                 size: content.len() as u64,
+                stamp: None,
             })
             .collect();
         Walk {

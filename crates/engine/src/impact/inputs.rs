@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use solvent_base::{Digest, FilePath, Problem, ProblemKind, System};
 
+use super::stamps::Stamps;
 use crate::scan;
 use crate::system;
 
@@ -23,17 +24,26 @@ pub struct Inputs {
 
 /// *Promise: two trees with the same key have the same scan*, but for the number of files seen. Deployment files
 /// count as what was read out of them.
-pub fn inputs(system: &dyn System) -> Inputs {
+/// Files whose stamps are the same as in `stamps` are not read; it is brought up to date.
+pub fn inputs(system: &dyn System, stamps: &mut Stamps) -> Inputs {
+    let now = system.now();
     let walk = system.walk();
-    let found: Vec<Option<(String, String)>> = walk
+    let known = &*stamps;
+    let found: Vec<Option<String>> = walk
         .files
         .par_iter()
-        .map(|file| {
-            let digest = digest(system, &file.path)?;
-            Some((file.path.to_string(), digest))
+        .map(|file| match known.of(file) {
+            Some(found) => found,
+            None => digest(system, &file.path),
         })
         .collect();
-    let files: BTreeMap<String, String> = found.into_iter().flatten().collect();
+    let is_read = |digest: &String| digest == MINIFIED || Digest::parse(digest).is_some();
+    let each = || walk.files.iter().zip(&found);
+    let settled = each().filter(|(_, found)| found.as_ref().is_none_or(is_read));
+    stamps.keep(now, settled.map(|(file, found)| (file, found.clone())));
+    let files: BTreeMap<String, String> = each()
+        .filter_map(|(file, found)| Some((file.path.to_string(), found.clone()?)))
+        .collect();
     let deployment = system::read(system, &walk.files);
     let mut copied_in = 0_u64;
     let mut not_modelled: BTreeMap<&str, u64> = BTreeMap::new();
@@ -53,7 +63,6 @@ pub fn inputs(system: &dyn System) -> Inputs {
         parts.push(digest.as_bytes());
     }
     let unread = |problem: &Problem| problem.kind == ProblemKind::Unreadable;
-    let is_read = |digest: &String| digest == MINIFIED || Digest::parse(digest).is_some();
     let whole = files.values().all(is_read) && !deployment.problems.iter().any(unread);
     Inputs {
         key: Digest::of_parts(parts),
@@ -108,6 +117,7 @@ fn is_template(path: &FilePath, bytes: &[u8]) -> bool {
 mod tests {
     use std::path::PathBuf;
 
+    use solvent_base::system::Stamp;
     use solvent_protocol::view::ScanReport;
     use solvent_testkit::Memory;
 
@@ -158,10 +168,8 @@ mod tests {
     }
 
     fn key(files: &[(&str, &str)]) -> Digest {
-        inputs(&Memory::new(
-            files.iter().map(|(path, text)| (*path, *text)),
-        ))
-        .key
+        let memory = Memory::new(files.iter().map(|(path, text)| (*path, *text)));
+        inputs(&memory, &mut Stamps::default()).key
     }
 
     #[test]
@@ -210,5 +218,52 @@ mod tests {
                 "{path}: {same:?}"
             );
         }
+    }
+
+    /// A tree whose files were all changed at that second, long before now.
+    struct Stamped(Memory, i64);
+
+    impl System for Stamped {
+        fn walk(&self) -> solvent_base::Walk {
+            let mut walk = self.0.walk();
+            for file in &mut walk.files {
+                file.stamp = Some(Stamp {
+                    device: 1,
+                    number: 1,
+                    size: file.size,
+                    content_changed: 0,
+                    status_changed: self.1 * 1_000_000_000,
+                });
+            }
+            walk
+        }
+        fn read(&self, path: &FilePath, cap: u64) -> Result<Vec<u8>, solvent_base::ReadError> {
+            self.0.read(path, cap)
+        }
+        fn now(&self) -> solvent_base::Timestamp {
+            solvent_base::Timestamp(1_000_000)
+        }
+        fn random(&self, out: &mut [u8]) {
+            self.0.random(out);
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_again_when_its_stamp_is_another() {
+        let tree = |text, at| Stamped(Memory::new([("app.py", text), ("notes.md", "a\n")]), at);
+        let mut stamps = Stamps::default();
+        let first = inputs(&tree("x = 1\n", 10), &mut stamps);
+        // The bytes of this one differ and its stamp does not: that it is believed shows that nothing is read.
+        let same = inputs(&tree("x = 2\n", 10), &mut stamps);
+        assert_eq!(same.key, first.key);
+        let later = inputs(&tree("x = 2\n", 11), &mut stamps);
+        assert_ne!(later.key, first.key);
+        let fresh = inputs(&tree("x = 2\n", 11), &mut Stamps::default());
+        assert_eq!(later.key, fresh.key);
+        // Changed less than three seconds before it was read: not believed the next time.
+        let mut stamps = Stamps::default();
+        let recent = inputs(&tree("x = 1\n", 999), &mut stamps);
+        let after = inputs(&tree("x = 2\n", 999), &mut stamps);
+        assert_ne!(recent.key, after.key);
     }
 }

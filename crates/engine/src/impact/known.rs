@@ -15,6 +15,7 @@ use solvent_graph::SystemGraph;
 use solvent_protocol::view::ScanReport;
 
 use super::inputs;
+use super::stamps::Stamps;
 use crate::graph::Drawn;
 use crate::progress::Progress;
 use crate::repo::Repo;
@@ -233,7 +234,13 @@ impl Memory {
         lowered: &mut Lowered,
         progress: &dyn Progress,
     ) -> (Known, By) {
-        let inputs = inputs::inputs(system);
+        let place = self.path("stamps", repo.root.as_os_str().as_encoded_bytes());
+        let text = Self::read(&place).and_then(|bytes| String::from_utf8(bytes).ok());
+        let mut stamps = Stamps::parse(text.as_deref().unwrap_or_default());
+        let inputs = inputs::inputs(system, &mut stamps);
+        if stamps.changed && fs::create_dir_all(&self.folder).is_ok() {
+            self.write(&place, stamps.to_text().as_bytes());
+        }
         let whole = inputs.whole;
         let (known, by) = match self.of_key(&inputs.key) {
             Some(mut known) => {

@@ -16,6 +16,7 @@ use super::compare::{self, Compared, Outlines};
 use super::differing;
 use super::inputs::{self, Inputs};
 use super::known::{By, Known};
+use super::stamps::Stamps;
 use crate::door::{Options, host_of};
 use crate::error::EngineError;
 use crate::progress::Progress;
@@ -35,6 +36,7 @@ pub struct Watch {
     host: Host,
     watcher: Watcher,
     lowered: Lowered,
+    stamps: Stamps,
     /// By the digest of everything that they rest on, the newest first.
     answers: VecDeque<(Digest, Rc<Known>)>,
     /// What was told last.
@@ -58,6 +60,7 @@ impl Watch {
             host,
             watcher,
             lowered: Lowered::nothing(),
+            stamps: Stamps::default(),
             answers: VecDeque::new(),
             told: None,
             given: 0,
@@ -83,7 +86,7 @@ impl Watch {
                 self.watcher.wait();
             }
             let began = Instant::now();
-            let inputs = inputs::inputs(&self.host);
+            let inputs = inputs::inputs(&self.host, &mut self.stamps);
             let before = match &self.told {
                 Some((key, _)) if *key == inputs.key => continue,
                 Some((_, known)) => Some(Rc::clone(known)),
