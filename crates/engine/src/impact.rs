@@ -122,11 +122,18 @@ pub fn changed(
     };
     let memory = Memory::below(&options.cache);
     let host = host_of(&repo, options)?;
-    let trees = trees(&repo)?;
-    let base_tree = tree(&trees, &base, host.now())?;
     let mut lowered = Lowered::nothing();
     progress.stage(&format!("the base, {}", short(&base)));
-    let (before, base_by) = at(&memory, &repo, &base, &base_tree, &mut lowered, progress);
+    // What is remembered of the base is enough where nothing differs from it: git is not asked for its files.
+    let name = tree_name(&repo, &base);
+    let (before, base_by) = match name.as_deref().and_then(|name| memory.of_tree(name)) {
+        Some(known) => (known, By::Remembered),
+        None => {
+            let trees = trees(&repo)?;
+            let tree = tree(&trees, &base, host.now())?;
+            memory.answer(&repo, &tree, name.as_deref(), &mut lowered, progress)
+        }
+    };
     progress.stage("the tree as it is");
     let (mut after, head_by) = memory.answer(&repo, &host, None, &mut lowered, progress);
     after.report.started_ms = host.now().0;
@@ -135,7 +142,12 @@ pub fn changed(
     after.report.subject.dirty = repo.dirty;
 
     let differing = differing(&before, &after);
-    let outlines = outlines(&differing, &base_tree, &host);
+    let outlines = if differing.is_empty() {
+        Outlines::default()
+    } else {
+        let trees = trees(&repo)?;
+        outlines(&differing, &tree(&trees, &base, host.now())?, &host)
+    };
     let Compared { flows, left, .. } = compare::compare(&before, &after, &outlines);
     let gone = flows
         .iter()
@@ -258,6 +270,13 @@ fn tree<'a>(trees: &'a Trees, commit: &str, now: Timestamp) -> Result<Tree<'a>, 
     trees.at(&id, now).map_err(|error| unread(&error))
 }
 
+/// What names the files of a commit below this root; `None`: git does not say.
+fn tree_name(repo: &Repo, commit: &str) -> Option<String> {
+    let object = format!("{commit}^{{tree}}");
+    let name = git_out(&repo.root, ["rev-parse", "--verify", "--quiet", &object]).ok()?;
+    Some(format!("{}:{}", name.trim(), prefix(repo)))
+}
+
 /// The answer about a commit.
 fn at(
     memory: &Memory,
@@ -267,10 +286,7 @@ fn at(
     lowered: &mut Lowered,
     progress: &dyn Progress,
 ) -> (Known, By) {
-    let object = format!("{commit}^{{tree}}");
-    let name = git_out(&repo.root, ["rev-parse", "--verify", "--quiet", &object])
-        .map(|name| format!("{}:{}", name.trim(), prefix(repo)))
-        .ok();
+    let name = tree_name(repo, commit);
     if let Some(known) = name.as_deref().and_then(|name| memory.of_tree(name)) {
         return (known, By::Remembered);
     }

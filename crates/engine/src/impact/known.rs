@@ -3,6 +3,7 @@
 //! Answers are kept whole, by a digest over everything that they rest on. Reading and lowering the files is a tenth
 //! of an answer's cost, so keeping only those would save little.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -31,7 +32,7 @@ const MAX_ANSWER_BYTES: u64 = 256 << 20;
 const MAX_FOLDER_BYTES: u64 = 1 << 30;
 
 /// The answer about one tree.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Known {
     pub report: ScanReport,
     /// See [`inputs::Inputs::files`].
@@ -69,7 +70,7 @@ impl Look for CallsOnly<'_, '_> {
 }
 
 /// Who calls whom.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Calls {
     /// By path: line, column and name (`module:qualname`) of each function, numbered in this order.
     pub functions: BTreeMap<String, Vec<(u32, u32, String)>>,
@@ -130,6 +131,8 @@ pub struct Memory {
     folder: PathBuf,
     /// Digest over what makes answers: the models and this very program.
     maker: Digest,
+    /// The answer that was read last: both ends of what is compared are often the same.
+    last: RefCell<Option<(Digest, Known)>>,
 }
 
 impl Memory {
@@ -149,6 +152,7 @@ impl Memory {
         Self {
             folder: cache.join("answers"),
             maker: Digest::of_parts(parts.map(str::as_bytes)),
+            last: RefCell::default(),
         }
     }
 
@@ -174,8 +178,14 @@ impl Memory {
     }
 
     fn of_key(&self, key: &Digest) -> Option<Known> {
+        if let Some((last, known)) = &*self.last.borrow()
+            && last == key
+        {
+            return Some(known.clone());
+        }
         let path = self.path("answer", key.as_bytes());
-        let known = serde_json::from_slice(&Self::read(&path)?).ok()?;
+        let known: Known = serde_json::from_slice(&Self::read(&path)?).ok()?;
+        *self.last.borrow_mut() = Some((*key, known.clone()));
         // What is used stays.
         if let Ok(file) = fs::File::options().append(true).open(&path) {
             let _ = file.set_modified(SystemTime::now());
