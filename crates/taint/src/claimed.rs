@@ -4,10 +4,8 @@
 //! is compared with the name of a role of more rights, or is asked whether it is there at all, and nothing else is done
 //! with it: what is stored or handed on is a field of a form.
 
-use std::collections::BTreeMap;
-
 use solvent_finding::{EntryPoint, Finding};
-use solvent_graph::{RootKind, Site};
+use solvent_graph::Site;
 use solvent_ir::{self as ir, Arg, CompareOp, Const, Function, Op, Terminator, UnaryOp};
 use solvent_models::{Judge, Weakness};
 
@@ -94,51 +92,19 @@ const FORMS: [&str; 8] = [
 impl View<'_> {
     /// Findings of weaknesses that are judged by what decides what a request may.
     pub(crate) fn claims(&self, entries: &[EntryPoint]) -> Vec<Finding> {
-        let of_claims = |w: &&Weakness| w.judged_by == Judge::Claim;
-        let weaknesses: Vec<&Weakness> =
-            self.models.weaknesses().iter().filter(of_claims).collect();
-        if weaknesses.is_empty() {
-            return Vec::new();
-        }
-        let mut found: BTreeMap<Site, (String, usize)> = BTreeMap::new();
-        for root in self.roots {
-            let RootKind::Entry(i) = root.kind else {
-                continue;
-            };
-            // Where somebody comes to be known, nobody is yet.
-            if entries
-                .get(i)
-                .is_none_or(|entry| crate::access::arrives(&entry.route))
-            {
-                continue;
-            }
-            for id in &root.summaries {
-                let f = self.world.summary(*id).function;
-                let function = self.graph.program.function(f);
-                for (index, inst) in function.insts.iter().enumerate() {
-                    let value = ir::Value(index as u32);
-                    let Some(role) = self.claim(function, &inst.op) else {
-                        continue;
-                    };
-                    if self.only_decides(function, value, &role, 0) == Some(true) {
-                        let site = Site {
-                            function: f,
-                            inst: value.0,
-                        };
-                        found.entry(site).or_insert((role, i));
-                    }
+        self.seen_in_handlers(
+            Judge::Claim,
+            entries,
+            |entry, function, value| {
+                // Where somebody comes to be known, nobody is yet.
+                if crate::access::arrives(&entry.route) {
+                    return None;
                 }
-            }
-        }
-        let mut out = Vec::new();
-        for (site, (role, i)) in &found {
-            for weakness in &weaknesses {
-                if let Some(entry) = entries.get(*i) {
-                    out.extend(self.claimed(weakness, *site, role, entry));
-                }
-            }
-        }
-        out
+                let role = self.claim(function, function.op(value))?;
+                (self.only_decides(function, value, &role, 0) == Some(true)).then_some(role)
+            },
+            |weakness, site, role, entry| self.claimed(weakness, site, role, entry),
+        )
     }
 
     /// The name of a role that an instruction reads of what was sent.

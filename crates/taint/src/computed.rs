@@ -4,10 +4,8 @@
 //! write in another form, to constants that are no secret and to fields of the same request. Anything else may be a
 //! secret, and ends the search: this errs to silence.
 
-use std::collections::BTreeMap;
-
 use solvent_finding::{EntryPoint, Finding, Flow, Template};
-use solvent_graph::{RootKind, Site};
+use solvent_graph::Site;
 use solvent_ir::{self as ir, Arg, BinaryOp, CompareOp, Const, FormatPart, Function, Item, Op};
 use solvent_models::{Judge, Weakness};
 
@@ -100,49 +98,18 @@ struct Made {
 impl View<'_> {
     /// Findings of weaknesses that are judged by how a token is made.
     pub(crate) fn computed(&self, entries: &[EntryPoint]) -> Vec<Finding> {
-        let of_tokens = |w: &&Weakness| w.judged_by == Judge::Token;
-        let weaknesses: Vec<&Weakness> =
-            self.models.weaknesses().iter().filter(of_tokens).collect();
-        if weaknesses.is_empty() {
-            return Vec::new();
-        }
-        let mut found: BTreeMap<Site, (String, usize)> = BTreeMap::new();
-        for root in self.roots {
-            let RootKind::Entry(i) = root.kind else {
-                continue;
-            };
-            for id in &root.summaries {
-                let f = self.world.summary(*id).function;
-                let function = self.graph.program.function(f);
-                for (index, inst) in function.insts.iter().enumerate() {
-                    let value = ir::Value(index as u32);
-                    let Some((left, right)) = self.compared(function, &inst.op) else {
-                        continue;
-                    };
-                    let token = self
-                        .computable(function, left, right)
-                        .or_else(|| self.computable(function, right, left));
-                    if let Some(token) = token
-                        && self.is_asked(function, value, 0)
-                    {
-                        let site = Site {
-                            function: f,
-                            inst: value.0,
-                        };
-                        found.entry(site).or_insert((token, i));
-                    }
-                }
-            }
-        }
-        let mut out = Vec::new();
-        for (site, (token, i)) in &found {
-            for weakness in &weaknesses {
-                if let Some(entry) = entries.get(*i) {
-                    out.extend(self.computed_at(weakness, *site, token, entry));
-                }
-            }
-        }
-        out
+        self.seen_in_handlers(
+            Judge::Token,
+            entries,
+            |_, function, value| {
+                let (left, right) = self.compared(function, function.op(value))?;
+                let token = self
+                    .computable(function, left, right)
+                    .or_else(|| self.computable(function, right, left))?;
+                self.is_asked(function, value, 0).then_some(token)
+            },
+            |weakness, site, token, entry| self.computed_at(weakness, site, token, entry),
+        )
     }
 
     /// The two sides of a comparison for equality.

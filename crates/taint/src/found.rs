@@ -1,14 +1,58 @@
 //! Findings that are no flow of an input: something is at a place, and an entry point leads there.
 
+use std::collections::BTreeMap;
+
 use solvent_finding::{
     EntryPoint, Finding, Fingerprint, Sink, SinkKind, Step, StepKind, Verdict, WeaknessId,
 };
-use solvent_graph::Site;
-use solvent_models::{KindInfo, Weakness};
+use solvent_graph::{RootKind, Site};
+use solvent_ir::{Function, Value};
+use solvent_models::{Judge, KindInfo, Weakness};
 
 use crate::judge::{View, severity};
 
 impl View<'_> {
+    /// Findings of weaknesses judged so, at the instructions of which `sees` tells a name: each once, through the first
+    /// entry point that leads there.
+    pub(crate) fn seen_in_handlers(
+        &self,
+        judge: Judge,
+        entries: &[EntryPoint],
+        sees: impl Fn(&EntryPoint, &Function, Value) -> Option<String>,
+        told: impl Fn(&Weakness, Site, &str, &EntryPoint) -> Option<Finding>,
+    ) -> Vec<Finding> {
+        let judged = |weakness: &&Weakness| weakness.judged_by == judge;
+        let weaknesses: Vec<&Weakness> = self.models.weaknesses().iter().filter(judged).collect();
+        if weaknesses.is_empty() {
+            return Vec::new();
+        }
+        let mut found: BTreeMap<Site, (String, &EntryPoint)> = BTreeMap::new();
+        for root in self.roots {
+            let RootKind::Entry(i) = root.kind else {
+                continue;
+            };
+            let Some(entry) = entries.get(i) else {
+                continue;
+            };
+            for id in &root.summaries {
+                let f = self.world.summary(*id).function;
+                let function = self.graph.program.function(f);
+                for inst in 0..function.insts.len() as u32 {
+                    if let Some(name) = sees(entry, function, Value(inst)) {
+                        let site = Site { function: f, inst };
+                        found.entry(site).or_insert((name, entry));
+                    }
+                }
+            }
+        }
+        let each = found.iter().flat_map(|(site, (name, entry))| {
+            let of = weaknesses.iter();
+            of.map(move |weakness| (*weakness, *site, name, *entry))
+        });
+        each.filter_map(|(weakness, site, name, entry)| told(weakness, site, name, entry))
+            .collect()
+    }
+
     /// What is at a place of the program, through an entry point: `answers` is added to what is said of that.
     pub(crate) fn found_at(
         &self,

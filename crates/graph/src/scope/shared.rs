@@ -26,23 +26,16 @@ impl Machine<'_> {
                     kids,
                     rest,
                     keys,
-                } if kind != CollKind::Tuple && (kids.is_empty() || kind != CollKind::Set) => {
+                } if kind != CollKind::Tuple
                     // Constant tables (literals that nobody is seen to write to) stay exact.
-                    if rest == V::NEVER && !kids.is_empty() {
-                        Atom::Coll {
-                            kind,
-                            kids,
-                            rest,
-                            keys,
-                        }
-                    } else {
-                        let rest = self.w.store.join(rest, unknown);
-                        Atom::Coll {
-                            kind,
-                            kids,
-                            rest,
-                            keys,
-                        }
+                    && (kids.is_empty() || (kind != CollKind::Set && rest != V::NEVER)) =>
+                {
+                    let rest = self.w.store.join(rest, unknown);
+                    Atom::Coll {
+                        kind,
+                        kids,
+                        rest,
+                        keys,
                     }
                 }
                 other => other,
